@@ -1,0 +1,36 @@
+"""Identifiers and times: UUIDv7 (RFC 9562, section 5.7) and aware UTC.
+
+Version 7 puts the milliseconds first, so that rows made one after another lie side by side in every index.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+
+from workflow.errors import BadInput
+
+_PATTERN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 in its canonical lower-case form."""
+    stamp = time.time_ns() // 1_000_000
+    tail = int.from_bytes(os.urandom(10), "big")
+    digits = f"{stamp & 0xFFFF_FFFF_FFFF:012x}{0x7000 | tail >> 68:04x}{0x8000 | tail >> 54 & 0x3FFF:04x}{tail & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an id; anything else never reaches a query."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def aware(moment: datetime) -> datetime:
+    """`moment` in UTC. Raises BadInput for a time without a zone: it could mean any of 26 hours."""
+    if moment.tzinfo is None:
+        message = f"The time {moment.isoformat()} has no zone: add Z or an offset such as +02:00."
+        raise BadInput(message)
+    return moment.astimezone(UTC)

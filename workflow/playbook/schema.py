@@ -1,0 +1,199 @@
+"""The playbook as a frozen value: what a sales team agreed on, in the shape the engine reads.
+
+Made by `loader` from YAML and never changed afterwards. Decides nothing and knows no database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import time
+
+Outcome = Literal["won", "lost", "no_decision", "disqualified"]
+OUTCOMES: Final = ("won", "lost", "no_decision", "disqualified")
+
+START_WORDS: Final = ("call.ended", "stage.entered", "meeting.booked", "meeting.held", "meeting.no_show")
+STOP_WORDS: Final = (
+    "reply",
+    "bounce",
+    "complaint",
+    "unsubscribe",
+    "meeting",
+    "close",
+    "meeting.cancelled",
+    "meeting.held",
+    "meeting.no_show",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """A waiting time: `span` in absolute time (s, m, h, d), or `working_days` (wd) by the prospect's calendar."""
+
+    span: timedelta = timedelta()
+    working_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The hours of a working day in which mail may leave, by the prospect's wall clock; `end` is excluded."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When mail may leave. Without a window it may always; weekdays count from Monday = 0, holidays by ISO 3166 country."""
+
+    window: Window | None = None
+    working_days: frozenset[int] = frozenset(range(5))
+    holidays: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxLimits:
+    """What one mailbox may send, in rolling windows, and when it pauses itself."""
+
+    per_hour: int = 30
+    per_day: int = 200
+    min_gap: timedelta = timedelta(seconds=20)
+    pause_after_uncertain: int = 5
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much mail may leave: per mailbox, and per prospect the least time between two emails."""
+
+    mailbox: MailboxLimits = field(default_factory=MailboxLimits)
+    prospect_min_gap: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One state of a prospect; `position` counts from 0 in the order of the file."""
+
+    key: str
+    title: Mapping[str, str]
+    position: int
+    final: bool = False
+    stalled_after: timedelta | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a transition asks for: that `field` of the prospect, or of the move itself, is filled."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A way from some stages to one, taken by a trigger when its needs are met; `sets` fields on the way."""
+
+    trigger: str
+    sources: tuple[str, ...]
+    to: str
+    needs: tuple[Need, ...] = ()
+    sets: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What begins a sequence: a signal, for `stage.entered` also which stage and, if named, with which outcome."""
+
+    when: str
+    stage: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One email or task of a sequence.
+
+    `after` counts from the end of the step before. With `before_meeting` the step is due `lead` before the meeting
+    starts instead, whatever the steps before it do. `lateness` widens the day in which a late email still leaves.
+    """
+
+    key: str
+    position: int
+    email: str | None = None
+    task: Mapping[str, str] | None = None
+    after: Delay = field(default_factory=Delay)
+    before_meeting: bool = False
+    lead: timedelta = timedelta()
+    same_thread: bool = False
+    any_hour: bool = False
+    blocking: bool = False
+    lateness: timedelta = timedelta()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Emails and tasks that follow one another after a start, until done or stopped by one of the `stop` words."""
+
+    key: str
+    start: Start
+    stop: frozenset[str]
+    steps: tuple[Step, ...]
+    title: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+    def step(self, key: str) -> Step:
+        """The step named `key`. Raises KeyError when there is none."""
+        for step in self.steps:
+            if step.key == key:
+                return step
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRule:
+    """What a source's own word means here: on `kind` (and `value`, if given) take the transition `do`."""
+
+    source: str
+    kind: str
+    do: str
+    value: str | None = None
+    sets: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook:
+    """A whole playbook. `digest` is the SHA-256 of the file it was read from, and with it the version's name."""
+
+    name: str
+    languages: tuple[str, ...]
+    time_zone: str
+    calendar: Calendar
+    limits: Limits
+    stages: Mapping[str, Stage]
+    transitions: tuple[Transition, ...]
+    sequences: Mapping[str, Sequence]
+    signals: tuple[SignalRule, ...]
+    digest: str
+
+    @property
+    def first_stage(self) -> str:
+        """Where a new prospect stands: the first stage of the file."""
+        return next(iter(self.stages))
+
+    def is_final(self, stage: str) -> bool:
+        """Whether `stage` ends the prospect's way."""
+        return stage in self.stages and self.stages[stage].final
+
+    def words(self, title: Mapping[str, str], language: str) -> str:
+        """`title` in `language`, else in the playbook's first language that has it."""
+        for each in (language, *self.languages):
+            if each in title:
+                return title[each]
+        return next(iter(title.values()), "")
