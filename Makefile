@@ -1,0 +1,73 @@
+# Every chore of the house, one command each. `make help` lists them.
+#
+# Needs make and Python 3.11 or newer, no root and no services. PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+PORT ?= 8000
+JOBS ?= 2
+export PYTHON
+
+BIN := .venv/bin
+LOCKS := requirements
+READY_RUN := .venv/.ready-run
+READY_DEV := .venv/.ready-dev
+READY_BROWSER := .venv/.ready-browser
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test test-browser soak lint format types bench lock wheel clean
+
+help: ## list every chore
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY_RUN) ## build .venv from the locks; .venv/bin/onward is the command line
+
+run: $(READY_RUN) ## start everything with demo data on http://127.0.0.1:8000 (PORT=N for another)
+	@exec $(BIN)/onward up --port $(PORT)
+
+test: $(READY_DEV) ## run the suite on SQLite and PostgreSQL (T=tests/mail for a part, JOBS=N processes)
+	$(BIN)/python -m pytest -n $(JOBS) $(T)
+
+test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium and chromedriver
+	$(BIN)/python -m pytest -m browser $(T)
+
+soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails
+	$(BIN)/python -m pytest -m soak $(T)
+
+lint: $(READY_DEV) ## check style, arrows between the rooms, and the house's numbers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/house.py
+
+format: $(READY_DEV) ## let ruff mend what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: $(READY_DEV) ## check the types, strictly
+	$(BIN)/mypy
+
+bench: $(READY_DEV) ## measure speed against bare counterparts (minutes; writes to bench/results)
+	$(BIN)/python -m bench
+
+lock: ## write the hashed locks anew from pyproject.toml (UPGRADE=--upgrade renews every pin)
+	sh $(LOCKS)/lock.sh
+
+wheel: $(READY_RUN) ## build the wheel into dist/
+	$(BIN)/python -m hatchling build -t wheel
+
+clean: ## remove what was built; keeps .venv and the data in var/
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(READY_RUN): $(LOCKS)/run.txt $(LOCKS)/build.txt $(LOCKS)/environment.sh pyproject.toml
+	@sh $(LOCKS)/environment.sh run build project
+	@touch $@
+
+$(READY_DEV): $(READY_RUN) $(LOCKS)/dev.txt
+	@sh $(LOCKS)/environment.sh run dev
+	@touch $@
+
+$(READY_BROWSER): $(READY_DEV) $(LOCKS)/browser.txt
+	@sh $(LOCKS)/environment.sh browser
+	@touch $@
