@@ -1,0 +1,188 @@
+"""The database: one door to SQLite (WAL) and PostgreSQL, with the time that goes with each transaction.
+
+Opens, times and ends transactions. Knows no table; the schema is the matter of `workflow.records.schema`.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from workflow.errors import OnwardError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+_TRIES = 5
+# Deadlock and serialization failure: PostgreSQL undid the transaction and asks to run it again.
+_AGAIN = frozenset({"40P01", "40001", "55P03"})
+
+
+class CommitUnknown(OnwardError):
+    """The database did not answer the commit: it may or may not have happened, so read before doing it again."""
+
+
+def host_clock(conn: Connection) -> datetime:  # noqa: ARG001 - the port takes the connection
+    """The clock of this host: right for SQLite, which lives on one."""
+    return datetime.now(UTC)
+
+
+def database_clock(conn: Connection) -> datetime:
+    """The clock of the database at the start of the transaction: one clock for many hosts."""
+    moment: datetime = conn.execute(text("SELECT now()")).scalar_one()
+    return moment.astimezone(UTC)
+
+
+class Tx:
+    """A transaction and the one moment in which it happens."""
+
+    __slots__ = ("_clock", "_now", "conn")
+
+    def __init__(self, conn: Connection, clock: Callable[[Connection], datetime]) -> None:
+        self.conn = conn
+        self._clock = clock
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time of this transaction, read once, aware UTC."""
+        if self._now is None:
+            self._now = self._clock(self.conn)
+        return self._now
+
+    @property
+    def locks_rows(self) -> bool:
+        """Whether rows are locked one by one (PostgreSQL); SQLite has locked the whole file already."""
+        return self.conn.dialect.name == "postgresql"
+
+
+class Database:
+    """One database, opened for one process. Call `after_fork` in a child before it is used there."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Callable[[Connection], datetime] | None = None,
+        pooled: bool = True,
+        pool_size: int = 8,
+        statement_timeout_s: int = 60,
+    ) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self.clock = clock or (host_clock if self.is_sqlite else database_clock)
+        self._engine = _engine(url, pooled=pooled, pool_size=pool_size, statement_timeout_s=statement_timeout_s)
+        self._writer = self._engine.execution_options(onward_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A transaction that only reads, over one snapshot on SQLite. Raises Unavailable when the database is away."""
+        with _named_errors(), self._engine.begin() as conn:
+            yield Tx(conn, self.clock)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that writes. On SQLite it takes the write lock first, so that it never fails half-way.
+
+        Raises Unavailable when the database is away or busy, CommitUnknown when the commit was not answered.
+        """
+        with _named_errors(), self._writer.connect() as conn:
+            conn.begin()
+            yield Tx(conn, self.clock)
+            try:
+                conn.commit()
+            except DBAPIError as error:
+                if _sqlstate(error) in _AGAIN or isinstance(error.orig, sqlite3.Error):
+                    raise
+                raise CommitUnknown from error
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a write transaction; again, up to five times, when the database asks for that."""
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                with self.write() as tx:
+                    return work(tx)
+            except Unavailable as error:
+                if not left or not _asks_again(error.__cause__):
+                    raise
+            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - jitter, no secret
+        raise AssertionError
+
+    @property
+    def writer(self) -> Engine:
+        """The engine that takes the write lock at the start of a transaction, for migrations."""
+        return self._writer
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections without closing them: the sockets still belong to the parent."""
+        self._engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._engine.dispose()
+
+
+def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int) -> Engine:
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, **_pool(pooled, pool_size))
+        event.listen(engine, "connect", _sqlite_connected)
+    else:
+        options = (
+            f"-c statement_timeout={statement_timeout_s * 1000} -c lock_timeout=5000"
+            " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
+        )
+        connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}
+        engine = create_engine(url, connect_args=connect, pool_pre_ping=pooled, **_pool(pooled, pool_size))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _pool(pooled: bool, size: int) -> dict[str, Any]:  # noqa: FBT001 - private
+    if not pooled:
+        return {"poolclass": NullPool}
+    return {"pool_size": size, "max_overflow": 2, "pool_timeout": 5}
+
+
+def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
+    # None: the driver begins no transaction by itself; `_begin` does, with the lock that is meant.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(conn: Connection) -> None:
+    if conn.dialect.name == "sqlite":
+        # A deferred transaction that reads and then writes fails at once, whatever the busy timeout.
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("onward_write") else "BEGIN")
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _sqlstate(error) in _AGAIN:
+            raise Unavailable from error
+        raise
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", "") or "")
+
+
+def _asks_again(error: BaseException | None) -> bool:
+    if not isinstance(error, DBAPIError):
+        return False
+    return _sqlstate(error) in _AGAIN or "locked" in str(error.orig)

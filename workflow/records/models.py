@@ -1,0 +1,487 @@
+"""The tables, as typed declarative models: the one description that SQLite, PostgreSQL and the migrations share.
+
+Holds no behaviour. Statements over these tables are written in Core, in `workflow.actions` and `workflow.reports`,
+because the ORM's unit of work costs twice the processor time on the hot routes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+TOUCH_STATES: Final = (
+    "scheduled", "claimed", "sending", "committing", "sent", "failed", "uncertain", "cancelled", "skipped", "done",
+)  # fmt: skip
+ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
+DELIVERY_STATES: Final = ("accepted", "pending", "dead")
+EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending", "dead")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: a naive time in a row is an hour lost or won later."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a time without a zone reached the database"
+            raise ValueError(message)
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+class Base(DeclarativeBase):
+    """All tables; names of constraints follow one pattern so that migrations can address them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment(), dict[str, Any]: JSON(), bytes: LargeBinary(), str: Text()}  # noqa: RUF012 - read by SQLAlchemy
+
+
+Id = String(36)
+
+
+class Rep(Base):
+    """A person who works here; signs in by password or one-time link."""
+
+    __tablename__ = "rep"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str | None]
+    language: Mapped[str | None]
+    time_zone: Mapped[str | None]
+    theme: Mapped[str | None]
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (_one_of("role", ("rep", "manager", "admin"), "role"),)
+
+
+class Prospect(Base):
+    """A buyer on the way through the stages. `version` counts its history; `moved_at` is the order guard of its stage."""
+
+    __tablename__ = "prospect"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    email: Mapped[str]
+    email_key: Mapped[str | None]
+    name: Mapped[str]
+    company: Mapped[str]
+    phone: Mapped[str]
+    title: Mapped[str]
+    language: Mapped[str]
+    time_zone: Mapped[str]
+    country: Mapped[str]
+    custom: Mapped[dict[str, Any]]
+    stage: Mapped[str]
+    outcome: Mapped[str | None]
+    outcome_reason: Mapped[str | None]
+    owner_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
+    version: Mapped[int]
+    chain: Mapped[str]
+    entered_stage_at: Mapped[datetime]
+    moved_at: Mapped[datetime]
+    search: Mapped[str]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    __table_args__ = (
+        Index("uq_prospect_email_key", "email_key", unique=True),
+        Index("ix_prospect_stage", "stage", "entered_stage_at", "id"),
+        Index("ix_prospect_owner", "owner_id"),
+        Index("ix_prospect_created", "created_at", "id"),
+    )
+
+
+class ExternalRef(Base):
+    """A sender's own id for one of its objects, and the prospect it means here."""
+
+    __tablename__ = "external_ref"
+    source_id: Mapped[str] = mapped_column(Id, ForeignKey("source.id"), primary_key=True)
+    object: Mapped[str] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(primary_key=True)
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), index=True)
+
+
+class History(Base):
+    """One change of one prospect, never altered. `digest` chains it to the row before; folding `changes` gives the row."""
+
+    __tablename__ = "history"
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    occurred_at: Mapped[datetime]
+    kind: Mapped[str]
+    actor: Mapped[str]
+    cause: Mapped[str]
+    from_stage: Mapped[str | None]
+    to_stage: Mapped[str | None]
+    reason: Mapped[str | None]
+    changes: Mapped[dict[str, Any]]
+    detail: Mapped[dict[str, Any]]
+    digest: Mapped[str]
+    __table_args__ = (Index("ix_history_at", "at"),)
+
+
+class PlaybookVersion(Base):
+    """A published playbook as it was read, kept for ever; enrollments point at the one they began with."""
+
+    __tablename__ = "playbook_version"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str]
+    number: Mapped[int] = mapped_column(unique=True)
+    source: Mapped[str]
+    published_at: Mapped[datetime]
+
+
+class Enrollment(Base):
+    """A prospect on one sequence. At most one active per prospect and sequence."""
+
+    __tablename__ = "enrollment"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"))
+    sequence: Mapped[str]
+    playbook_digest: Mapped[str] = mapped_column(String(64), ForeignKey("playbook_version.digest"))
+    state: Mapped[str]
+    meeting_id: Mapped[str | None] = mapped_column(Id, ForeignKey("meeting.id"))
+    cause: Mapped[str]
+    reason: Mapped[str | None]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        _one_of("state", ENROLLMENT_STATES, "state"),
+        Index(
+            "uq_enrollment_active",
+            "prospect_id",
+            "sequence",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+        Index("ix_enrollment_prospect", "prospect_id", "started_at"),
+    )
+
+
+class Mailbox(Base):
+    """An address mail leaves from. A pause holds its mail; a back-off waits for its server."""
+
+    __tablename__ = "mailbox"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    sender: Mapped[str]
+    state: Mapped[str]
+    pause_reason: Mapped[str | None]
+    paused_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]
+    backoff_step: Mapped[int]
+    backoff_until: Mapped[datetime | None]
+    policy_refusals: Mapped[int]
+    created_at: Mapped[datetime]
+    __table_args__ = (_one_of("state", ("active", "paused"), "state"),)
+
+
+class Touch(Base):
+    """One email or task of a sequence, with a life of its own; the send protocol is written in `actions.outreach`.
+
+    `next_attempt_at` is null while the touch waits for the step before it. `committed_at` is the moment of the commit
+    mark, and with it the moment that counts against the limits. `generation` grows when a person sends it again.
+    """
+
+    __tablename__ = "touch"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    enrollment_id: Mapped[str] = mapped_column(Id, ForeignKey("enrollment.id"))
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"))
+    mailbox_id: Mapped[str | None] = mapped_column(Id, ForeignKey("mailbox.id"))
+    sequence: Mapped[str]
+    step: Mapped[str]
+    position: Mapped[int]
+    generation: Mapped[int]
+    kind: Mapped[str]
+    state: Mapped[str]
+    due_at: Mapped[datetime]
+    not_after: Mapped[datetime]
+    next_attempt_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    begin_errors: Mapped[int]
+    forced: Mapped[bool]
+    token: Mapped[str | None] = mapped_column(Id)
+    holder: Mapped[str | None] = mapped_column(Id)
+    lease_until: Mapped[datetime | None]
+    hint_at: Mapped[datetime | None]
+    message_id: Mapped[str | None] = mapped_column(unique=True)
+    recipient: Mapped[str | None]
+    committed_at: Mapped[datetime | None]
+    committed_version: Mapped[int | None]
+    sent_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    smtp_code: Mapped[int | None]
+    smtp_text: Mapped[str | None]
+    reason: Mapped[str | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (
+        _one_of("state", TOUCH_STATES, "state"),
+        _one_of("kind", ("email", "task"), "kind"),
+        UniqueConstraint("enrollment_id", "step", "generation"),
+        Index(
+            "ix_touch_due",
+            "mailbox_id",
+            "next_attempt_at",
+            "id",
+            sqlite_where=text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
+            postgresql_where=text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_touch_open",
+            "state",
+            "mailbox_id",
+            sqlite_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
+            postgresql_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
+        ),
+        Index("ix_touch_used", "mailbox_id", "committed_at"),
+        Index("ix_touch_prospect", "prospect_id", "due_at"),
+    )
+
+
+class Message(Base):
+    """The bytes of an email: of a touch as they were rendered, or as received."""
+
+    __tablename__ = "message"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    touch_id: Mapped[str] = mapped_column(Id, ForeignKey("touch.id"), unique=True)
+    message_id: Mapped[str] = mapped_column(index=True)
+    subject: Mapped[str]
+    content: Mapped[bytes]
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class Suppression(Base):
+    """An address nobody writes to any more, whatever prospect it belongs to."""
+
+    __tablename__ = "suppression"
+    email_key: Mapped[str] = mapped_column(primary_key=True)
+    cause: Mapped[str]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Source(Base):
+    """A sender of webhooks. `secrets` is encrypted and may hold two while a key is rotated."""
+
+    __tablename__ = "source"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    secrets: Mapped[str]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """One received webhook, body as received. Its key is inserted before anything is applied."""
+
+    __tablename__ = "delivery"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    source_id: Mapped[str] = mapped_column(Id, ForeignKey("source.id"))
+    dedupe_key: Mapped[str]
+    received_at: Mapped[datetime]
+    status: Mapped[str]
+    repeats: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes]
+    reason: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("source_id", "dedupe_key"),
+        _one_of("status", DELIVERY_STATES, "status"),
+        Index("ix_delivery_received", "received_at", "id"),
+        Index("ix_delivery_status", "status", sqlite_where=text("status <> 'accepted'"), postgresql_where=text("status <> 'accepted'")),
+    )
+
+
+class Event(Base):
+    """One event of a delivery and what became of it. Unique per source by the vendor's own id."""
+
+    __tablename__ = "event"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    delivery_id: Mapped[str] = mapped_column(Id, ForeignKey("delivery.id"))
+    position: Mapped[int]
+    source_id: Mapped[str] = mapped_column(Id, ForeignKey("source.id"))
+    event_key: Mapped[str]
+    event_id: Mapped[str]
+    type: Mapped[str]
+    occurred_at: Mapped[datetime | None]
+    prospect_id: Mapped[str | None] = mapped_column(Id, ForeignKey("prospect.id"), index=True)
+    outcome: Mapped[str]
+    stage: Mapped[str | None]
+    reason: Mapped[str | None]
+    attempts: Mapped[int]
+    next_attempt_at: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("source_id", "event_key"),
+        UniqueConstraint("delivery_id", "position"),
+        _one_of("outcome", EVENT_OUTCOMES, "outcome"),
+        Index(
+            "ix_event_waiting",
+            "next_attempt_at",
+            sqlite_where=text("outcome IN ('parked', 'failed', 'pending')"),
+            postgresql_where=text("outcome IN ('parked', 'failed', 'pending')"),
+        ),
+    )
+
+
+class Meeting(Base):
+    """A meeting as its booker last described it; `changed_at` orders what different messages say of it."""
+
+    __tablename__ = "meeting"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"))
+    uid: Mapped[str]
+    state: Mapped[str]
+    starts_at: Mapped[datetime | None]
+    ends_at: Mapped[datetime | None]
+    place: Mapped[str]
+    reason: Mapped[str]
+    changed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("prospect_id", "uid"), Index("ix_meeting_starts", "starts_at"))
+
+
+class Call(Base):
+    """A call that took place."""
+
+    __tablename__ = "call"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), index=True)
+    ended_at: Mapped[datetime]
+    minutes: Mapped[float | None]
+    notes: Mapped[str]
+    actor: Mapped[str]
+
+
+class Answer(Base):
+    """What a prospect said to one question of the bank; the newest answer stands."""
+
+    __tablename__ = "answer"
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), primary_key=True)
+    question: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Session(Base):
+    """A signed-in browser, by the hash of its cookie."""
+
+    __tablename__ = "session"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rep_id: Mapped[str] = mapped_column(Id, ForeignKey("rep.id"), index=True)
+    csrf: Mapped[str]
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SignInLink(Base):
+    """A one-time link that signs a rep in, by the hash of its token."""
+
+    __tablename__ = "sign_in_link"
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rep_id: Mapped[str] = mapped_column(Id, ForeignKey("rep.id"))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInAttempt(Base):
+    """A failed sign-in, kept for a quarter of an hour to slow the next ones down."""
+
+    __tablename__ = "sign_in_attempt"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    account: Mapped[str]
+    address: Mapped[str]
+    at: Mapped[datetime]
+    __table_args__ = (Index("ix_sign_in_attempt_account", "account", "at"), Index("ix_sign_in_attempt_address", "address", "at"))
+
+
+class ApiKey(Base):
+    """A key of the API, by the hash of its secret part."""
+
+    __tablename__ = "api_key"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    prefix: Mapped[str] = mapped_column(unique=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class IdempotentAnswer(Base):
+    """What a POST of the API answered, kept a day for whoever asks again with the same key."""
+
+    __tablename__ = "idempotent_answer"
+    api_key_id: Mapped[str] = mapped_column(Id, ForeignKey("api_key.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    body: Mapped[str | None]
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Heartbeat(Base):
+    """A living process. The reaper takes the rows of one that fell silent."""
+
+    __tablename__ = "heartbeat"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    role: Mapped[str]
+    name: Mapped[str]
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime] = mapped_column(index=True)
+    detail: Mapped[dict[str, Any]]
+
+
+class Fact(Base):
+    """A few named facts about the installation as a whole."""
+
+    __tablename__ = "fact"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
