@@ -6,6 +6,8 @@ The map to exit codes is in `workflow.cli`, the map to HTTP in `web.errors`.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 
 class OnwardError(Exception):
     """Something went wrong that Onward can name."""
@@ -47,5 +49,22 @@ class Unavailable(OnwardError):
     """Nothing could be stored just now: try again in half a minute."""
 
 
+class Finding(NamedTuple):
+    """One thing wrong with a playbook: the line (from 1, 0 = the whole file), a stable code and one sentence."""
+
+    line: int
+    code: str
+    sentence: str
+
+
 class PlaybookError(OnwardError):
     """The playbook has findings: run `onward playbook check FILE` to see each with its line."""
+
+    def __init__(self, message: str = "", *, file: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        if findings and not message:
+            first, others = findings[0], len(findings) - 1
+            more = f" ({others} more finding{'s' if others > 1 else ''})" if others else ""
+            message = f"{file}:{first.line}: {first.sentence}{more}"
+        super().__init__(message)
+        self.file = file
+        self.findings = findings

@@ -48,7 +48,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When mail may leave. Without a window it may always; weekdays count from Monday = 0, holidays by ISO 3166 country."""
+    """When mail may leave; without a window always. Weekdays count from Monday = 0, holidays by ISO 3166 country."""
 
     window: Window | None = None
     working_days: frozenset[int] = frozenset(range(5))
@@ -167,9 +167,12 @@ class SignalRule:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Playbook:
-    """A whole playbook. `digest` is the SHA-256 of the file it was read from, and with it the version's name."""
+    """A whole playbook, equal only to itself, so that it can key a cache.
+
+    `digest` is the SHA-256 of the file it was read from, and with it the version's name.
+    """
 
     name: str
     languages: tuple[str, ...]
@@ -181,6 +184,15 @@ class Playbook:
     sequences: Mapping[str, Sequence]
     signals: tuple[SignalRule, ...]
     digest: str
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def line(self, path: str) -> int:
+        """The line where `path` is written, else that of the nearest place around it; 0 when nothing is known."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path.rpartition(".")[0]
+        return 0
 
     @property
     def first_stage(self) -> str:

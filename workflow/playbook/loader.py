@@ -1,0 +1,211 @@
+"""The only reader of YAML: turns a playbook's text into a frozen `Playbook`, or raises all findings with their lines.
+
+Builds its own tree from parser events and never constructs a value, so aliases, tags and deep nesting cost nothing.
+What the keys mean is in `grammar`; whether the parts fit together is asked by `check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from workflow.errors import Finding, PlaybookError
+from workflow.playbook.findings import Findings
+from workflow.playbook.grammar import playbook_of
+from workflow.playbook.tree import Node, Notes, Place, Rows, Table, Text, Unreadable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workflow.playbook.schema import Playbook
+
+MOST_BYTES: Final = 256 * 1024
+DEEPEST: Final = 20
+
+# libyaml is about ten times faster; the wheels of the common platforms carry it.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KINDS: Final = {
+    "tag:yaml.org,2002:bool": "bool",
+    "tag:yaml.org,2002:int": "int",
+    "tag:yaml.org,2002:float": "float",
+    "tag:yaml.org,2002:null": "null",
+    "tag:yaml.org,2002:timestamp": "timestamp",
+}
+_INVISIBLE: Final = "There is a character here that no text should hold: remove it."
+
+
+def read(path: Path) -> Playbook:
+    """The playbook in the file at `path`. Raises PlaybookError, also when the file cannot be read."""
+    try:
+        # A pipe or a device could be endless; of a file one byte over the limit is enough to know.
+        if not path.is_file():
+            raise _refusal(str(path), 0, "unreadable", "There is no such file: check the path.")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _refusal(str(path), 0, "unreadable", f"The file cannot be read: {reason}.") from error
+    return load(content, str(path))
+
+
+def load(text: str | bytes, file: str = "playbook") -> Playbook:
+    """The playbook written in `text`; `file` is the name to use in errors.
+
+    Raises PlaybookError with every finding, in the order of lines.
+    """
+    content, characters = _decoded(text, file)
+    findings = Findings()
+    for number, line in enumerate(characters.split("\n"), start=1):
+        if "\t" in line:
+            findings.add(number, "tab", "There is a tab in this line: indent and separate with spaces.")
+    findings.refuse(file)  # with tabs the structure is not what it seems
+    root = _tree(characters, findings)
+    if root is None:
+        findings.refuse(file)
+        raise _refusal(file, 1, "empty", "The playbook is empty: see docs/playbook.md for its keys.")
+    notes = Notes(findings)
+    playbook = playbook_of(Place(root, "", notes, root.line), notes.lines, hashlib.sha256(content).hexdigest())
+    findings.refuse(file)
+    return playbook
+
+
+def _refusal(file: str, line: int, code: str, sentence: str) -> PlaybookError:
+    return PlaybookError(file=file, findings=(Finding(line, code, sentence),))
+
+
+def _decoded(text: str | bytes, file: str) -> tuple[bytes, str]:
+    try:
+        content = text.encode() if isinstance(text, str) else bytes(text)
+        if len(content) > MOST_BYTES:
+            raise _refusal(file, 0, "too_large", f"The playbook is larger than {MOST_BYTES // 1024} KB: shorten it.")
+        characters = content.decode("utf-8-sig")
+    except UnicodeError as error:
+        raise _refusal(file, 0, "encoding", "The playbook is not UTF-8 text: save it as UTF-8.") from error
+    if "\x00" in characters:
+        raise _refusal(file, characters[: characters.index("\x00")].count("\n") + 1, "characters", _INVISIBLE)
+    return content, characters
+
+
+def _tree(characters: str, findings: Findings) -> Node | None:
+    """The tree of the text, None when there is nothing or nothing that could be read."""
+    builder = _Builder(findings)
+    try:
+        for event in yaml.parse(characters, Loader=_LOADER):
+            if not builder.take(event):
+                return None
+    except yaml.reader.ReaderError as error:
+        findings.add(characters[: error.position].count("\n") + 1, "characters", _INVISIBLE)
+        return None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        problem = error.problem or error.context
+        findings.add(line, "yaml", f"This is not YAML ({problem}): check the lines around here.")
+        return None
+    return builder.root
+
+
+class _Builder:
+    """Grows the tree from parser events, and refuses what a playbook has no use for."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.root: Node | None = None
+        self._findings = findings
+        self._open: list[Table | Rows] = []
+        self._keys: list[Text | Unreadable | None] = []  # of each open node, the key that waits for its value
+        self._documents = 0
+
+    def take(self, event: yaml.Event) -> bool:
+        """Take the next event in; False when reading on would be of no use."""
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.DocumentStartEvent):
+            return self._document(event, line)
+        if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            self._open.pop()
+            self._keys.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            name = (event.anchor or "")[:40]
+            self._findings.add(line, "alias", f"`*{name}` refers to another place: write the value out here.")
+            self._place(Unreadable(line))
+        elif isinstance(event, (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            return self._node(event, line)
+        return True
+
+    def _document(self, event: yaml.DocumentStartEvent, line: int) -> bool:
+        self._documents += 1
+        if self._documents > 1:
+            self._findings.add(line, "documents", "A second document starts here: a playbook is one document.")
+            return False
+        if event.version or event.tags:
+            self._findings.add(line, "directive", "There is a % line before the playbook: remove it.")
+        return True
+
+    def _node(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> bool:
+        if event.anchor:
+            self._findings.add(line, "anchor", f"`&{event.anchor[:40]}` names a place for reuse: remove it.")
+        if event.tag:
+            self._findings.add(line, "tag", f"`{_shown(event.tag)}` is a YAML tag: remove it.")
+        if isinstance(event, yaml.ScalarEvent):
+            self._place(_scalar(event, line))
+            return True
+        if len(self._open) >= DEEPEST:
+            self._findings.add(line, "too_deep", f"The playbook nests deeper than {DEEPEST} levels: flatten it.")
+            return False
+        node: Table | Rows = Table({}, line) if isinstance(event, yaml.MappingStartEvent) else Rows([], line)
+        self._place(node)
+        self._open.append(node)
+        self._keys.append(None)
+        return True
+
+    def _place(self, node: Node) -> None:
+        """Put `node` where it belongs: the root, a row, a key, or the value of the key before it."""
+        if not self._open:
+            self.root = node
+            return
+        parent, key = self._open[-1], self._keys[-1]
+        if isinstance(parent, Rows):
+            parent.items.append(node)
+        elif key is None:
+            self._keys[-1] = self._key(node)
+        else:
+            self._keys[-1] = None
+            self._enter(parent, key, node)
+
+    def _key(self, node: Node) -> Text | Unreadable:
+        if isinstance(node, (Text, Unreadable)):
+            return node
+        self._findings.add(node.line, "key", "A list or a mapping stands where a key should be: write a single word.")
+        return Unreadable(node.line)
+
+    def _enter(self, table: Table, key: Text | Unreadable, node: Node) -> None:
+        if isinstance(key, Unreadable):
+            return
+        if key.value in table.entries:
+            first = table.entries[key.value][0].line
+            self._findings.add(
+                key.line,
+                "duplicate_key",
+                f"The key `{key.value[:40]}` is here twice (first in line {first}): keep one.",
+            )
+            return
+        table.entries[key.value] = (key, node)
+
+
+def _scalar(event: yaml.ScalarEvent, line: int) -> Text:
+    quoted = bool(event.style)  # the style of a plain scalar is None or, from libyaml, empty
+    return Text(event.value, line, "text" if quoted else _kind(event.value), quoted)
+
+
+def _kind(value: str) -> str:
+    """What YAML 1.1 makes of the plain scalar `value`."""
+    resolvers = yaml.SafeLoader.yaml_implicit_resolvers
+    for tag, pattern in (*resolvers.get(value[:1], ()), *resolvers.get(None, ())):
+        if pattern.match(value):
+            return _KINDS.get(tag, "other")
+    return "text"
+
+
+def _shown(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")[:60]
