@@ -102,7 +102,7 @@ def _is_open(at: datetime, calendar: Calendar, zone: ZoneInfo, country: str | No
 
 
 def _moment(day: date, clock: time, zone: ZoneInfo, fold: int = 0) -> datetime:
-    """When the wall clock of `zone` shows `clock` on `day`; with fold 0 a skipped time moves on by the gap (PEP 495)."""
+    """When the wall clock of `zone` shows `clock` on `day`; a skipped time moves on by the gap (PEP 495, fold 0)."""
     return datetime.combine(day, clock.replace(fold=fold), zone).astimezone(UTC)
 
 
@@ -122,7 +122,7 @@ def _zone(name: str) -> ZoneInfo | None:
 
 @lru_cache(maxsize=512)
 def _days_off(country: str, year: int) -> frozenset[date]:
-    """The public holidays of `country`, days given for those that fall on a weekend included; none for an unknown one."""
+    """The public holidays of `country`, with the days given for those that fall on a weekend; none where unknown."""
     where = _countries().get(country)
     if where is None:
         return frozenset()

@@ -186,6 +186,10 @@ class Playbook:
     digest: str
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
+    def __hash__(self) -> int:
+        """By the digest, so that a playbook can be the key of a cache although it holds mappings."""
+        return hash(self.digest)
+
     def line(self, path: str) -> int:
         """The line where `path` is written, else that of the nearest place around it; 0 when nothing is known."""
         while path:
