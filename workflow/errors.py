@@ -64,7 +64,8 @@ class PlaybookError(OnwardError):
         if findings and not message:
             first, others = findings[0], len(findings) - 1
             more = f" ({others} more finding{'s' if others > 1 else ''})" if others else ""
-            message = f"{file}:{first.line}: {first.sentence}{more}"
+            place = f"{file}:{first.line}" if first.line else file
+            message = f"{place}: {first.sentence}{more}"
         super().__init__(message)
         self.file = file
         self.findings = findings

@@ -29,10 +29,10 @@ class Findings:
         if len(self._found) < MOST:
             self._found.append(Finding(line, code, sentence))
 
-    @property
-    def full(self) -> bool:
-        """Whether nothing more will be kept."""
-        return len(self._found) >= MOST
+    def unknown(self, line: int, code: str, start: str, word: str, known: Iterable[str]) -> None:
+        """Note that `word` is not among the `known`; the sentence begins with `start` and ends with an offer."""
+        if len(self._found) < MOST:  # the search for a likeness is the dear part
+            self.add(line, code, f"{start}: {nearest(word, known)}")
 
     def sorted(self) -> tuple[Finding, ...]:
         """All findings in the order of their lines."""

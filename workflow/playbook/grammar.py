@@ -48,7 +48,7 @@ def playbook_of(root: Place, lines: Mapping[str, int], digest: str) -> Playbook:
         key: _stage(place, key, position, languages)
         for position, (key, place) in enumerate(keys.need("stages").items())
     }
-    if keys["stages"].given and not stages:
+    if keys["stages"].is_bare_table:
         keys["stages"].wrong("empty", "There is no stage: write at least one, and one with `final: true`.")
     return Playbook(
         name=keys.need("name").text(),
@@ -145,12 +145,15 @@ def _sequence(place: Place, key: str, languages: tuple[str, ...]) -> Sequence:
     keys = place.fields("title", "start", "stop", "steps")
     title = keys["title"]
     steps: list[Step] = []
+    taken: set[str] = set()
     for position, row in enumerate(keys.need("steps").rows()):
         step = _step(row, position, languages)
-        if step.key and step.key in {other.key for other in steps}:
+        if step.key in taken:
             row.wrong("twice", f"Two steps of {place.path} have the key `{step.key}`: give each its own.")
+        if step.key:
+            taken.add(step.key)
         steps.append(step)
-    if keys["steps"].given and not steps:
+    if keys["steps"].is_bare_list:
         keys["steps"].wrong("empty", f"{place.path} has no step: write at least one.")
     return Sequence(
         key=key,
@@ -196,7 +199,7 @@ def _step(place: Place, position: int, languages: tuple[str, ...]) -> Step:
 def _agree(keys: Fields) -> None:
     """Note which keys of a step do not go together."""
     email, task = "email" in keys, "task" in keys
-    if email == task and keys.place.given:
+    if email == task and keys.place.is_table:
         both = "both an email and a task" if email else "neither an email nor a task"
         keys.place.wrong("step", f"This step has {both}: write one of `email` and `task`.")
     elif task:

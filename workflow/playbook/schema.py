@@ -171,7 +171,8 @@ class SignalRule:
 class Playbook:
     """A whole playbook, equal only to itself, so that it can key a cache.
 
-    `digest` is the SHA-256 of the file it was read from, and with it the version's name.
+    `digest` is the SHA-256 of the file it was read from, and with it the version's name. `lines` maps a dotted path
+    such as `sequences.nudge.start.stage` or `transitions.3.to` to its line in the file.
     """
 
     name: str
@@ -184,11 +185,7 @@ class Playbook:
     sequences: Mapping[str, Sequence]
     signals: tuple[SignalRule, ...]
     digest: str
-    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-
-    def __hash__(self) -> int:
-        """By the digest, so that a playbook can be the key of a cache although it holds mappings."""
-        return hash(self.digest)
+    lines: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def line(self, path: str) -> int:
         """The line where `path` is written, else that of the nearest place around it; 0 when nothing is known."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from workflow.playbook.findings import nearest
 from workflow.playbook.schema import Delay
 
 if TYPE_CHECKING:
@@ -118,6 +117,16 @@ class Place:
         """Whether keys with values stand here."""
         return isinstance(self._node, Table)
 
+    @property
+    def is_bare_table(self) -> bool:
+        """Whether `{}` stands here."""
+        return isinstance(self._node, Table) and not self._node.entries
+
+    @property
+    def is_bare_list(self) -> bool:
+        """Whether `[]` stands here."""
+        return isinstance(self._node, Rows) and not self._node.items
+
     def wrong(self, code: str, sentence: str) -> None:
         """Note a finding about this place."""
         self._notes.findings.add(self.line, code, sentence)
@@ -144,22 +153,23 @@ class Place:
         """One of the `known` words."""
         text = self.text()
         if text and text not in known:
-            self.wrong("unknown_word", f"`{text[:40]}` is not known in {self.where}: {nearest(text, known)}")
+            start = f"`{text[:40]}` is not known in {self.where}"
+            self._notes.findings.unknown(self.line, "unknown_word", start, text, known)
             return default
         return text or default
 
     def words(self, known: Sequence[str] = ()) -> tuple[str, ...]:
         """A name or a list of at least one name, each once; with `known` only those."""
         places = self.rows() if isinstance(self._node, Rows) else [self]
-        if not places:
+        if self.is_bare_list:
             self.wrong("empty", f"{self.where} is an empty list: write at least one word, or remove the key.")
-        found: list[str] = []
+        found: dict[str, None] = {}  # a set that keeps the order
         for place in places:
             word = place.choice(known) if known else place.word()
-            if word and word in found:
+            if word in found:
                 place.wrong("twice", f"`{word}` is named twice in {self.where}: once is enough.")
             elif word:
-                found.append(word)
+                found[word] = None
         return tuple(found)
 
     # --- numbers, times ---
@@ -236,9 +246,9 @@ class Place:
         for key, place in self._entries():
             if key in known:
                 found[key] = place
-            elif not self._notes.findings.full:
-                inside = f" in {self.where}" if self.path else ""
-                place.wrong("unknown_key", f"The key `{key[:40]}` is not known{inside}: {nearest(key, known)}")
+            else:
+                start = f"The key `{key[:40]}` is not known" + (f" in {self.where}" if self.path else "")
+                self._notes.findings.unknown(place.line, "unknown_key", start, key, known)
         return Fields(self, found, self._notes)
 
     def _entries(self) -> Iterator[tuple[str, Place]]:
@@ -290,7 +300,7 @@ class Fields:
     def need(self, key: str) -> Place:
         """The place of `key`; its absence is a finding."""
         place = self[key]
-        if not place.given and self.place.given:
+        if not place.given and self.place.is_table:
             where = f"{self.place.where} needs" if self.place.path else "The playbook needs"
             place.wrong("missing", f"{where} the key `{key}`: add it.")
         return place
