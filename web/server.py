@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from wsgiref.types import WSGIApplication
 
+    from gunicorn.config import Config
+
 _DEFAULT_BIND = "127.0.0.1:8000"
 _BACKLOG = 1_024
 _SILENT_S = 10.0
@@ -103,9 +105,10 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     those would be all our threads. Head and body each have a deadline that dripping bytes do not move.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def init_process(self) -> None:
+        """Begin in the process that serves."""
         self._deadlines: dict[TConn, float] = {}
+        super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a fresh connection wait in the poller until it says something."""
@@ -127,7 +130,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         finally:
             self._deadlines.pop(conn, None)
 
-    def handle_request(self, req: Any, conn: TConn) -> object:
+    def handle_request(self, req: object, conn: TConn) -> object:
         """The head is complete; the body, which the application reads, gets its own time."""
         self._deadlines[conn] = time.monotonic() + _BODY_S
         return super().handle_request(req, conn)
@@ -150,7 +153,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
 class _Log(glogging.Logger):  # type: ignore[misc]
     """gunicorn's log, through the log of this process."""
 
-    def setup(self, cfg: Any) -> None:
+    def setup(self, cfg: Config) -> None:
         """Take no handler of gunicorn's own."""
         self.cfg = cfg
         self._access_log_enabled = False
@@ -182,5 +185,6 @@ def _open(bind: str) -> socket.socket:
         message = f"{bind} is no address to serve on: write HOST:PORT, such as {_DEFAULT_BIND}."
         raise StartError(message) from error
     except (OSError, OverflowError) as error:
-        message = f"{bind} cannot be served on ({getattr(error, 'strerror', None) or 'out of range'}): choose another port."
+        reason = getattr(error, "strerror", None) or "out of range"
+        message = f"{bind} cannot be served on ({reason}): choose another address or port."
         raise StartError(message) from error

@@ -1,7 +1,6 @@
 """The local mail catcher: takes every mail sent to a loopback port and keeps it as one file.
 
-Delivers nothing. The port is the product's own: chosen once, kept in the data folder. A mail is on disk before the
-server says 250.
+Delivers nothing. A mail is on disk before the server says 250.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiosmtpd.smtp import SMTP
 
-from workers import notes
+from workers import doors
 from workflow import logs
 from workflow.errors import StartError
 
@@ -30,30 +28,9 @@ if TYPE_CHECKING:
 
     from aiosmtpd.smtp import Envelope, Session
 
-_HOST = "127.0.0.1"
 _KEPT = 2_000
 _LARGEST = 32 * 1024 * 1024
-_BACKLOG = 128
 _LOG = logging.getLogger(__name__)
-
-
-def listen(data_dir: Path) -> socket.socket:
-    """A listening socket on the catcher's port, the same as last time if it is free; its address is noted."""
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        door.bind((_HOST, _last_port(data_dir)))
-        door.listen(_BACKLOG)
-    except OSError:
-        door.close()
-        door = socket.create_server((_HOST, 0), backlog=_BACKLOG)
-    notes.write(data_dir, notes.CATCHER, f"smtp://{_HOST}:{door.getsockname()[1]}?starttls=never")
-    return door
-
-
-def noted_url(data_dir: Path) -> str | None:
-    """The address of the catcher of a data folder, None when none was started there."""
-    return notes.url_of(data_dir, notes.CATCHER)
 
 
 class Store:
@@ -95,7 +72,7 @@ class _Door:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep the mail, then say so. The name and the arguments are those of aiosmtpd."""
         content = envelope.original_content or b""
         head = f"Return-Path: <{envelope.mail_from or ''}>\r\n"
@@ -135,18 +112,10 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     logs.configure("catcher", level=logging.WARNING)
     try:
-        door = socket.socket(fileno=args.fd) if args.fd is not None else listen(args.data_dir)
+        door = socket.socket(fileno=args.fd) if args.fd is not None else doors.catcher(args.data_dir)
         store = Store(args.data_dir / "mail")
     except OSError as error:
         message = f"The mail catcher cannot use {args.data_dir} ({error.strerror}): check the folder and its rights."
         raise StartError(message) from error
     asyncio.run(serve(door, store))
     return 0
-
-
-def _last_port(data_dir: Path) -> int:
-    url = noted_url(data_dir)
-    try:
-        return (urlsplit(url).port or 0) if url else 0
-    except ValueError:
-        return 0

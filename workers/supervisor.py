@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOG_LIMIT = 10_000_000
 _LOG_LOOK_S = 60.0
+_NO_ACCIDENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ class Supervisor:
         post.due = now + pause
         log = post.child.command.log
         self._tell(f"{post.child.name} {words}; starting it again in {pause:g} s{f' (see {log})' if log else ''}.")
-        if post.failures >= 3 and post.child.rescue:
+        if post.failures >= _NO_ACCIDENT and post.child.rescue:
             self._tell(post.child.rescue())
 
     def _beat(self) -> None:
@@ -283,7 +284,7 @@ class Supervisor:
         wake.setblocking(False)
         wakener.setblocking(False)
 
-        def asked(number: int, frame: FrameType | None) -> None:
+        def asked(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
         wanted = {signal.SIGTERM: asked, signal.SIGINT: asked, signal.SIGCHLD: _nothing}
@@ -302,7 +303,7 @@ class Supervisor:
             wakener.close()
 
 
-def _nothing(number: int, frame: FrameType | None) -> None:
+def _nothing(_number: int, _frame: FrameType | None) -> None:
     """SIGCHLD only wakes the loop."""
 
 

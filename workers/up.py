@@ -5,29 +5,28 @@ Puts the parts together and watches them. What the first start makes (database, 
 
 from __future__ import annotations
 
+import argparse
 import http.client
+import math
 import os
-import socket
+import subprocess
 import sys
-import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from workers import catcher, embedded, notes, supervisor
+from workers import doors, embedded, notes, supervisor
 from workers.processes import Command
-from workers.supervisor import Child, Supervisor
+from workers.supervisor import Child, Supervisor, Timing
 from workflow.errors import StartError
-from workflow.settings import load
+from workflow.settings import DEFAULT_PORT, load
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from workflow.settings import Settings
 
-_HOST = "127.0.0.1"
-_BACKLOG = 1_024
-_BEAT_S = 5.0
 _ASK_AGAIN_S = 0.1
 _TOO_OFTEN = 3
 
@@ -42,85 +41,74 @@ class Options:
     workers: int
 
 
-class FirstSteps(Protocol):
-    """What a newcomer is told once everything runs."""
+def run(options: Options, run_part: Callable[[str], tuple[str, ...]], environ: Mapping[str, str]) -> int:
+    """Start everything and keep it running until a signal; the exit code. Raises StartError with one sentence.
 
-    def lines(self) -> Sequence[str]:
-        """The sign-in link and what to try, line by line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What `up` is given from above: how to prepare an installation, how to beat for its workers, how to run a part.
-
-    `command` gives the arguments behind the interpreter for a part, so that a test can run parts with probes.
+    `run_part` gives the arguments behind the interpreter for a part, so that a test can run parts of its own.
     """
-
-    prepare: Callable[[Settings, bool], FirstSteps]
-    beat: Callable[[Settings, Sequence[str]], None]
-    command: Callable[[str], tuple[str, ...]] = field(default=lambda part: _module(part))
-
-
-def run(options: Options, parts: Parts, environ: Mapping[str, str], tell: Callable[[str], None]) -> int:
-    """Start everything and keep it running until a signal; the exit code. Raises StartError with one sentence."""
-    first = load(environ, data_dir=options.data_dir, port=options.port or None, make_key=True)
-    data_dir = first.data_dir
+    early = load(environ, data_dir=options.data_dir, port=options.port or None, make_key=True)
+    data_dir = early.data_dir
     _folders(data_dir)
     with supervisor.sole(data_dir):
-        server = None if first.redis_url else embedded.embedded(data_dir)
+        server = None if early.redis_url else embedded.embedded(data_dir)
         record = notes.run_dir(data_dir) / "children.json"
-        timing = supervisor.Timing()
         redis = [_redis(server)] if server else []
-        supervisor.clear(record, redis, tell, timing)
-        with _web_door(options.port) as door:
+        supervisor.clear(record, redis, say, Timing())
+        with doors.web(options.port) as door:
             port = door.getsockname()[1]
             settings = load(environ, data_dir=options.data_dir, port=port)
-            steps = parts.prepare(settings, options.demo)
+            crew = _Crew(settings, run_part, environ)
+            steps = crew.prepare(demo=options.demo)
             if server:
                 embedded.note(server)
-            children = [*redis, *_children(settings, parts, options, door, environ)]
-            watch = _Watch(settings, parts, steps, port, tell)
-            return Supervisor(children, tell=tell, record=record, pulse=watch.pulse, timing=timing).run()
+            children = [*redis, *crew.children(options.workers, door)]
+            watch = _Watch(settings, steps, port)
+            return Supervisor(children, tell=say, record=record, pulse=watch.pulse).run()
+
+
+def main(argv: Sequence[str]) -> int:
+    """`onward up`."""
+    parser = argparse.ArgumentParser(prog="onward up", description="Run everything on this machine.")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"of the panel, default {DEFAULT_PORT}")
+    parser.add_argument("--data-dir", type=Path, help="where everything is kept, default var")
+    parser.add_argument("--no-demo", action="store_true", help="begin empty")
+    parser.add_argument("--workers", type=int, default=2, choices=range(1, 65), metavar="N", help="default 2")
+    args = parser.parse_args(argv)
+    options = Options(port=args.port, data_dir=args.data_dir, demo=not args.no_demo, workers=args.workers)
+    return run(options, module, os.environ)
+
+
+def module(part: str) -> tuple[str, ...]:
+    """How the product runs a part: the web is a program of its own, the rest are parts of this one."""
+    # -P: a folder named web or workers where the command is typed must not stand in for ours.
+    return ("-P", "-m", "web") if part == "web" else ("-P", "-m", "workers", part)
 
 
 class _Watch:
-    """Between looks at the children: waits for the web's first answer, then beats for the workers."""
+    """Between looks at the children: waits for the first answer of the web, then greets."""
 
-    def __init__(
-        self, settings: Settings, parts: Parts, steps: FirstSteps, port: int, tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, steps: Sequence[str], port: int) -> None:
         self._settings = settings
-        self._parts = parts
         self._steps = steps
         self._port = port
-        self._tell = tell
-        self._ready = False
-        self._beat_due = 0.0
 
     def pulse(self, team: Supervisor) -> float:
-        """Do what is due; the seconds until there is something to do again."""
-        if not self._ready:
-            self._greet(team)
-        if self._beat_due <= (now := time.monotonic()):
-            self._beat_due = now + _BEAT_S
-            self._parts.beat(self._settings, [name for name in team.living() if name.startswith("worker-")])
-        return _BEAT_S if self._ready else _ASK_AGAIN_S
-
-    def _greet(self, team: Supervisor) -> None:
+        """Ask the web once; the seconds until it is worth asking again."""
         if answers(self._port):
-            self._ready = True
-            self._tell(f"Onward runs on {self._settings.base_url} (data in {self._settings.data_dir}).")
-            for line in self._steps.lines():
-                self._tell(line)
-        elif team.failures("web") >= _TOO_OFTEN:
+            say(f"Onward runs on {self._settings.base_url} (data in {self._settings.data_dir}).")
+            for line in self._steps:
+                say(line)
+            return math.inf
+        if team.failures("web") >= _TOO_OFTEN:
             log = _log(self._settings.data_dir, "web")
-            self._tell(f"The web process does not start; its last words: {_last_words(log)} The whole log is {log}.")
+            say(f"The web process does not start; its last words: {_last_words(log)} (all of them: {log})")
             team.stop(code=1)
+        return _ASK_AGAIN_S
 
 
 def answers(port: int) -> bool:
     """Whether the web process on this port is up."""
-    connection = http.client.HTTPConnection(_HOST, port, timeout=1.0)
+    connection = http.client.HTTPConnection(doors.HOST, port, timeout=1.0)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.client.OK
@@ -130,40 +118,49 @@ def answers(port: int) -> bool:
         connection.close()
 
 
-def _children(
-    settings: Settings, parts: Parts, options: Options, door: socket.socket, environ: Mapping[str, str]
-) -> list[Child]:
-    data_dir = settings.data_dir
-    env = {name: value for name, value in environ.items() if not name.startswith("ONWARD_")} | settings.environment()
+class _Crew:
+    """The parts that are programs of ours, and what they are told."""
 
-    def part(name: str, *arguments: str, rank: int = 0, fd: int | None = None) -> Child:
-        argv = [sys.executable, *parts.command(name.partition("-")[0]), *arguments]
-        if fd is not None:
-            argv += ["--fd", str(fd)]
+    def __init__(
+        self, settings: Settings, run_part: Callable[[str], tuple[str, ...]], environ: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._run_part = run_part
+        own = {name: value for name, value in environ.items() if not name.startswith("ONWARD_")}
+        # The addresses of the local Redis and catcher stay out: each part reads them from the notes, and the web knows
+        # by their absence that mail is caught here.
+        self._env = own | settings.environment()
+
+    def prepare(self, *, demo: bool) -> list[str]:
+        """Make what a first start needs, in a process that takes its memory with it; what to tell the newcomer."""
+        argv = [sys.executable, *self._run_part("prepare"), *([] if demo else ["--no-demo"])]
+        done = subprocess.run(argv, env=self._env, capture_output=True, text=True, encoding="utf-8", check=False)
+        if done.returncode:
+            message = next(reversed(done.stderr.strip().splitlines()), "The first start could not be prepared.")
+            raise StartError(message)
+        return done.stdout.splitlines()
+
+    def children(self, workers: int, door: socket.socket) -> list[Child]:
+        """Everything to keep running, but for Redis."""
+        data_dir = self._settings.data_dir
+        children = []
+        if self._settings.smtp_url is None:
+            mail = doors.catcher(data_dir).detach()
+            children.append(self._child("catcher", "--data-dir", str(data_dir), "--fd", str(mail), rank=1, fd=mail))
+        children.append(self._child("web", "--fd", str(door.fileno()), fd=door.fileno()))
+        children.append(self._child("clock"))
+        children.append(self._child("worker", "-n", str(workers)))
+        return children
+
+    def _child(self, name: str, *arguments: str, rank: int = 0, fd: int | None = None) -> Child:
+        argv = (sys.executable, *self._run_part(name), *arguments)
         fds = () if fd is None else (fd,)
-        return Child(name, Command(tuple(argv), env, log=_log(data_dir, name), fds=fds), rank=rank)
-
-    children = []
-    if settings.smtp_url is None:
-        # The listening sockets of catcher and web stay open here: while one of them restarts, its callers wait in
-        # line instead of being refused, and nobody else can take the port.
-        children.append(part("catcher", "--data-dir", str(data_dir), rank=1, fd=_kept_open(catcher.listen(data_dir))))
-    children.append(part("web", fd=door.fileno()))
-    children.append(part("clock"))
-    children += [part(f"worker-{number}", "--name", f"worker-{number}") for number in range(1, options.workers + 1)]
-    return children
+        return Child(name, Command(argv, self._env, log=_log(self._settings.data_dir, name), fds=fds), rank=rank)
 
 
 def _redis(server: embedded.Embedded) -> Child:
     command = server.command(log=_log(server.data_dir, "redis"))
     return Child("redis", command, rank=1, find=server.find, rescue=server.rescue)
-
-
-def _module(part: str) -> tuple[str, ...]:
-    # -P: a folder named web or workers where the command is typed must not stand in for ours.
-    if part == "web":
-        return ("-P", "-m", "web")
-    return ("-P", "-m", "workers", "worker-one" if part == "worker" else part)
 
 
 def _folders(data_dir: Path) -> None:
@@ -173,18 +170,6 @@ def _folders(data_dir: Path) -> None:
     except OSError as error:
         message = f"The data folder {data_dir} cannot be used ({error.strerror}): give another with --data-dir."
         raise StartError(message) from error
-
-
-def _web_door(port: int) -> socket.socket:
-    try:
-        return socket.create_server((_HOST, port), backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        message = f"Port {port} is in use or not allowed: stop what uses it, or give another with --port."
-        raise StartError(message) from error
-
-
-def _kept_open(door: socket.socket) -> int:
-    return door.detach()
 
 
 def _log(data_dir: Path, name: str) -> Path:
@@ -205,4 +190,4 @@ def say(sentence: str) -> None:
         sys.stdout.write(f"{sentence}\n")
         sys.stdout.flush()
     except OSError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
