@@ -65,7 +65,7 @@ def load(text: str | bytes, file: str = "playbook") -> Playbook:
             findings.add(number, "tab", "There is a tab in this line: indent and separate with spaces.")
     findings.refuse(file)  # with tabs the structure is not what it seems
     root = _tree(characters, findings)
-    if root is None:
+    if root is None or (isinstance(root, Text) and root.kind == "null"):
         findings.refuse(file)
         raise _refusal(file, 1, "empty", "The playbook is empty: see docs/playbook.md for its keys.")
     notes = Notes(findings)
@@ -95,14 +95,16 @@ def _decoded(text: str | bytes, file: str) -> tuple[bytes, str]:
 
 def _tree(characters: str, findings: Findings) -> Node | None:
     """The tree of the text, None when there is nothing or nothing that could be read."""
-    builder = _Builder(findings)
+    # Where the end of the file is the mistake, the parser points behind it.
+    last = max(1, len(characters.splitlines()))
+    builder = _Builder(findings, last)
     try:
         for event in yaml.parse(characters, Loader=_LOADER):
             if not builder.take(event):
                 return None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 0
+        line = min(mark.line + 1, last) if mark else 0
         problem = error.problem or error.context
         findings.add(line, "yaml", f"This is not YAML ({problem}): check the lines around here.")
         return None
@@ -112,16 +114,17 @@ def _tree(characters: str, findings: Findings) -> Node | None:
 class _Builder:
     """Grows the tree from parser events, and refuses what a playbook has no use for."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, last: int) -> None:
         self.root: Node | None = None
         self._findings = findings
+        self._last = last
         self._open: list[Table | Rows] = []
         self._keys: list[Text | Unreadable | None] = []  # of each open node, the key that waits for its value
         self._documents = 0
 
     def take(self, event: yaml.Event) -> bool:
         """Take the next event in; False when reading on would be of no use."""
-        line = event.start_mark.line + 1 if event.start_mark else 0
+        line = min(event.start_mark.line + 1, self._last) if event.start_mark else 0
         if isinstance(event, yaml.DocumentStartEvent):
             return self._document(event, line)
         if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
