@@ -72,7 +72,9 @@ class Settings:
         return {name: value for name, value in pairs.items() if value is not None}
 
 
-def load(environ: Mapping[str, str], *, data_dir: Path | None = None, port: int | None = None, make_key: bool = False) -> Settings:
+def load(
+    environ: Mapping[str, str], *, data_dir: Path | None = None, port: int | None = None, make_key: bool = False
+) -> Settings:
     """The settings in `environ`; `data_dir` and `port` come from the command line and win.
 
     `make_key` allows a first start to make the secret key. Raises StartError with one sentence for anything odd.
@@ -122,7 +124,7 @@ def _read(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{name} names the file {path}, which cannot be read ({type(error).__name__}): check the path and its rights."
+        message = f"{name} names {path}, which cannot be read ({type(error).__name__}): check the path and its rights."
         raise StartError(message) from error
 
 
@@ -193,13 +195,15 @@ def _secret_key(given: str | None, folder: Path, *, make: bool) -> str:
                 stream.write(secrets.token_urlsafe(48) + "\n")
     key = given if given is not None else _kept_key(file)
     if len(key) < _LEAST_KEY:
-        message = f"ONWARD_SECRET_KEY is shorter than {_LEAST_KEY} characters: use a long random text, for every process the same."
+        message = (
+            f"ONWARD_SECRET_KEY is shorter than {_LEAST_KEY} characters: use a long random text, the same everywhere."
+        )
         raise StartError(message)
     return key
 
 
 def _kept_key(file: Path) -> str:
     if not file.exists():
-        message = f"There is no secret key: set ONWARD_SECRET_KEY, or run `onward db upgrade`, which keeps one in {file}."
+        message = f"There is no secret key: set ONWARD_SECRET_KEY, or run `onward db upgrade`, which makes {file}."
         raise StartError(message)
     return _read("the key file", str(file))

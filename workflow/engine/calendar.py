@@ -72,8 +72,13 @@ def is_working_day(day: date, calendar: Calendar, country: str | None) -> bool:
     """Whether `day` is a weekday of work and no public holiday of `country`, or, without one, of the calendar's own."""
     if day.weekday() not in calendar.working_days:
         return False
-    codes = (country.upper(),) if country and country.upper() in _countries() else calendar.holidays
+    codes = (country.upper(),) if country and knows_country(country) else calendar.holidays
     return not any(day in _days_off(code, day.year) for code in codes)
+
+
+def knows_country(code: str) -> bool:
+    """Whether the holidays of the country with this ISO 3166 code are known."""
+    return code.upper() in _countries()
 
 
 _NO_WORKING_DAY: Final = "the calendar has no working day"

@@ -10,9 +10,9 @@ import sqlite3
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+Record: TypeAlias = Row[*tuple[Any, ...]]
+"""One row of an answer; its columns are attributes."""
 
 _TRIES = 5
 # Deadlock and serialization failure: PostgreSQL undid the transaction and asks to run it again.

@@ -33,7 +33,9 @@ TOUCH_STATES: Final = (
 )  # fmt: skip
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
-EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending", "dead")
+EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
+# The newest migration; a test holds the two together.
+REVISION: Final = "0001"
 
 
 class Moment(TypeDecorator[datetime]):
@@ -100,7 +102,7 @@ class Rep(Base):
 
 
 class Prospect(Base):
-    """A buyer on the way through the stages. `version` counts its history; `moved_at` is the order guard of its stage."""
+    """A buyer on the way through the stages. `version` counts its history, `moved_at` guards the order of its moves."""
 
     __tablename__ = "prospect"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -144,7 +146,7 @@ class ExternalRef(Base):
 
 
 class History(Base):
-    """One change of one prospect, never altered. `digest` chains it to the row before; folding `changes` gives the row."""
+    """One change of a prospect, never altered. `digest` chains it to the row before; folding `changes` gives the row."""
 
     __tablename__ = "history"
     prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), primary_key=True)
@@ -169,7 +171,7 @@ class PlaybookVersion(Base):
     __tablename__ = "playbook_version"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str]
-    number: Mapped[int] = mapped_column(unique=True)
+    number: Mapped[int]
     source: Mapped[str]
     published_at: Mapped[datetime]
 
@@ -277,6 +279,13 @@ class Touch(Base):
             sqlite_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
             postgresql_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
         ),
+        Index(
+            "ix_touch_forced",
+            "mailbox_id",
+            "next_attempt_at",
+            sqlite_where=text("state = 'scheduled' AND forced"),
+            postgresql_where=text("state = 'scheduled' AND forced"),
+        ),
         Index("ix_touch_used", "mailbox_id", "committed_at"),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
     )
@@ -334,12 +343,20 @@ class Delivery(Base):
         UniqueConstraint("source_id", "dedupe_key"),
         _one_of("status", DELIVERY_STATES, "status"),
         Index("ix_delivery_received", "received_at", "id"),
-        Index("ix_delivery_status", "status", sqlite_where=text("status <> 'accepted'"), postgresql_where=text("status <> 'accepted'")),
+        Index(
+            "ix_delivery_status",
+            "status",
+            sqlite_where=text("status <> 'accepted'"),
+            postgresql_where=text("status <> 'accepted'"),
+        ),
     )
 
 
 class Event(Base):
-    """One event of a delivery and what became of it. Unique per source by the vendor's own id."""
+    """One event of a delivery and what became of it. Unique per source by the vendor's own id.
+
+    While it may have to be applied again, `payload` keeps it in normal form; a parked one says whom it waits for.
+    """
 
     __tablename__ = "event"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -356,6 +373,9 @@ class Event(Base):
     reason: Mapped[str | None]
     attempts: Mapped[int]
     next_attempt_at: Mapped[datetime | None]
+    waits_ref: Mapped[str | None]
+    waits_email: Mapped[str | None]
+    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (
         UniqueConstraint("source_id", "event_key"),
         UniqueConstraint("delivery_id", "position"),
@@ -363,8 +383,20 @@ class Event(Base):
         Index(
             "ix_event_waiting",
             "next_attempt_at",
-            sqlite_where=text("outcome IN ('parked', 'failed', 'pending')"),
-            postgresql_where=text("outcome IN ('parked', 'failed', 'pending')"),
+            sqlite_where=text("next_attempt_at IS NOT NULL"),
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_event_parked",
+            "waits_ref",
+            sqlite_where=text("outcome = 'parked'"),
+            postgresql_where=text("outcome = 'parked'"),
+        ),
+        Index(
+            "ix_event_parked_email",
+            "waits_email",
+            sqlite_where=text("outcome = 'parked'"),
+            postgresql_where=text("outcome = 'parked'"),
         ),
     )
 
@@ -438,7 +470,10 @@ class SignInAttempt(Base):
     account: Mapped[str]
     address: Mapped[str]
     at: Mapped[datetime]
-    __table_args__ = (Index("ix_sign_in_attempt_account", "account", "at"), Index("ix_sign_in_attempt_address", "address", "at"))
+    __table_args__ = (
+        Index("ix_sign_in_attempt_account", "account", "at"),
+        Index("ix_sign_in_attempt_address", "address", "at"),
+    )
 
 
 class ApiKey(Base):

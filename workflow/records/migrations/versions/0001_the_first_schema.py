@@ -74,7 +74,6 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_playbook_version")),
-        sa.UniqueConstraint("number", name=op.f("uq_playbook_version_number")),
     )
     op.create_table(
         "rep",
@@ -258,8 +257,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waits_ref", sa.Text(), nullable=True),
+        sa.Column("waits_email", sa.Text(), nullable=True),
+        sa.Column("payload", sa.JSON(none_as_null=True), nullable=True),
         sa.CheckConstraint(
-            "outcome IN ('applied', 'duplicate', 'ignored', 'blocked', 'stale', 'parked', 'failed', 'pending', 'dead')",
+            "outcome IN ('applied', 'duplicate', 'ignored', 'blocked', 'stale', 'parked', 'failed', 'pending')",
             name=op.f("ck_event_outcome"),
         ),
         sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_event_delivery_id")),
@@ -270,13 +272,27 @@ def upgrade() -> None:
         sa.UniqueConstraint("source_id", "event_key", name=op.f("uq_event_source_id_event_key")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_event_parked",
+            ["waits_ref"],
+            unique=False,
+            sqlite_where=sa.text("outcome = 'parked'"),
+            postgresql_where=sa.text("outcome = 'parked'"),
+        )
+        batch_op.create_index(
+            "ix_event_parked_email",
+            ["waits_email"],
+            unique=False,
+            sqlite_where=sa.text("outcome = 'parked'"),
+            postgresql_where=sa.text("outcome = 'parked'"),
+        )
         batch_op.create_index(batch_op.f("ix_event_prospect_id"), ["prospect_id"], unique=False)
         batch_op.create_index(
             "ix_event_waiting",
             ["next_attempt_at"],
             unique=False,
-            sqlite_where=sa.text("outcome IN ('parked', 'failed', 'pending')"),
-            postgresql_where=sa.text("outcome IN ('parked', 'failed', 'pending')"),
+            sqlite_where=sa.text("next_attempt_at IS NOT NULL"),
+            postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
         )
 
     op.create_table(
@@ -413,6 +429,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
             postgresql_where=sa.text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_touch_forced",
+            ["mailbox_id", "next_attempt_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'scheduled' AND forced"),
+            postgresql_where=sa.text("state = 'scheduled' AND forced"),
         )
         batch_op.create_index(
             "ix_touch_open",

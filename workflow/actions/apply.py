@@ -1,0 +1,176 @@
+"""Writes a decision down: the prospect, its history, enrollments, touches, meetings, all in the caller's transaction.
+
+Decides nothing. Every change of a prospect in the whole product passes through `carry_out`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import insert, select, update
+
+from workflow import ids, text
+from workflow.actions import enrolling
+from workflow.engine import signals as kinds
+from workflow.mail.address import key_of
+from workflow.records import upserts
+from workflow.records.models import Answer, Call, Event, History, Meeting, Prospect, Suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workflow.engine.decide import Change, Decision, MeetingFact
+    from workflow.engine.signals import ProspectView, Signal
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
+
+_NEW: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(kinds.FIELDS, ""),
+    "email_key": None,
+    "custom": {},
+    "outcome": None,
+    "outcome_reason": None,
+    "owner_id": None,
+}
+_SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
+FOLDED: Final = (
+    *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
+)  # fmt: skip
+
+
+def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, chain: str) -> int:
+    """Write `decision` on the prospect of `view`, whose row the caller has locked; gives its new version.
+
+    `chain` is the digest of its newest history row, empty for a prospect that is about to be made.
+    """
+    if not decision.history:
+        return view.version
+    version = _write_history(tx, view, signal, decision.history, chain)
+    if decision.meeting is not None:
+        _write_meeting(tx, view.id, decision.meeting)
+    for stop in decision.stop:
+        enrolling.stop(tx, stop.enrollment_id, stop.reason, skipped=stop.suppressed)
+    for moved in decision.reanchor:
+        enrolling.reanchor(tx, moved)
+    for enroll in decision.enroll:
+        meeting_id = _meeting_id(tx, view.id, enroll.meeting_uid) if enroll.meeting_uid else None
+        enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause)
+    if decision.suppress is not None:
+        _suppress(tx, view, signal, decision.suppress.code)
+    _write_answers(tx, view.id, decision.answers)
+    if decision.call is not None:
+        _write_call(tx, view.id, signal, decision.call)
+    return version
+
+
+def digest(before: str, row: Mapping[str, Any]) -> str:
+    """The link of one history row: SHA-256 over the link before it and the row in one canonical form."""
+    told = {name: value for name, value in row.items() if name != "digest"}
+    plain = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(f"{before}\n{plain}".encode()).hexdigest()
+
+
+def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str) -> int:
+    rows: list[dict[str, Any]] = []
+    folded: dict[str, Any] = {}
+    version = view.version
+    for change in history:
+        version += 1
+        folded |= change.changes
+        row = {
+            "prospect_id": view.id,
+            "version": version,
+            "at": tx.now,
+            "occurred_at": change.occurred_at,
+            "kind": change.kind,
+            "actor": signal.actor,
+            "cause": signal.cause,
+            "from_stage": change.from_stage,
+            "to_stage": change.to_stage,
+            "reason": change.reason,
+            "changes": {name: _plain(value) for name, value in change.changes.items()},
+            "detail": {name: _plain(value) for name, value in change.detail.items()},
+        }
+        chain = row["digest"] = digest(chain, row)
+        rows.append(row)
+    _write_prospect(tx, view, folded, version, chain)
+    tx.conn.execute(insert(History), rows)
+    if "email" in folded or view.version == 0:
+        _wake_parked(tx, key_of(folded.get("email", "")))
+    return version
+
+
+def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], version: int, chain: str) -> None:
+    row = {**folded, "version": version, "chain": chain, "updated_at": tx.now}
+    if "email" in folded:
+        row["email_key"] = key_of(folded["email"])
+    if view.version == 0 or not _SEARCHED.isdisjoint(folded):
+        facts = {**view.fields, **folded}
+        row["search"] = text.searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
+    if view.version == 0:
+        tx.conn.execute(insert(Prospect), {**_NEW, **row, "id": view.id, "created_at": tx.now})
+    else:
+        tx.conn.execute(update(Prospect).where(Prospect.id == view.id), row)
+
+
+def _wake_parked(tx: Tx, email_key: str | None) -> None:
+    """Events that wait for this address may be applied now; those that wait for a ref are woken where it is written."""
+    if email_key:
+        waiting = update(Event).where(Event.outcome == "parked", Event.waits_email == email_key)
+        tx.conn.execute(waiting.values(next_attempt_at=tx.now))
+
+
+def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:
+    row = {
+        "id": ids.new_id(),
+        "prospect_id": prospect_id,
+        "uid": fact.uid,
+        "state": fact.state,
+        "starts_at": fact.starts_at,
+        "ends_at": fact.ends_at,
+        "place": fact.place,
+        "reason": fact.reason,
+        "changed_at": fact.changed_at,
+        "created_at": tx.now,
+    }
+    untold = [name for name in ("starts_at", "ends_at", "place") if not row[name]]
+    upserts.upsert(tx, Meeting, row, keys=("prospect_id", "uid"), keep=("id", "created_at", *untold))
+
+
+def _meeting_id(tx: Tx, prospect_id: str, uid: str) -> str | None:
+    found = select(Meeting.id).where(Meeting.prospect_id == prospect_id, Meeting.uid == uid)
+    return tx.conn.execute(found).scalar_one_or_none()
+
+
+def _suppress(tx: Tx, view: ProspectView, signal: Signal, code: str) -> None:
+    for address in {view.fields.get("email", ""), str(signal.data.get("address") or "")}:
+        email_key = key_of(address)
+        if email_key:
+            row = {"email_key": email_key, "cause": code, "actor": signal.actor, "at": tx.now}
+            upserts.insert_new(tx, Suppression, row)
+
+
+def _write_answers(tx: Tx, prospect_id: str, answers: Mapping[str, str]) -> None:
+    for question, answer in answers.items():
+        row = {"prospect_id": prospect_id, "question": question, "text": text.block(answer), "at": tx.now}
+        upserts.upsert(tx, Answer, row, keys=("prospect_id", "question"))
+
+
+def _write_call(tx: Tx, prospect_id: str, signal: Signal, told: Mapping[str, Any]) -> None:
+    minutes = told.get("minutes")
+    row = {
+        "id": ids.new_id(),
+        "prospect_id": prospect_id,
+        "ended_at": min(signal.occurred_at, tx.now),
+        "minutes": float(minutes) if isinstance(minutes, int | float) else None,
+        "notes": text.block(str(told.get("notes") or "")),
+        "actor": signal.actor,
+    }
+    tx.conn.execute(insert(Call), row)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,196 @@
+"""Enrollments and the chain of their touches: start, stop, move with a meeting, and release what an ended step frees.
+
+Writes rows only; what is due when is computed by `workflow.engine.sequences`. Sending is the matter of `outreach`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import insert, select, update
+
+from workflow import ids
+from workflow.engine import sequences
+from workflow.engine.reasons import Reason, because
+from workflow.records import upserts
+from workflow.records.models import Enrollment, Prospect, Rep, Touch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from workflow.engine.decide import Enroll, Reanchor
+    from workflow.engine.sequences import Planned, Whereabouts
+    from workflow.playbook.schema import Playbook
+    from workflow.records.db import Record, Tx
+    from workflow.workspace import Workspace
+
+# A touch may still be taken back in these states; from `committing` on it may already have arrived.
+REVOCABLE: Final = ("scheduled", "claimed", "sending")
+_OPEN: Final = (*REVOCABLE, "committing", "uncertain")
+
+
+def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str) -> None:
+    """Enroll a prospect. A sequence that is active already stays as it is."""
+    live = any(planned.state == "scheduled" for planned in enroll.touches)
+    enrollment = {
+        "id": ids.new_id(),
+        "prospect_id": prospect_id,
+        "sequence": enroll.sequence.key,
+        "playbook_digest": ws.playbooks.current.digest,
+        "state": "active" if live else "completed",
+        "meeting_id": meeting_id,
+        "cause": cause,
+        "reason": None,
+        "started_at": tx.now,
+        "ended_at": None if live else tx.now,
+    }
+    if upserts.insert_new(tx, Enrollment, enrollment):
+        rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
+        tx.conn.execute(insert(Touch), rows)
+
+
+def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, state: str = "stopped") -> None:
+    """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred."""
+    packed = reason.pack()
+    tx.conn.execute(
+        update(Enrollment)
+        .where(Enrollment.id == enrollment_id, Enrollment.state == "active")
+        .values(state=state, reason=packed, ended_at=tx.now)
+    )
+    tx.conn.execute(
+        update(Touch)
+        .where(Touch.enrollment_id == enrollment_id, Touch.state.in_(REVOCABLE))
+        .values(state="skipped" if skipped else "cancelled", reason=packed, ended_at=tx.now, next_attempt_at=None)
+    )
+
+
+def reanchor(tx: Tx, moved: Reanchor) -> None:
+    """Move the waiting steps before a meeting to their new time."""
+    for released in moved.released:
+        tx.conn.execute(
+            update(Touch)
+            .where(
+                Touch.enrollment_id == moved.enrollment_id,
+                Touch.position == released.position,
+                Touch.state == "scheduled",
+            )
+            .values(due_at=released.due_at, not_after=released.not_after, next_attempt_at=released.due_at)
+        )
+
+
+def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime) -> None:
+    """Release what waits behind a touch that was sent, skipped or done; complete the enrollment when nothing waits.
+
+    The caller has locked the prospect.
+    """
+    touch = _with_enrollment(tx, touch_id)
+    if touch is None or touch.enrollment_state != "active":
+        return
+    playbook = ws.playbooks.version(tx, touch.playbook_digest)
+    sequence = playbook.sequences[touch.sequence]
+    rows = tx.conn.execute(
+        select(Touch.id, Touch.position, Touch.kind, Touch.state, Touch.next_attempt_at)
+        .where(Touch.enrollment_id == touch.enrollment_id)
+        .order_by(Touch.position, Touch.generation)
+    ).all()
+    if not sequence.steps[touch.position].before_meeting:
+        waiting = _waiting_behind(rows, touch.position)
+        steps = [sequence.steps[position] for position in waiting]
+        where = where_is(tx, playbook, touch.prospect_id)
+        for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
+            _set_free(tx, waiting[released.position], released)
+    if all(row.state not in _OPEN or _lingers(playbook, touch.sequence, row) or row.id == touch_id for row in rows):
+        tx.conn.execute(
+            update(Enrollment).where(Enrollment.id == touch.enrollment_id).values(state="completed", ended_at=tx.now)
+        )
+
+
+def waits_behind(tx: Tx, enrollment_id: str, position: int, reason: Reason) -> None:
+    """Say why the next step waits, where the one before it has not ended."""
+    tx.conn.execute(
+        update(Touch)
+        .where(
+            Touch.enrollment_id == enrollment_id,
+            Touch.position == position + 1,
+            Touch.state == "scheduled",
+            Touch.next_attempt_at.is_(None),
+        )
+        .values(reason=reason.pack())
+    )
+
+
+def where_is(tx: Tx, playbook: Playbook, prospect_id: str) -> Whereabouts:
+    """The zone and the country whose calendar holds for a prospect."""
+    row = tx.conn.execute(
+        select(Prospect.time_zone, Prospect.country, Rep.time_zone.label("rep_zone"))
+        .outerjoin(Rep, Rep.id == Prospect.owner_id)
+        .where(Prospect.id == prospect_id)
+    ).one()
+    return sequences.whereabouts(playbook, row.time_zone, row.rep_zone, row.country)
+
+
+def _with_enrollment(tx: Tx, touch_id: str) -> Record | None:
+    return tx.conn.execute(
+        select(
+            Touch.prospect_id,
+            Touch.enrollment_id,
+            Touch.position,
+            Enrollment.sequence,
+            Enrollment.playbook_digest,
+            Enrollment.state.label("enrollment_state"),
+        )
+        .join(Enrollment, Enrollment.id == Touch.enrollment_id)
+        .where(Touch.id == touch_id)
+    ).one_or_none()
+
+
+def _waiting_behind(rows: Iterable[Record], position: int) -> dict[int, str]:
+    return {
+        row.position: row.id
+        for row in rows
+        if row.position > position and row.state == "scheduled" and row.next_attempt_at is None
+    }
+
+
+def _lingers(playbook: Playbook, sequence: str, row: Record) -> bool:
+    """Whether an open touch does not keep its enrollment open: a task that nothing waits for."""
+    return row.kind == "task" and not playbook.sequences[sequence].steps[row.position].blocking
+
+
+def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
+    tx.conn.execute(
+        update(Touch)
+        .where(Touch.id == touch_id, Touch.state == "scheduled")
+        .values(
+            due_at=released.due_at,
+            not_after=released.not_after,
+            next_attempt_at=released.due_at,
+            reason=because("due").pack(),
+        )
+    )
+
+
+def _touch(ws: Workspace, tx: Tx, enrollment: dict[str, Any], planned: Planned) -> dict[str, Any]:
+    step, email = planned.step, planned.step.email is not None
+    return {
+        "id": ids.new_id(),
+        "enrollment_id": enrollment["id"],
+        "prospect_id": enrollment["prospect_id"],
+        "mailbox_id": ws.mailbox_id if email else None,
+        "sequence": enrollment["sequence"],
+        "step": step.key,
+        "position": step.position,
+        "generation": 1,
+        "kind": "email" if email else "task",
+        "state": planned.state,
+        "due_at": planned.due_at,
+        "not_after": planned.not_after,
+        "next_attempt_at": planned.next_attempt_at,
+        "attempts": 0,
+        "begin_errors": 0,
+        "forced": False,
+        "reason": planned.reason.pack(),
+        "ended_at": tx.now if planned.state == "skipped" else None,
+        "created_at": tx.now,
+    }

@@ -1,0 +1,32 @@
+"""Evidence that an uncertain email arrived: a reply or a bounce that names its Message-ID."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from workflow.actions import enrolling
+from workflow.engine.reasons import because
+from workflow.records.models import Touch
+
+if TYPE_CHECKING:
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
+
+
+def confirm(ws: Workspace, tx: Tx, message_id: str) -> None:
+    """Settle an uncertain email as sent, because somebody answered it. The caller has locked its prospect."""
+    bare = message_id.strip().strip("<>")
+    found = select(Touch.id, Touch.committed_at).where(Touch.message_id == f"<{bare}>", Touch.state == "uncertain")
+    row = tx.conn.execute(found).one_or_none()
+    if row is None:
+        return
+    values = {
+        "state": "sent",
+        "sent_at": row.committed_at,
+        "ended_at": tx.now,
+        "reason": because("sent_confirmed").pack(),
+    }
+    tx.conn.execute(update(Touch).where(Touch.id == row.id).values(**values))
+    enrolling.step_ended(ws, tx, row.id, row.committed_at)

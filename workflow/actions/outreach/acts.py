@@ -1,0 +1,181 @@
+"""What a rep may do with a touch: skip it, send it now, mark it done, settle an uncertain one; and resume a mailbox.
+
+Each act locks the prospect, works only from the states in which it means something, and leaves a row of history.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import insert, select, update
+
+from workflow import ids
+from workflow.actions import enrolling, prospects
+from workflow.actions.outreach import settle
+from workflow.engine.decide import Change
+from workflow.engine.reasons import Reason, because
+from workflow.errors import BadInput, Conflict, NotFound
+from workflow.records.models import Mailbox, Touch
+
+if TYPE_CHECKING:
+    from workflow.actions.prospects import Who
+    from workflow.records.db import Record, Tx
+    from workflow.workspace import Workspace
+
+RESOLUTIONS: Final = ("sent", "resend", "dropped")
+_STILL_GOOD_FOR: Final = timedelta(hours=24)
+_COPIED: Final = (
+    "enrollment_id", "prospect_id", "mailbox_id", "sequence", "step", "position", "kind",
+)  # fmt: skip
+
+
+def skip(ws: Workspace, touch_id: str, who: Who) -> None:
+    """Leave a touch out; the next one counts from now. Raises NotFound, and Conflict once it cannot be taken back."""
+
+    def work(tx: Tx) -> None:
+        touch = _locked(tx, touch_id)
+        if touch.state not in enrolling.REVOCABLE:
+            raise Conflict(_too_late(touch, "skipped"))
+        settle.skip(ws, tx, touch_id, because("skipped_by", by=who.actor))
+        _note(ws, tx, touch, "touch.skipped", who)
+
+    ws.database.transact(work)
+
+
+def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
+    """Make an email due at once, before its window, gap or back-off; never past a stop or a paused mailbox.
+
+    Raises NotFound, and Conflict for a task, for an email that is not waiting, and while its mailbox is paused.
+    """
+
+    def work(tx: Tx) -> None:
+        touch = _locked(tx, touch_id)
+        if touch.kind != "email" or touch.state != "scheduled":
+            raise Conflict(_too_late(touch, "sent now"))
+        if tx.conn.execute(select(Mailbox.state).where(Mailbox.id == touch.mailbox_id)).scalar_one() != "active":
+            message = "The mailbox of this email is paused: resume it first."
+            raise Conflict(message)
+        values = {
+            "forced": True,
+            "next_attempt_at": tx.now,
+            "due_at": min(touch.due_at, tx.now),
+            "not_after": max(touch.not_after, tx.now + _STILL_GOOD_FOR),
+            "reason": because("send_now", by=who.actor).pack(),
+        }
+        tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
+        _note(ws, tx, touch, "touch.sent_now", who)
+
+    ws.database.transact(work)
+
+
+def done(ws: Workspace, touch_id: str, who: Who) -> None:
+    """Mark a task as done. Raises NotFound, and Conflict for an email or a task that has ended."""
+
+    def work(tx: Tx) -> None:
+        touch = _locked(tx, touch_id)
+        if touch.kind != "task" or touch.state != "scheduled":
+            raise Conflict(_too_late(touch, "marked as done"))
+        reason = because("done_by", by=who.actor).pack()
+        values = {"state": "done", "ended_at": tx.now, "next_attempt_at": None, "reason": reason}
+        tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
+        enrolling.step_ended(ws, tx, touch_id, tx.now)
+        _note(ws, tx, touch, "touch.done", who)
+
+    ws.database.transact(work)
+
+
+def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
+    """Settle an uncertain email: it arrived (`sent`), send it once more (`resend`), or forget it (`dropped`).
+
+    Gives the id of the touch that goes on: for `resend` that of the new generation. Raises NotFound, BadInput for
+    another word, Conflict when it is not uncertain.
+    """
+    if as_ not in RESOLUTIONS:
+        message = f"“as” must be one of {', '.join(RESOLUTIONS)}."
+        raise BadInput(message, field="as")
+
+    def work(tx: Tx) -> str:
+        touch = _locked(tx, touch_id)
+        if touch.state != "uncertain":
+            message = f"This touch is {touch.state}: only an uncertain email can be resolved."
+            raise Conflict(message)
+        reason = because(f"resolved.{as_}", by=who.actor)
+        goes_on = touch_id
+        if as_ == "sent":
+            _arrived(ws, tx, touch, reason)
+        elif as_ == "resend":
+            goes_on = _once_more(tx, touch, reason)
+        else:
+            settle.fail(ws, tx, touch_id, reason)
+        _note(ws, tx, touch, "touch.resolved", who, {"as": as_})
+        return goes_on
+
+    return ws.database.transact(work)
+
+
+def resume(ws: Workspace, mailbox_id: str) -> None:
+    """Let a paused mailbox send again; what made it pause counts from anew. Raises NotFound."""
+
+    def work(tx: Tx) -> None:
+        values = {
+            "state": "active",
+            "pause_reason": None,
+            "paused_at": None,
+            "resumed_at": tx.now,
+            "backoff_step": 0,
+            "backoff_until": None,
+            "policy_refusals": 0,
+        }
+        if tx.conn.execute(update(Mailbox).where(Mailbox.id == mailbox_id).values(**values)).rowcount != 1:
+            message = "There is no such mailbox: check the id."
+            raise NotFound(message)
+
+    ws.database.transact(work)
+
+
+def _locked(tx: Tx, touch_id: str) -> Record:
+    found = select(Touch.prospect_id).where(Touch.id == touch_id)
+    prospect_id = tx.conn.execute(found).scalar_one_or_none()
+    if prospect_id is None:
+        message = "There is no such touch: check the id."
+        raise NotFound(message)
+    prospects.lock(tx, prospect_id)
+    return tx.conn.execute(select(*Touch.__table__.columns).where(Touch.id == touch_id)).one()
+
+
+def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
+    values = {"state": "sent", "sent_at": touch.committed_at, "ended_at": tx.now, "reason": reason.pack()}
+    tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**values))
+    enrolling.step_ended(ws, tx, touch.id, tx.now)
+
+
+def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
+    """A new generation with a Message-ID of its own; the old email stays behind as given up."""
+    old = {"state": "failed", "ended_at": tx.now, "reason": reason.pack()}
+    tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**old))
+    again = {
+        **{name: getattr(touch, name) for name in _COPIED},
+        "id": ids.new_id(),
+        "generation": touch.generation + 1,
+        "state": "scheduled",
+        "due_at": tx.now,
+        "not_after": tx.now + _STILL_GOOD_FOR,
+        "next_attempt_at": tx.now,
+        "attempts": 0,
+        "begin_errors": 0,
+        "forced": True,
+        "reason": reason.pack(),
+        "created_at": tx.now,
+    }
+    tx.conn.execute(insert(Touch), again)
+    return str(again["id"])
+
+
+def _note(ws: Workspace, tx: Tx, touch: Record, kind: str, who: Who, more: dict[str, str] | None = None) -> None:
+    detail = {"touch": touch.id, "sequence": touch.sequence, "step": touch.step, **(more or {})}
+    prospects.note(ws, tx, touch.prospect_id, Change(kind, tx.now, detail=detail), who)
+
+
+def _too_late(touch: Record, act: str) -> str:
+    return f"This {touch.kind} is {touch.state} and cannot be {act}."

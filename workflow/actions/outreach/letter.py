@@ -1,0 +1,148 @@
+"""Writes the email of a touch: gathers what its template may name, renders it, keeps the bytes before they leave."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from babel.dates import format_datetime, get_timezone_name
+from sqlalchemy import select
+
+from workflow import ids
+from workflow.actions import enrolling
+from workflow.mail import tokens
+from workflow.mail.address import Mailbox as Party
+from workflow.mail.address import parse_address, parse_mailbox
+from workflow.mail.compose import Draft, compose, new_message_id
+from workflow.mail.transport import Envelope
+from workflow.records import upserts
+from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
+
+if TYPE_CHECKING:
+    from workflow.playbook.schema import Playbook, Step
+    from workflow.records.db import Record, Tx
+    from workflow.workspace import Workspace
+
+_LOCALES: Final = {"en": "en_GB", "bg": "bg_BG"}
+_FORMATS: Final = {"en": "EEEE, d MMMM y, HH:mm", "bg": "EEEE, d MMMM y 'г.', H:mm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A finished email and the id that names it."""
+
+    message_id: str
+    envelope: Envelope
+
+
+def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
+    """Render the email of `touch` and store its bytes. Raises an OnwardError when it cannot be written.
+
+    The Message-ID is that of the touch, the same at every attempt.
+    """
+    playbook = ws.playbooks.version(tx, touch.playbook_digest)
+    step = playbook.sequences[touch.sequence].step(touch.step)
+    person = tx.conn.execute(_PERSON.where(Prospect.id == touch.prospect_id)).one()
+    language = person.language if person.language in playbook.languages else playbook.languages[0]
+    link = f"{ws.settings.base_url}/u/{tokens.sign('unsubscribe', touch.prospect_id, ws.key('links'))}"
+    values = _values(ws, tx, playbook, touch, person, language, link)
+    rendered = ws.templates.render(step.email or "", language, values)
+    sender = _sender(ws.settings.mail_from)
+    message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), ws.mail_domain)
+    thread, subject = _thread(tx, touch, step)
+    recipient = parse_address(touch.email)
+    draft = Draft(
+        sender=sender,
+        recipient=Party(person.name, recipient),
+        subject=f"Re: {subject}" if thread else rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=message_id,
+        date=tx.now,
+        language=language,
+        unsubscribe=(link, f"mailto:{sender.address.text}?subject=unsubscribe"),
+        in_reply_to=thread[-1] if thread else "",
+        references=thread,
+    )
+    content = compose(draft)
+    _keep(tx, touch.id, message_id, draft.subject, content)
+    return Letter(message_id, Envelope(sender.address.text, recipient.text, content))
+
+
+_PERSON: Final = select(
+    Prospect.name, Prospect.email, Prospect.company, Prospect.title, Prospect.language, Prospect.stage,
+    Rep.name.label("rep_name"), Rep.email.label("rep_email"),
+).outerjoin(Rep, Rep.id == Prospect.owner_id)  # fmt: skip
+
+
+def _values(  # noqa: PLR0913 - all that a template may name
+    ws: Workspace, tx: Tx, playbook: Playbook, touch: Record, person: Record, language: str, link: str
+) -> dict[str, object]:
+    answers = tx.conn.execute(select(Answer.question, Answer.text).where(Answer.prospect_id == touch.prospect_id))
+    sender = _sender(ws.settings.mail_from)
+    stage = playbook.stages.get(person.stage)
+    return {
+        "name": person.name,
+        "first_name": person.name.split(" ")[0] if person.name else "",
+        "company": person.company,
+        "title": person.title,
+        "email": person.email,
+        "language": language,
+        "rep_name": person.rep_name or "",
+        "rep_email": person.rep_email or "",
+        "sender_name": person.rep_name or sender.name,
+        "stage_title": playbook.words(stage.title, language) if stage else "",
+        "answers": {row.question: row.text for row in answers},
+        "unsubscribe_url": link,
+        "booking_url": "",
+        **_meeting(tx, playbook, touch, language),
+    }
+
+
+def _meeting(tx: Tx, playbook: Playbook, touch: Record, language: str) -> dict[str, object]:
+    found = select(Meeting.starts_at, Meeting.place).where(Meeting.id == touch.meeting_id)
+    meeting = tx.conn.execute(found).one_or_none() if touch.meeting_id else None
+    if meeting is None or meeting.starts_at is None:
+        return {"meeting_starts": "", "meeting_place": meeting.place if meeting else "", "meeting_zone": ""}
+    zone = enrolling.where_is(tx, playbook, touch.prospect_id).zone
+    locale = _LOCALES[language]
+    starts = format_datetime(meeting.starts_at, _FORMATS[language], tzinfo=zone, locale=locale)
+    named = get_timezone_name(meeting.starts_at.astimezone(zone), locale=locale, width="long")
+    return {"meeting_starts": starts, "meeting_place": meeting.place, "meeting_zone": named}
+
+
+def _thread(tx: Tx, touch: Record, step: Step) -> tuple[tuple[str, ...], str]:
+    """The Message-IDs this email answers, oldest first, and the subject they share."""
+    if not step.same_thread:
+        return (), ""
+    rows = tx.conn.execute(
+        select(Message.message_id, Message.subject)
+        .join(Touch, Touch.id == Message.touch_id)
+        .where(
+            Touch.enrollment_id == touch.enrollment_id,
+            Touch.position < touch.position,
+            Touch.state.in_(("sent", "uncertain")),
+        )
+        .order_by(Touch.position, Touch.generation)
+    ).all()
+    return tuple(row.message_id for row in rows), rows[0].subject.removeprefix("Re: ") if rows else ""
+
+
+def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) -> None:
+    row = {
+        "id": ids.new_id(),
+        "touch_id": touch_id,
+        "message_id": message_id,
+        "subject": subject,
+        "content": content,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "created_at": tx.now,
+    }
+    upserts.upsert(tx, Message, row, keys=("touch_id",), keep=("id",))
+
+
+@lru_cache(maxsize=8)
+def _sender(text: str) -> Party:
+    return parse_mailbox(text, local_host=True)

@@ -1,0 +1,286 @@
+"""The hands of the send protocol: begin (T1), the commit mark before the final dot (T2), and the record after it (T3).
+
+Of one email at most one copy ever leaves by itself. Everything before the mark may be done again; everything after it
+without a recorded answer is `uncertain`, and a person decides. No transaction is open while the network is used.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+
+from workflow import ids
+from workflow.actions import enrolling, prospects
+from workflow.actions.outreach import letter, settle
+from workflow.actions.outreach.settle import Begun
+from workflow.engine import calendar
+from workflow.engine.reasons import Reason, because
+from workflow.errors import OnwardError, Unavailable
+from workflow.mail.transport import Outcome
+from workflow.probe import SILENT
+from workflow.records.db import CommitUnknown
+from workflow.records.models import Enrollment, Mailbox, Prospect, Suppression, Touch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from workflow.actions.outreach.letter import Letter
+    from workflow.actions.outreach.spool import Spool
+    from workflow.actions.outreach.timings import Timings
+    from workflow.mail.transport import Transport
+    from workflow.playbook.schema import Playbook, Step
+    from workflow.probe import Probe
+    from workflow.records.db import Record, Tx
+    from workflow.workspace import Workspace
+
+MOST_BEGIN_ERRORS: Final = 3
+_RETRIED_UNTIL: Final = timedelta(hours=48)
+_RECORD_PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
+_CHOSEN: Final = (
+    select(
+        Touch.id, Touch.prospect_id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.token,
+        Touch.attempts, Touch.due_at, Touch.not_after, Touch.forced, Touch.message_id,
+        Enrollment.state.label("enrollment_state"), Enrollment.sequence, Enrollment.playbook_digest,
+        Enrollment.meeting_id, Prospect.email, Prospect.email_key, Prospect.time_zone, Prospect.country,
+    )
+    .join(Enrollment, Enrollment.id == Touch.enrollment_id)
+    .join(Prospect, Prospect.id == Touch.prospect_id)
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Sender:
+    """One pair of hands: a process, its one connection to the mail server, and what it needs to record what it did.
+
+    `preparing` is the touch being written just now: whoever catches an error of ours blames it by `blame`.
+    """
+
+    ws: Workspace
+    transport: Transport
+    spool: Spool
+    timings: Timings
+    holder: str
+    probe: Probe = SILENT
+    sleep: Callable[[float], None] = field(default=time.sleep)
+    preparing: str | None = None
+
+    def drain(self, mailbox_id: str) -> int:
+        """Send the claimed mail of a mailbox for a while; gives how many were begun."""
+        until = time.monotonic() + self.timings.drain_for.total_seconds()
+        begun = 0
+        try:
+            while time.monotonic() < until:
+                if not self._one(mailbox_id):
+                    break
+                begun += 1
+        finally:
+            self.transport.close()
+        return begun
+
+    def _one(self, mailbox_id: str) -> bool:
+        """Take the next claimed touch through the protocol; False when there is none to take."""
+        begun = self.begin(mailbox_id)
+        if begun is None:
+            return False
+        if isinstance(begun, Begun):
+            self.send(begun)
+        return True
+
+    def begin(self, mailbox_id: str) -> Begun | Reason | None:
+        """T1: lock the prospect, ask everything again, render, store the bytes.
+
+        Gives the reason when this touch does not leave now, None when nothing of this mailbox can be begun.
+        """
+
+        def work(tx: Tx) -> Begun | Reason | None:
+            touch = self._choose(tx, mailbox_id)
+            if touch is None:
+                return None
+            self.probe.at("begin.locked")
+            refusal = self._ask_again(tx, touch)
+            if refusal is not None:
+                return refusal
+            self.preparing = touch.id
+            try:
+                written = letter.write(self.ws, tx, touch)
+            except OnwardError as error:
+                return settle.fail(self.ws, tx, touch.id, because("render", problem=error.message))
+            return self._take(tx, mailbox_id, touch, written)
+
+        begun = self.ws.database.transact(work)
+        self.preparing = None
+        self.probe.at("begin.committed")
+        return begun
+
+    def blame(self) -> None:
+        """Count an error of ours against the touch that was being prepared, so that it cannot stop the others."""
+        touch_id, self.preparing = self.preparing, None
+        if touch_id is not None:
+            self.ws.database.transact(lambda tx: self._count_error(tx, touch_id))
+
+    def send(self, begun: Begun) -> None:
+        """Hand the email to its server, with the commit mark before the final dot, and record how it ended."""
+        unsure = False
+
+        def before_dot() -> bool:
+            nonlocal unsure
+            self.probe.at("mark.before")
+            try:
+                marked = self.ws.database.transact(lambda tx: self.mark(tx, begun))
+            except (CommitUnknown, Unavailable):
+                # The mark may stand or not. Without the dot nothing is delivered, so the row can be read in peace.
+                unsure = True
+                return False
+            self.probe.at("mark.committed")
+            return marked
+
+        outcome = self.transport.send(begun.envelope, before_dot)
+        self.probe.at("answered")
+        self._record(begun, outcome, unsure=unsure)
+        self.probe.at("sent.recorded")
+
+    def mark(self, tx: Tx, begun: Begun) -> bool:
+        """T2: from here on nobody can take the email back. One guarded update under the prospect's lock decides."""
+        prospects.lock(tx, begun.prospect_id)
+        now = tx.now
+        version = select(Prospect.version).where(Prospect.id == begun.prospect_id).scalar_subquery()
+        marked = tx.conn.execute(
+            update(Touch)
+            .where(
+                Touch.id == begun.touch_id,
+                Touch.token == begun.token,
+                Touch.state == "sending",
+                Touch.lease_until > now,
+                _may_leave(begun, now),
+            )
+            .values(
+                state="committing",
+                committed_at=now,
+                committed_version=version,
+                lease_until=now + self.timings.committing_lease,
+            )
+        )
+        return marked.rowcount == 1
+
+    def _choose(self, tx: Tx, mailbox_id: str) -> Record | None:
+        """Lock the prospect of the next claimed touch, first in the one order of locks; skip those in other hands."""
+        if not self._has_room(tx, mailbox_id):
+            return None
+        statement = (
+            _CHOSEN.where(Touch.mailbox_id == mailbox_id, Touch.state == "claimed")
+            .order_by(Touch.next_attempt_at, Touch.id)
+            .limit(1)
+        )
+        if tx.locks_rows:
+            statement = statement.with_for_update(of=Prospect, skip_locked=True)
+        touch = tx.conn.execute(statement).one_or_none()
+        if touch is None or not tx.locks_rows:
+            return touch
+        # The touch itself was read before the lock was ours: another hand may have begun it in between.
+        same = select(Touch.id).where(Touch.id == touch.id, Touch.state == "claimed", Touch.token == touch.token)
+        held = tx.conn.execute(same.with_for_update()).one_or_none()
+        return touch if held else self._choose(tx, mailbox_id)
+
+    def _has_room(self, tx: Tx, mailbox_id: str) -> bool:
+        active = select(Mailbox.id).where(Mailbox.id == mailbox_id, Mailbox.state == "active")
+        if tx.conn.execute(active).scalar_one_or_none() is None:
+            return False
+        busy = select(func.count()).where(
+            Touch.mailbox_id == mailbox_id, Touch.state.in_(("sending", "committing")), Touch.lease_until > tx.now
+        )
+        return tx.conn.execute(busy).scalar_one() < self.ws.playbooks.current.limits.mailbox.concurrency
+
+    def _ask_again(self, tx: Tx, touch: Record) -> Reason | None:
+        """Whether the email is still wanted, and wanted now. What is not is settled here."""
+        if touch.enrollment_state != "active":
+            return settle.cancel(tx, touch.id, because("sequence_ended"))
+        if not touch.email:
+            return settle.skip(self.ws, tx, touch.id, because("no_address"))
+        if _is_suppressed(tx, touch.email_key):
+            return settle.skip(self.ws, tx, touch.id, because("suppressed"))
+        until = max(touch.not_after, touch.due_at + _RETRIED_UNTIL) if touch.attempts else touch.not_after
+        if tx.now > until:
+            return settle.skip(self.ws, tx, touch.id, because("too_late", until=until.isoformat(timespec="minutes")))
+        playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
+        step = playbook.sequences[touch.sequence].step(touch.step)
+        wait = None if touch.forced or step.any_hour else self._wait(tx, touch, playbook, step)
+        if wait is None:
+            return None
+        again_at, reason = wait
+        return settle.put_back(tx, touch.id, again_at, reason)
+
+    def _wait(self, tx: Tx, touch: Record, playbook: Playbook, step: Step) -> tuple[datetime, Reason] | None:
+        where = enrolling.where_is(tx, playbook, touch.prospect_id)
+        opens = calendar.opening(tx.now, playbook.calendar, where.zone, where.country)
+        if opens > tx.now and not step.before_meeting:
+            return opens, because("window")
+        gap = playbook.limits.prospect_min_gap
+        if not gap:
+            return None
+        last = tx.conn.execute(
+            select(func.max(Touch.committed_at)).where(
+                Touch.prospect_id == touch.prospect_id, Touch.state.in_(("committing", "sent", "uncertain"))
+            )
+        ).scalar_one()
+        if last is None or last + gap <= tx.now:
+            return None
+        return calendar.opening(last + gap, playbook.calendar, where.zone, where.country), because("gap")
+
+    def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter) -> Begun:
+        token = ids.new_id()
+        tx.conn.execute(
+            update(Touch)
+            .where(Touch.id == touch.id)
+            .values(
+                state="sending",
+                token=token,
+                holder=self.holder,
+                attempts=touch.attempts + 1,
+                lease_until=tx.now + self.timings.sending_lease,
+                message_id=written.message_id,
+                recipient=written.envelope.recipient,
+            )
+        )
+        return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope)
+
+    def _count_error(self, tx: Tx, touch_id: str) -> Reason:
+        counted = update(Touch).where(Touch.id == touch_id).values(begin_errors=Touch.begin_errors + 1)
+        times = tx.conn.execute(counted.returning(Touch.begin_errors)).scalar_one()
+        if times >= MOST_BEGIN_ERRORS:
+            return settle.fail(self.ws, tx, touch_id, because("poison", times=times))
+        return settle.put_back(tx, touch_id, tx.now + timedelta(seconds=5 * times), because("due"))
+
+    def _record(self, begun: Begun, outcome: Outcome, *, unsure: bool) -> None:
+        """T3. While the database is away the outcome waits in the spool, from which any clock brings it in."""
+        spooled = False
+        for pause in (*_RECORD_PAUSES_S, None):
+            try:
+                self.ws.database.transact(lambda tx: settle.record(self.ws, tx, begun, outcome, unsure=unsure))
+            except (Unavailable, CommitUnknown):
+                if not spooled and outcome.kind in ("sent", "permanent"):
+                    self.spool.append(begun.touch_id, begun.token, outcome)
+                    spooled = True
+                if pause is None:
+                    return
+                self.sleep(pause)
+            else:
+                return
+
+
+def _may_leave(begun: Begun, now: datetime) -> ColumnElement[bool]:
+    """What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one."""
+    active = exists().where(Mailbox.id == begun.mailbox_id, Mailbox.state == "active")
+    barred = exists().where(Prospect.id == begun.prospect_id, Suppression.email_key == Prospect.email_key)
+    same = exists().where(Prospect.id == begun.prospect_id, Prospect.email == begun.address)
+    late = (Touch.not_after < now) & (Touch.attempts == 1)
+    return active & ~barred & same & ~late
+
+
+def _is_suppressed(tx: Tx, email_key: str | None) -> bool:
+    found = select(Suppression.email_key).where(Suppression.email_key == email_key)
+    return tx.conn.execute(found).scalar_one_or_none() is not None

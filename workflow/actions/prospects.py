@@ -1,0 +1,250 @@
+"""Prospects: find, make, edit and move one. Loads what the engine may know, asks it, and writes down what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select, update
+
+from workflow import ids
+from workflow.actions import apply
+from workflow.engine import signals as kinds
+from workflow.engine.decide import Change, Decision, decide
+from workflow.engine.signals import EnrollmentView, MeetingView, ProspectView, Signal
+from workflow.errors import Conflict, NotFound
+from workflow.mail.address import key_of
+from workflow.records import upserts
+from workflow.records.models import Enrollment, Event, ExternalRef, Meeting, Prospect, Rep, Suppression, Touch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
+
+_COLUMNS: Final = (
+    Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
+    Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id,
+    *(getattr(Prospect, name) for name in kinds.FIELDS),
+)  # fmt: skip
+_LOAD: Final = (
+    select(*_COLUMNS, Rep.time_zone.label("rep_zone"), Suppression.email_key.label("suppressed"))
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
+)
+_ACTIVE: Final = select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
+    Enrollment.state == "active"
+)
+_MEETINGS: Final = select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A prospect as the engine sees it, and the newest link of its history; its row is locked."""
+
+    view: ProspectView
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a signal: the decision, whose prospect, and the prospect's version after it."""
+
+    prospect_id: str
+    version: int
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whose doing it is: an actor such as `rep:<id>` or `api:<name>`, and the request that caused it."""
+
+    actor: str
+    cause: str
+
+
+def move(
+    ws: Workspace,
+    prospect_id: str,
+    trigger: str,
+    data: Mapping[str, Any],
+    who: Who,
+    *,
+    version: int | None = None,
+) -> Result:
+    """Move a prospect by a trigger. Raises NotFound, and Conflict when it is no longer at `version`."""
+
+    def work(tx: Tx) -> Result:
+        signal = Signal(kinds.MOVE, tx.now, who.actor, who.cause, data={**data, "trigger": trigger})
+        return submit(ws, tx, prospect_id, signal, version=version)
+
+    return ws.database.transact(work)
+
+
+def tell(
+    ws: Workspace, prospect_id: str, kind: str, data: Mapping[str, Any], who: Who, *, version: int | None = None
+) -> Result:
+    """Tell of a call, answers, a meeting or a mail event. Raises NotFound and Conflict as `move` does."""
+
+    def work(tx: Tx) -> Result:
+        return submit(ws, tx, prospect_id, Signal(kind, tx.now, who.actor, who.cause, data=data), version=version)
+
+    return ws.database.transact(work)
+
+
+def create(
+    ws: Workspace, fields: Mapping[str, str], custom: Mapping[str, Any], who: Who, *, owner_id: str | None = None
+) -> Result:
+    """Make a prospect. Raises Conflict when its address belongs to one already."""
+
+    def work(tx: Tx) -> Result:
+        _refuse_taken(tx, fields.get("email", ""), but="")
+        signal = Signal(kinds.UPSERTED, tx.now, who.actor, who.cause, fields=fields, custom=custom, owner_id=owner_id)
+        return submit(ws, tx, None, signal)
+
+    return ws.database.transact(work)
+
+
+def edit(  # noqa: PLR0913 - the parts of a form
+    ws: Workspace,
+    prospect_id: str,
+    fields: Mapping[str, str],
+    custom: Mapping[str, Any],
+    who: Who,
+    *,
+    owner_id: str | None = None,
+    version: int | None = None,
+) -> Result:
+    """Change facts about a prospect. Raises NotFound, and Conflict for a stale `version` or a taken address."""
+
+    def work(tx: Tx) -> Result:
+        _refuse_taken(tx, fields.get("email", ""), but=prospect_id)
+        signal = Signal(kinds.UPSERTED, tx.now, who.actor, who.cause, fields=fields, custom=custom, owner_id=owner_id)
+        return submit(ws, tx, prospect_id, signal, version=version)
+
+    return ws.database.transact(work)
+
+
+def submit(ws: Workspace, tx: Tx, prospect_id: str | None, signal: Signal, *, version: int | None = None) -> Result:
+    """Put `signal` before the engine and carry out what it decides, in the caller's transaction.
+
+    Without `prospect_id` the prospect is made. Raises NotFound, and Conflict when it is no longer at `version`.
+    """
+    if prospect_id is None:
+        loaded = Loaded(ProspectView(id=ids.new_id(), suppressed=_is_suppressed(tx, signal.fields.get("email"))), "")
+    else:
+        loaded = load(ws, tx, prospect_id, meetings=signal.kind in kinds.MEETING_KINDS)
+    if version is not None and loaded.view.version != version:
+        message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
+        raise Conflict(message)
+    decision = decide(ws.playbooks.current, loaded.view, signal, tx.now)
+    now_at = apply.carry_out(ws, tx, loaded.view, signal, decision, loaded.chain)
+    return Result(loaded.view.id, now_at, decision)
+
+
+def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> None:
+    """Leave a row in a prospect's history that changes nothing of the prospect itself."""
+    loaded = load(ws, tx, prospect_id)
+    decision = Decision("applied", loaded.view.stage, history=(change,))
+    signal = Signal(change.kind, tx.now, who.actor, who.cause)
+    apply.carry_out(ws, tx, loaded.view, signal, decision, loaded.chain)
+
+
+def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
+    """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
+    statement = _LOAD.where(Prospect.id == prospect_id)
+    if tx.locks_rows:
+        statement = statement.with_for_update(of=Prospect)
+    row = tx.conn.execute(statement).one_or_none()
+    if row is None:
+        message = "There is no such prospect: check the id."
+        raise NotFound(message)
+    view = ProspectView(
+        id=row.id,
+        stage=row.stage,
+        version=row.version,
+        fields={name: getattr(row, name) for name in kinds.FIELDS},
+        custom=row.custom,
+        outcome=row.outcome,
+        outcome_reason=row.outcome_reason,
+        entered_stage_at=row.entered_stage_at,
+        moved_at=row.moved_at,
+        suppressed=row.suppressed is not None,
+        owner_id=row.owner_id,
+        fallback_zone=row.rep_zone,
+        enrollments=_active(ws, tx, prospect_id),
+        meetings=_meetings(tx, prospect_id) if meetings else (),
+    )
+    return Loaded(view, row.chain)
+
+
+def lock(tx: Tx, prospect_id: str) -> None:
+    """Lock a prospect's row: it comes first in the one order of locks, before enrollments and touches."""
+    if tx.locks_rows:
+        tx.conn.execute(select(Prospect.id).where(Prospect.id == prospect_id).with_for_update())
+
+
+def find(tx: Tx, source_id: str, ref: str | None, email_key: str | None) -> tuple[str | None, bool]:
+    """The prospect a source means, by its own `ref`, else by address; and whether the ref was known."""
+    if ref:
+        known = select(ExternalRef.prospect_id).where(
+            ExternalRef.source_id == source_id, ExternalRef.object == "prospect", ExternalRef.ref == ref
+        )
+        found = tx.conn.execute(known).scalar_one_or_none()
+        if found is not None:
+            return found, True
+    if email_key:
+        return tx.conn.execute(select(Prospect.id).where(Prospect.email_key == email_key)).scalar_one_or_none(), False
+    return None, False
+
+
+def by_message(tx: Tx, message_id: str) -> str | None:
+    """The prospect an email of ours went to, by its Message-ID."""
+    bare = message_id.strip().strip("<>")
+    return tx.conn.execute(select(Touch.prospect_id).where(Touch.message_id == f"<{bare}>")).scalar_one_or_none()
+
+
+def by_email(tx: Tx, email_key: str) -> str | None:
+    """The prospect with this address."""
+    return tx.conn.execute(select(Prospect.id).where(Prospect.email_key == email_key)).scalar_one_or_none()
+
+
+def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
+    """Keep a source's own id of a prospect, and wake the events that wait for it."""
+    row = {"source_id": source_id, "object": "prospect", "ref": ref, "prospect_id": prospect_id}
+    if upserts.insert_new(tx, ExternalRef, row):
+        tx.conn.execute(
+            update(Event)
+            .where(Event.outcome == "parked", Event.source_id == source_id, Event.waits_ref == ref)
+            .values(next_attempt_at=tx.now)
+        )
+
+
+def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
+    rows = tx.conn.execute(_ACTIVE.where(Enrollment.prospect_id == prospect_id)).all()
+    return tuple(
+        EnrollmentView(row.id, ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence], row.meeting_id)
+        for row in rows
+    )
+
+
+def _meetings(tx: Tx, prospect_id: str) -> tuple[MeetingView, ...]:
+    rows = tx.conn.execute(_MEETINGS.where(Meeting.prospect_id == prospect_id)).all()
+    return tuple(MeetingView(row.id, row.uid, row.state, row.starts_at, row.changed_at) for row in rows)
+
+
+def _is_suppressed(tx: Tx, email: str | None) -> bool:
+    email_key = key_of(email or "")
+    if email_key is None:
+        return False
+    found = select(Suppression.email_key).where(Suppression.email_key == email_key)
+    return tx.conn.execute(found).scalar_one_or_none() is not None
+
+
+def _refuse_taken(tx: Tx, email: str, *, but: str) -> None:
+    email_key = key_of(email)
+    holder = by_email(tx, email_key) if email_key else None
+    if holder not in (None, but):
+        message = f"The address {email} belongs to another prospect ({holder}): open that one instead."
+        raise Conflict(message)

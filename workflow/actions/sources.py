@@ -1,0 +1,121 @@
+"""Sources of webhooks: add one, rotate its secret, open one to verify what it sent. Secrets rest encrypted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets as entropy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import insert, select, update
+
+from workflow import ids
+from workflow.errors import BadInput, Conflict, NotFound, StartError
+from workflow.records.models import Source
+
+if TYPE_CHECKING:
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
+
+KINDS: Final = ("standard",)
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_PREFIX: Final = "whsec_"
+# Standard Webhooks asks for 24 to 64 bytes.
+_SECRET_BYTES: Final = range(24, 65)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSource:
+    """A source with its secrets in clear, newest first; two while a key is being rotated."""
+
+    id: str
+    name: str
+    kind: str
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
+    """Add a source and give its secret. Raises BadInput for an odd kind, name or secret, Conflict for a taken name."""
+    if kind not in KINDS:
+        message = f"Sources of the kind “{kind[:40]}” are not known: use {', '.join(KINDS)}."
+        raise BadInput(message, field="kind")
+    if not _NAME.fullmatch(name):
+        message = "The name of a source has up to 40 small letters, digits and hyphens: it becomes part of its address."
+        raise BadInput(message, field="name")
+    secret = _checked(secret) if secret is not None else new_secret()
+
+    def work(tx: Tx) -> str:
+        if tx.conn.execute(select(Source.id).where(Source.name == name)).scalar_one_or_none():
+            message = f"There is a source named {name} already: choose another name, or rotate its secret."
+            raise Conflict(message)
+        row = {
+            "id": ids.new_id(),
+            "name": name,
+            "kind": kind,
+            "secrets": _seal(ws, [secret]),
+            "created_at": tx.now,
+        }
+        tx.conn.execute(insert(Source), row)
+        return secret
+
+    return ws.database.transact(work)
+
+
+def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
+    """Give a source a new secret; the one before stays valid until the next rotation. Raises NotFound."""
+    secret = _checked(secret) if secret is not None else new_secret()
+
+    def work(tx: Tx) -> str:
+        opened = open_source(ws, tx, name)
+        if opened is None:
+            message = f"There is no source named {name[:40]}."
+            raise NotFound(message)
+        kept = [secret, *opened.secrets][:2]
+        tx.conn.execute(update(Source).where(Source.id == opened.id).values(secrets=_seal(ws, kept)))
+        return secret
+
+    return ws.database.transact(work)
+
+
+def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
+    """The source named `name` with its secrets, or None when there is none or it is switched off."""
+    row = tx.conn.execute(
+        select(Source.id, Source.kind, Source.secrets).where(Source.name == name, Source.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    try:
+        opened = json.loads(_box(ws).decrypt(row.secrets.encode()))
+    except InvalidToken as error:
+        message = (
+            "The secrets of the sources were sealed with another secret key: start with the key they were made with."
+        )
+        raise StartError(message) from error
+    return OpenSource(row.id, name, row.kind, tuple(opened))
+
+
+def new_secret() -> str:
+    """A fresh secret in the form of Standard Webhooks."""
+    return _PREFIX + base64.b64encode(entropy.token_bytes(32)).decode()
+
+
+def _checked(secret: str) -> str:
+    try:
+        raw = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except ValueError:
+        raw = b""
+    if not secret.startswith(_PREFIX) or len(raw) not in _SECRET_BYTES:
+        message = "The secret must be whsec_ and the base64 of 24 to 64 random bytes."
+        raise BadInput(message, field="secret")
+    return secret
+
+
+def _seal(ws: Workspace, kept: list[str]) -> str:
+    return _box(ws).encrypt(json.dumps(kept).encode()).decode()
+
+
+def _box(ws: Workspace) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(ws.key("source secrets"))))

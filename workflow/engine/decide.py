@@ -1,0 +1,381 @@
+"""Decides what a signal means for a prospect: `decide(playbook, view, signal, now) -> Decision`.
+
+Pure: no database, no network, no clock. Every door (webhook, panel, API, worker, import) comes through here, so that
+no way leads round a guard. Applying a decision is the matter of `workflow.actions.apply`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from workflow.engine import machine, sequences
+from workflow.engine import signals as kinds
+from workflow.engine.reasons import Reason, because
+from workflow.engine.signals import FIELDS, ProspectView, Signal
+from workflow.playbook.schema import OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from workflow.engine.sequences import Planned, Released
+    from workflow.engine.signals import EnrollmentView, MeetingView
+    from workflow.playbook.schema import Playbook, Sequence, Transition
+
+Verdict = Literal["applied", "ignored", "blocked", "stale"]
+
+_TEXT_LIMIT: Final = 2000
+_MEETING_STATES: Final = {
+    kinds.BOOKED: "booked",
+    kinds.RESCHEDULED: "booked",
+    kinds.CANCELLED: "cancelled",
+    kinds.HELD: "held",
+    kinds.NO_SHOW: "no_show",
+}
+_STOP_WORDS: Final = {
+    kinds.REPLIED: "reply",
+    kinds.BOUNCED: "bounce",
+    kinds.COMPLAINED: "complaint",
+    kinds.UNSUBSCRIBED: "unsubscribe",
+    kinds.BOOKED: "meeting",
+    kinds.CANCELLED: "meeting.cancelled",
+    kinds.HELD: "meeting.held",
+    kinds.NO_SHOW: "meeting.no_show",
+}
+_SUPPRESSING: Final = frozenset({"bounce", "complaint", "unsubscribe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of history: what changed of the prospect's own fields, and what else the row should tell."""
+
+    kind: str
+    occurred_at: datetime
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    from_stage: str | None = None
+    to_stage: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enroll:
+    """Start a sequence with these touches. `meeting_uid` names the meeting it is about, if any."""
+
+    sequence: Sequence
+    touches: tuple[Planned, ...]
+    meeting_uid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End an active enrollment and every touch of it that has not passed its commit mark."""
+
+    enrollment_id: str
+    sequence: str
+    reason: Reason
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reanchor:
+    """Move the steps before a meeting, because the meeting moved."""
+
+    enrollment_id: str
+    released: tuple[Released, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingFact:
+    """A meeting as the signal describes it; times that it does not name stay as they were."""
+
+    uid: str
+    state: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    place: str
+    reason: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that follows from one signal. Empty of effects unless the verdict is `applied`."""
+
+    verdict: Verdict
+    stage: str
+    reasons: tuple[Reason, ...] = ()
+    history: tuple[Change, ...] = ()
+    enroll: tuple[Enroll, ...] = ()
+    stop: tuple[Stop, ...] = ()
+    reanchor: tuple[Reanchor, ...] = ()
+    meeting: MeetingFact | None = None
+    suppress: Reason | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    call: Mapping[str, Any] | None = None
+
+
+def decide(playbook: Playbook, view: ProspectView, signal: Signal, now: datetime) -> Decision:
+    """What `signal` means for the prospect of `view` at `now`. A refusal is a value with its reasons, never an error."""
+    return _Course(playbook, view, signal, now).decide()
+
+
+class _Course:
+    """One decision in the making; used once and thrown away."""
+
+    def __init__(self, playbook: Playbook, view: ProspectView, signal: Signal, now: datetime) -> None:
+        self.playbook = playbook
+        self.view = view
+        self.signal = signal
+        self.now = now
+        # What is said to happen in the future has happened by now: its sender's clock runs ahead.
+        self.at = min(signal.occurred_at, now)
+        self.history: list[Change] = []
+        self.words: dict[str, Reason] = {}
+        self.starts: list[tuple[str, str | None, str | None]] = []
+        self.meeting: MeetingFact | None = None
+
+    def decide(self) -> Decision:
+        self._introduce()
+        verdict, reasons = self._take()
+        if self.signal.kind != kinds.MOVE and verdict != "stale":
+            verdict, reasons = self._own_words(verdict, reasons)
+        if verdict == "stale":
+            return Decision(verdict, self.view.stage, reasons)
+        if verdict != "applied":
+            # What the sender knows of the person is true all the same, and makes an unknown prospect known.
+            return Decision(verdict, self.view.stage, reasons, tuple(self.history), self._enroll())
+        stops = self._stop()
+        return Decision(
+            verdict="applied",
+            stage=self.view.stage,
+            reasons=reasons,
+            history=tuple(self.history),
+            enroll=self._enroll(stopped={stop.sequence for stop in stops}),
+            stop=stops,
+            reanchor=self._reanchor(stopped={stop.enrollment_id for stop in stops}),
+            meeting=self.meeting,
+            suppress=next((reason for word, reason in self.words.items() if word in _SUPPRESSING), None),
+            answers=_texts(self.signal.data.get("answers", {})) if self.signal.kind == kinds.ANSWERS else {},
+            call=self.signal.data if self.signal.kind == kinds.CALL_ENDED else None,
+        )
+
+    def _take(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        kind = self.signal.kind
+        if kind == kinds.UPSERTED:
+            return "applied", ()
+        if kind == kinds.MOVE:
+            return self._move(str(self.signal.data.get("trigger", "")), self.signal.data)
+        if kind == kinds.CALL_ENDED:
+            return self._call_ended()
+        if kind == kinds.ANSWERS:
+            return self._answered()
+        if kind in kinds.MEETING_KINDS:
+            return self._met()
+        if kind in kinds.MAIL_KINDS:
+            return self._mailed()
+        return "ignored", (because("no_meaning"),)
+
+    def _introduce(self) -> None:
+        """Take over the facts that came with the signal; make the prospect if there is none yet."""
+        facts = {name: value for name, value in self.signal.fields.items() if self.view.fields.get(name, "") != value}
+        changes: dict[str, Any] = {name: value for name, value in facts.items() if name in FIELDS}
+        custom = {**self.view.custom, **self.signal.custom}
+        if custom != self.view.custom:
+            changes["custom"] = custom
+        owner = self.signal.owner_id
+        if owner is not None and owner != self.view.owner_id:
+            changes["owner_id"] = owner
+        if self.view.version == 0:
+            stage = self.playbook.first_stage
+            changes |= {"stage": stage, "entered_stage_at": self.at, "moved_at": kinds.NEVER}
+            self.history.append(Change("created", self.at, changes, to_stage=stage))
+            self.view = replace(self.view, stage=stage, entered_stage_at=self.at)
+            self.starts.append(("stage.entered", stage, None))
+        elif changes:
+            self.history.append(Change("edited", self.at, changes))
+        self.view = replace(self.view, fields={**self.view.fields, **facts}, custom=custom)
+
+    def _call_ended(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        told = {name: self.signal.data[name] for name in ("minutes", "notes") if name in self.signal.data}
+        self.history.append(Change("call.ended", self.at, detail=told))
+        self.starts.append(("call.ended", None, None))
+        return "applied", ()
+
+    def _answered(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        answers = _texts(self.signal.data.get("answers", {}))
+        self.history.append(Change("answers.recorded", self.at, detail={"answers": answers}))
+        return "applied", ()
+
+    def _met(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        kind, data = self.signal.kind, self.signal.data
+        known = self._known_meeting(data.get("uid"))
+        if known and known.changed_at > self.at:
+            return "stale", (because("stale_meeting"),)
+        uid = known.uid if known else str(data.get("uid") or self.signal.cause)
+        self.meeting = MeetingFact(
+            uid=uid,
+            state=_MEETING_STATES[kind],
+            starts_at=data.get("starts_at") or (known.starts_at if known else None),
+            ends_at=data.get("ends_at"),
+            place=str(data.get("place") or ""),
+            reason=str(data.get("reason") or ""),
+            changed_at=self.at,
+        )
+        told = {name: str(data[name]) for name in ("starts_at", "ends_at", "place", "reason") if data.get(name)}
+        self.history.append(Change(kind, self.at, detail={"uid": uid, **told}))
+        self._say(_STOP_WORDS.get(kind))
+        if kind != kinds.RESCHEDULED:
+            self.starts.append((kind, None, None))
+        return "applied", ()
+
+    def _mailed(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        data = self.signal.data
+        told = {name: str(data[name]) for name in ("address", "message_id", "detail") if data.get(name)}
+        permanent = self.signal.kind != kinds.BOUNCED or data.get("permanent", True) is not False
+        self.history.append(
+            Change(self.signal.kind, self.at, detail=told if permanent else {**told, "permanent": False})
+        )
+        if permanent:
+            self._say(_STOP_WORDS[self.signal.kind])
+        return "applied", ()
+
+    def _own_words(self, verdict: Verdict, reasons: tuple[Reason, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
+        """Move as the playbook's `signals` say. Where that is not possible the event itself stands all the same."""
+        for rule in self.playbook.signals:
+            if rule.source not in self.signal.sender or rule.kind != self.signal.kind:
+                continue
+            if rule.value is not None and str(self.signal.data.get("value", "")) != rule.value:
+                continue
+            moved, why = self._move(rule.do, {**self.signal.data, **rule.sets})
+            return ("applied" if verdict == "applied" else moved), why
+        return verdict, reasons
+
+    def _move(self, trigger: str, data: Mapping[str, Any]) -> tuple[Verdict, tuple[Reason, ...]]:
+        given = {name: value[:_TEXT_LIMIT] for name, value in data.items() if isinstance(value, str)}
+        if given.get("outcome") and given["outcome"] not in OUTCOMES:
+            return "blocked", (because("bad_outcome", outcome=given["outcome"]),)
+        facts = {**self.view.fields, **_texts(self.view.custom), "outcome": self.view.outcome, **given}
+        answer = machine.fire(self.playbook, self.view.stage, trigger, facts)
+        if isinstance(answer, machine.Refused):
+            return ("blocked" if answer.possible else "ignored"), answer.reasons
+        if _before(self.at, self.view.moved_at):
+            return "stale", (because("stale"),)
+        self._enter(trigger, answer.transition, given)
+        return "applied", ()
+
+    def _enter(self, trigger: str, way: Transition, given: Mapping[str, str]) -> None:
+        final = self.playbook.is_final(way.to)
+        needed = {need.field: given[need.field] for need in way.needs if need.field in given}
+        values = {**needed, **way.sets}
+        changes: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS}
+        custom = {k: v for k, v in values.items() if k not in FIELDS and k not in ("outcome", "reason")}
+        if custom:
+            changes["custom"] = {**self.view.custom, **custom}
+        outcome = way.sets.get("outcome") or given.get("outcome") if final else None
+        reason = given.get("reason") if final else None
+        changes |= {"stage": way.to, "entered_stage_at": self.at, "moved_at": max(self.at, self.view.moved_at)}
+        if outcome != self.view.outcome or reason != self.view.outcome_reason:
+            changes |= {"outcome": outcome, "outcome_reason": reason}
+        detail = {"trigger": trigger} | ({"outcome": outcome} if outcome else {})
+        said = given.get("reason")
+        self.history.append(Change("moved", self.at, changes, detail, self.view.stage, way.to, said))
+        self.view = replace(
+            self.view, stage=way.to, outcome=outcome, moved_at=changes["moved_at"], entered_stage_at=self.at
+        )
+        self.starts.append(("stage.entered", way.to, outcome))
+        if final:
+            self._say("close")
+
+    def _say(self, word: str | None) -> None:
+        if word is not None:
+            self.words[word] = because(f"stop.{word}")
+
+    def _known_meeting(self, uid: object) -> MeetingView | None:
+        """The meeting named `uid`; without a name the open one that starts last."""
+        if uid:
+            return next((meeting for meeting in self.view.meetings if meeting.uid == str(uid)), None)
+        if self.signal.kind == kinds.BOOKED:
+            return None
+        booked = [meeting for meeting in self.view.meetings if meeting.state == "booked"]
+        return max(booked, key=lambda meeting: meeting.starts_at or kinds.NEVER, default=None)
+
+    def _stop(self) -> tuple[Stop, ...]:
+        stops = []
+        for enrollment in self.view.enrollments:
+            word = next((word for word in self.words if self._stops(enrollment, word)), None)
+            if word is not None:
+                stop = Stop(enrollment.id, enrollment.sequence.key, self.words[word], word in _SUPPRESSING)
+                stops.append(stop)
+        return tuple(stops)
+
+    def _stops(self, enrollment: EnrollmentView, word: str) -> bool:
+        if word not in enrollment.sequence.stop:
+            return False
+        # What happened to one meeting does not end the reminders of another.
+        other = enrollment.meeting_id is not None and enrollment.meeting_id != self._meeting_id()
+        return not (word.startswith("meeting.") and other)
+
+    def _meeting_id(self) -> str | None:
+        if self.meeting is None:
+            return None
+        return next((known.id for known in self.view.meetings if known.uid == self.meeting.uid), None)
+
+    def _enroll(self, stopped: set[str] | None = None) -> tuple[Enroll, ...]:
+        active = {each.sequence.key for each in self.view.enrollments} - (stopped or set())
+        begun: dict[str, Enroll] = {}
+        for when, stage, outcome in self.starts:
+            for sequence in self.playbook.sequences.values():
+                start = sequence.start
+                if start.when != when or sequence.key in active or sequence.key in begun:
+                    continue
+                if start.stage in (None, stage) and start.outcome in (None, outcome):
+                    begun[sequence.key] = self._begin(sequence)
+        return tuple(begun.values())
+
+    def _begin(self, sequence: Sequence) -> Enroll:
+        unreachable = None
+        if self.view.suppressed:
+            unreachable = because("suppressed")
+        elif not self.view.fields.get("email"):
+            unreachable = because("no_address")
+        touches = sequences.plan(
+            self.playbook,
+            sequence,
+            anchor=self.at,
+            now=self.now,
+            where=self._where(),
+            meeting_at=self.meeting.starts_at if self.meeting else None,
+            unreachable=unreachable,
+        )
+        about_meeting = self.meeting is not None and sequence.start.when.startswith("meeting.")
+        return Enroll(sequence, touches, self.meeting.uid if self.meeting and about_meeting else None)
+
+    def _reanchor(self, stopped: set[str]) -> tuple[Reanchor, ...]:
+        if self.meeting is None or self.meeting.state != "booked" or self.meeting.starts_at is None:
+            return ()
+        moved = []
+        for enrollment in self.view.enrollments:
+            if enrollment.meeting_id is None or enrollment.meeting_id != self._meeting_id() or enrollment.id in stopped:
+                continue
+            steps = [step for step in enrollment.sequence.steps if step.before_meeting]
+            where = self._where()
+            again = (sequences.reanchor(self.playbook, step, self.meeting.starts_at, where) for step in steps)
+            moved.append(Reanchor(enrollment.id, tuple(again)))
+        return tuple(moved)
+
+    def _where(self) -> sequences.Whereabouts:
+        fields = self.view.fields
+        return sequences.whereabouts(
+            self.playbook, fields.get("time_zone"), self.view.fallback_zone, fields.get("country")
+        )
+
+
+def _before(at: datetime, moved_at: datetime) -> bool:
+    """Whether `at` lies before `moved_at`. A time without a fraction stands for its whole second; equal times are not before."""
+    return at < (moved_at if at.microsecond else moved_at.replace(microsecond=0))
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if isinstance(value, str | int | float)}

@@ -1,0 +1,168 @@
+"""Why something was decided: a code with its facts, put into words in English and Bulgarian when somebody reads it.
+
+Stored as code and facts, so that a row written today reads well in both languages and in every later release.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "no_transition": (
+        "“{trigger}” is no way out of the stage “{stage}”.",
+        "„{trigger}“ не е преход от етап „{stage}“.",
+    ),
+    "unknown_trigger": ("The playbook knows no trigger “{trigger}”.", "В наръчника няма преход „{trigger}“."),
+    "need.field": ("“{field}” must be given first.", "Първо попълнете „{field}“."),
+    "bad_outcome": (
+        "The outcome “{outcome}” is unknown: use won, lost, no_decision or disqualified.",
+        "Непознат резултат „{outcome}“: изберете won, lost, no_decision или disqualified.",
+    ),
+    "stale": (
+        "A newer change of stage is already recorded, so this older one does not move the prospect.",
+        "Вече е записана по-нова промяна на етапа, затова тази по-стара не мести клиента.",
+    ),
+    "stale_meeting": (
+        "A newer message about this meeting is already recorded.",
+        "Вече е записано по-ново съобщение за тази среща.",
+    ),
+    "unknown_type": ("Events of the type “{type}” mean nothing here.", "Събития от вид „{type}“ нямат значение тук."),
+    "no_meaning": ("The playbook gives this event no meaning.", "Наръчникът не придава значение на това събитие."),
+    "unknown_prospect": (
+        "No such prospect is known yet; the event waits until it is.",
+        "Все още няма такъв клиент; събитието изчаква появата му.",
+    ),
+    "parked_too_long": (
+        "No such prospect appeared within seven days.",
+        "Такъв клиент не се появи в рамките на седем дни.",
+    ),
+    "bad_event": ("{problem}", "Събитието не може да бъде използвано: {problem}"),
+    "event_error": (
+        "Applying this event failed ({error}); it will be tried again.",
+        "Прилагането на събитието не успя ({error}); ще бъде направен нов опит.",
+    ),
+    "stop.reply": ("The prospect replied.", "Клиентът отговори."),
+    "stop.bounce": ("The address does not exist: an email came back.", "Адресът не съществува: имейл беше върнат."),
+    "stop.complaint": ("The prospect marked an email as unwanted.", "Клиентът отбеляза имейл като нежелан."),
+    "stop.unsubscribe": ("The prospect unsubscribed.", "Клиентът се отписа."),
+    "stop.meeting": ("A meeting was booked.", "Насрочена е среща."),
+    "stop.close": ("The prospect was closed.", "Клиентът е приключен."),
+    "stop.meeting.cancelled": ("The meeting was cancelled.", "Срещата беше отменена."),
+    "stop.meeting.held": ("The meeting took place.", "Срещата се състоя."),
+    "stop.meeting.no_show": ("The prospect did not come to the meeting.", "Клиентът не дойде на срещата."),
+    "stop.failed": (
+        "The email of step “{step}” failed for good.",
+        "Имейлът от стъпка „{step}“ не може да бъде изпратен.",
+    ),
+    "stop.dropped": ("The email of step “{step}” was dropped.", "Имейлът от стъпка „{step}“ беше отказан."),
+    "after": ("Waits for step “{step}”.", "Изчаква стъпка „{step}“."),
+    "behind_uncertain": (
+        "Waits for “{step}”: nobody knows yet whether it arrived.",
+        "Изчаква „{step}“: още не е ясно дали е получен.",
+    ),
+    "due": ("Due by the plan of its sequence.", "Планиран по своята поредица."),
+    "window": ("Waits for the next opening of the send window.", "Изчаква следващото време за изпращане."),
+    "gap": (
+        "Waits, so that the prospect gets no two emails close together.",
+        "Изчаква, за да не получи клиентът два имейла наведнъж.",
+    ),
+    "limit": ("Waits for the mailbox's limit of emails.", "Изчаква заради ограничението на пощенската кутия."),
+    "sequence_ended": ("Its sequence has ended.", "Поредицата му приключи."),
+    "paused": ("Waits, because the mailbox is paused: {why}", "Изчаква, защото пощенската кутия е спряна: {why}"),
+    "retry": (
+        "Will be tried again after attempt {attempt}: {answer}",
+        "Ще бъде направен нов опит след опит {attempt}: {answer}",
+    ),
+    "backoff": (
+        "Waits for the mail server to come back: {answer}",
+        "Изчаква пощенския сървър: {answer}",
+    ),
+    "sent": ("Accepted by the mail server.", "Приет от пощенския сървър."),
+    "sent_confirmed": (
+        "A message from the prospect shows that it arrived.",
+        "Съобщение от клиента показва, че е получен.",
+    ),
+    "resolved.sent": ("Marked as arrived by {by}.", "Отбелязан като получен от {by}."),
+    "resolved.resend": ("Sent again at the wish of {by}.", "Изпратен повторно по желание на {by}."),
+    "resolved.dropped": ("Dropped by {by}.", "Отказан от {by}."),
+    "uncertain": (
+        "The mail server never answered after the whole email was out, so nobody knows whether it arrived.",
+        "Пощенският сървър не отговори след края на имейла, затова не е ясно дали е получен.",
+    ),
+    "uncertain.crash": (
+        "The sending process died at the moment of handing over, so nobody knows whether the email arrived.",
+        "Изпращащият процес спря в мига на предаването, затова не е ясно дали имейлът е получен.",
+    ),
+    "recovered": ("Taken up again after its sender died.", "Поет отново, след като изпращащият процес спря."),
+    "refused": ("Refused by the mail server: {answer}", "Отказан от пощенския сървър: {answer}"),
+    "exhausted": ("Given up after {attempts} attempts: {answer}", "Прекратен след {attempts} опита: {answer}"),
+    "render": ("Cannot be written: {problem}", "Не може да бъде съставен: {problem}"),
+    "poison": ("Preparing it failed {times} times.", "Подготовката му се провали {times} пъти."),
+    "suppressed": ("The address is on the suppression list.", "Адресът е в списъка за неизпращане."),
+    "no_address": ("The prospect has no email address.", "Клиентът няма имейл адрес."),
+    "unsupported_address": (
+        "The mail server cannot deliver to this kind of address.",
+        "Пощенският сървър не поддържа такъв адрес.",
+    ),
+    "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
+    "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
+    "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
+    "done_by": ("Done by {by}.", "Изпълнено от {by}."),
+    "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),
+    "pause.uncertain": (
+        "too many emails in ten minutes whose arrival is uncertain.",
+        "твърде много имейли за десет минути, за които не е ясно дали са получени.",
+    ),
+    "pause.auth": ("the mail server refused the sign-in: {answer}", "пощенският сървър отказа достъп: {answer}"),
+    "pause.policy": (
+        "the mail server refused several emails by its policy: {answer}",
+        "пощенският сървър отказа няколко имейла по своите правила: {answer}",
+    ),
+    "pause.sender": ("the mail server refused the sender: {answer}", "пощенският сървър отказа подателя: {answer}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code of the table above with the facts that its sentence names."""
+
+    code: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def pack(self) -> str:
+        """The form that is stored."""
+        return json.dumps([self.code, dict(self.facts)], ensure_ascii=False, separators=(",", ":"))
+
+    def words(self, language: str) -> str:
+        """The sentence in `language` (bg, else English)."""
+        english, bulgarian = _WORDS[self.code]
+        return (bulgarian if language == "bg" else english).format_map(self.facts)
+
+
+def because(code: str, /, **facts: object) -> Reason:
+    """The reason `code` with its facts as text."""
+    return Reason(code, {name: str(value) for name, value in facts.items()})
+
+
+def unpack(stored: str | None) -> Reason | None:
+    """The reason that was stored."""
+    if stored is None:
+        return None
+    code, facts = json.loads(stored)
+    return Reason(code, facts)
+
+
+def words(stored: str | None, language: str) -> str | None:
+    """The stored reason as a sentence in `language`."""
+    reason = unpack(stored)
+    return reason.words(language) if reason else None
+
+
+def codes() -> frozenset[str]:
+    """Every code there is."""
+    return frozenset(_WORDS)

@@ -1,0 +1,99 @@
+"""What can happen to a prospect, and what the engine is told of one: values, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workflow.playbook.schema import Sequence
+
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+UPSERTED: Final = "prospect.upserted"
+MOVE: Final = "move.requested"
+CALL_ENDED: Final = "call.ended"
+ANSWERS: Final = "answers.recorded"
+BOOKED: Final = "meeting.booked"
+RESCHEDULED: Final = "meeting.rescheduled"
+CANCELLED: Final = "meeting.cancelled"
+HELD: Final = "meeting.held"
+NO_SHOW: Final = "meeting.no_show"
+REPLIED: Final = "email.replied"
+BOUNCED: Final = "email.bounced"
+COMPLAINED: Final = "email.complained"
+UNSUBSCRIBED: Final = "email.unsubscribed"
+
+MEETING_KINDS: Final = frozenset({BOOKED, RESCHEDULED, CANCELLED, HELD, NO_SHOW})
+MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED})
+KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS}) | MEETING_KINDS | MAIL_KINDS
+# Kinds that make an unknown prospect known; the others wait until somebody introduces it.
+CREATING: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, BOOKED})
+
+FIELDS: Final = ("email", "name", "company", "phone", "title", "language", "time_zone", "country")
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing that happened, whoever says so: a webhook event, a rep's click, an API call, a reply.
+
+    `fields` are facts about the prospect that came with it, `custom` those without a column of their own.
+    `sender` holds the kind and the name of the source, for the playbook's own words; empty for people.
+    `owner_id` hands the prospect to a rep.
+    """
+
+    kind: str
+    occurred_at: datetime
+    actor: str
+    cause: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    sender: tuple[str, ...] = ()
+    owner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingView:
+    """A meeting as the records hold it."""
+
+    id: str
+    uid: str
+    state: str
+    starts_at: datetime | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentView:
+    """An active enrollment with the sequence of the version it began with."""
+
+    id: str
+    sequence: Sequence
+    meeting_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProspectView:
+    """All the engine may know of a prospect. `version` 0 means that it is about to be made.
+
+    `fallback_zone` is the rep's time zone, used where the prospect's own is unknown.
+    """
+
+    id: str
+    stage: str = ""
+    version: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    outcome: str | None = None
+    outcome_reason: str | None = None
+    entered_stage_at: datetime = NEVER
+    moved_at: datetime = NEVER
+    suppressed: bool = False
+    owner_id: str | None = None
+    fallback_zone: str | None = None
+    enrollments: tuple[EnrollmentView, ...] = ()
+    meetings: tuple[MeetingView, ...] = ()

@@ -1,0 +1,36 @@
+"""INSERT … ON CONFLICT for both databases: the one way to say "unless it is there already"."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workflow.records.db import Tx
+    from workflow.records.models import Base
+
+
+def insert_new(tx: Tx, table: type[Base], row: Mapping[str, Any]) -> bool:
+    """Insert `row` unless any unique key of it is taken; tells whether it was inserted."""
+    return tx.conn.execute(_unless_there(table, postgres=tx.locks_rows), dict(row)).rowcount == 1
+
+
+def upsert(tx: Tx, table: type[Base], row: Mapping[str, Any], keys: Sequence[str], keep: Sequence[str] = ()) -> None:
+    """Insert `row`, or where its `keys` exist overwrite the other columns, except those to `keep`."""
+    insert: Any = _insert(table, postgres=tx.locks_rows)
+    changed = {name: insert.excluded[name] for name in row if name not in keys and name not in keep}
+    tx.conn.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), dict(row))
+
+
+@lru_cache(maxsize=64)
+def _unless_there(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape
+    # Kept, because building the statement costs more than running it.
+    return _insert(table, postgres=postgres).on_conflict_do_nothing()
+
+
+def _insert(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape
+    return (postgresql.insert if postgres else sqlite.insert)(table)

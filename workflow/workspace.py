@@ -1,0 +1,115 @@
+"""The composition root of what all processes share: opened once at the start, then handed to every action."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from workflow import ids, places
+from workflow.errors import StartError
+from workflow.mail.templates import Templates
+from workflow.playbook import loader
+from workflow.records import upserts
+from workflow.records.db import Database
+from workflow.records.models import Mailbox, PlaybookVersion
+
+if TYPE_CHECKING:
+    from workflow.playbook.schema import Playbook
+    from workflow.records.db import Tx
+    from workflow.settings import Settings
+
+_DEFAULT_MAILBOX = "default"
+
+
+class Playbooks:
+    """The playbook in force and every older version that an enrollment may still follow."""
+
+    def __init__(self, current: Playbook) -> None:
+        self.current = current
+        self._versions = {current.digest: current}
+
+    def version(self, tx: Tx, digest: str) -> Playbook:
+        """The version named `digest`, read from its row the first time."""
+        if digest not in self._versions:
+            source = tx.conn.execute(
+                select(PlaybookVersion.source).where(PlaybookVersion.digest == digest)
+            ).scalar_one()
+            self._versions[digest] = loader.load(source, "version " + digest[:12])
+        return self._versions[digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened installation: its settings, its database and what never changes while a process lives."""
+
+    settings: Settings
+    database: Database
+    playbooks: Playbooks
+    templates: Templates
+    mailbox_id: str
+    _key: bytes = field(repr=False)
+
+    def key(self, purpose: str) -> str:
+        """The key for one purpose, 64 hex digits derived from the secret key: no token passes for one of another kind."""
+        return hmac.digest(self._key, purpose.encode(), hashlib.sha256).hex()
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain of the sender, which Message-IDs carry."""
+        return parseaddr(self.settings.mail_from)[1].rpartition("@")[2]
+
+
+def open_workspace(settings: Settings, *, pooled: bool = True, database: Database | None = None) -> Workspace:
+    """Open the installation. Raises StartError when its database or its playbook cannot be used."""
+    database = database or Database(settings.database_url, pooled=pooled)
+    path = settings.playbook or places.shipped_playbook()
+    playbook = loader.read(path)
+    try:
+        with database.write() as tx:
+            _keep_version(tx, playbook, path.read_text(encoding="utf-8"))
+            mailbox_id = _default_mailbox(tx, settings.mail_from)
+    except DBAPIError as error:
+        message = "The database has no schema of this release: run `onward db upgrade` first."
+        raise StartError(message) from error
+    return Workspace(
+        settings=settings,
+        database=database,
+        playbooks=Playbooks(playbook),
+        templates=Templates(places.templates_dir() / "email"),
+        mailbox_id=mailbox_id,
+        _key=settings.secret_key.encode(),
+    )
+
+
+def _keep_version(tx: Tx, playbook: Playbook, source: str) -> None:
+    digests = tx.conn.execute(select(PlaybookVersion.digest)).scalars().all()
+    if playbook.digest in digests:
+        return
+    row = {
+        "digest": playbook.digest,
+        "name": playbook.name,
+        "number": len(digests) + 1,
+        "source": source,
+        "published_at": tx.now,
+    }
+    upserts.insert_new(tx, PlaybookVersion, row)
+
+
+def _default_mailbox(tx: Tx, sender: str) -> str:
+    row = {
+        "id": ids.new_id(),
+        "name": _DEFAULT_MAILBOX,
+        "sender": sender,
+        "state": "active",
+        "backoff_step": 0,
+        "policy_refusals": 0,
+        "created_at": tx.now,
+    }
+    upserts.insert_new(tx, Mailbox, row)
+    return tx.conn.execute(select(Mailbox.id).where(Mailbox.name == _DEFAULT_MAILBOX)).scalar_one()
