@@ -269,7 +269,7 @@ class SmtpSink:
 
 
 class _Gone(Exception):
-    """This conversation is over."""
+    """The conversation is over."""
 
 
 class _Talk:
@@ -451,7 +451,7 @@ class _Talk:
         self.buffer.clear()
 
     def body(self) -> bytes:
-        """Everything up to the final dot, dots undoubled. A connection that ends before it raises: nothing was taken."""
+        """Everything up to the final dot, dots undoubled. A connection that ends before it raises: nothing is taken."""
         end = 0
         while True:
             if self.buffer.startswith(b".\r\n"):

@@ -19,6 +19,8 @@ LONGEST: Final = 254
 """Bytes of a whole address (RFC 5321, section 4.5.3.1.3, less the angle brackets)."""
 LONGEST_LOCAL: Final = 64
 """Bytes of the part before the @ (RFC 5321, section 4.5.3.1.1)."""
+_SHOWN: Final = 60
+"""Signs of a bad address that an error repeats."""
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -131,7 +133,7 @@ def _plain(sign: str) -> bool:
 def _shown(text: str) -> str:
     """`text` as it may stand in a sentence: short, on one line, nothing invisible."""
     clean = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-    return clean if len(clean) <= 60 else clean[:59] + "…"
+    return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
 
 
 def _bad(message: str) -> BadInput:

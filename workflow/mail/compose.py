@@ -69,8 +69,8 @@ class Draft:
 def compose(draft: Draft) -> bytes:
     """The email as bytes: lines ended by CRLF, none longer than 998 bytes, the same bytes for the same draft.
 
-    ASCII throughout, unless an address has a local part beyond it. Raises ValueError for a time without a zone and for a
-    Message-ID or an unsubscribe address that cannot stand in a header: all of these are ours, not a prospect's.
+    ASCII throughout, unless an address has a local part beyond it. Raises ValueError for a time without a zone, and for
+    a Message-ID or an unsubscribe address that cannot stand in a header: all of these are ours, not a prospect's.
     """
     if draft.date.tzinfo is None:
         message = "An email needs a time with a zone."
