@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support import ground, postgres, redis
+from tests.support.processes import Installation, installed
 from tests.support.smtpd import SmtpSink
 from workflow.records import schema
 from workflow.records.db import Database
@@ -55,15 +56,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sqlite_url() -> Iterator[str]:
+def place() -> Iterator[Path]:
+    """A folder for this test with a path short enough for unix sockets, in memory where it can be."""
+    folder = ground.folder() / uuid4().hex[:12]
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def sqlite_url(place: Path) -> str:
     """A fresh SQLite database with the schema."""
     template = ground.folder() / "template.db"
     ground.once("sqlite", lambda: _fill(f"sqlite:///{template}"))
-    folder = ground.folder() / f"sqlite-{uuid4().hex}"
-    folder.mkdir()
-    shutil.copyfile(template, folder / "onward.db")
-    yield f"sqlite:///{folder / 'onward.db'}"
-    shutil.rmtree(folder)
+    shutil.copyfile(template, place / "onward.db")
+    return f"sqlite:///{place / 'onward.db'}"
 
 
 @pytest.fixture
@@ -105,12 +112,22 @@ def redis_url(redis_server: redis.RedisServer) -> str:
 
 
 @pytest.fixture
-def smtp_sink(tmp_path: Path) -> Iterator[SmtpSink]:
+def smtp_sink(place: Path) -> Iterator[SmtpSink]:
     """An SMTP server that takes mail, and misbehaves as the recipient's address asks."""
-    folder = tmp_path / "smtp"
+    folder = place / "smtp"
     folder.mkdir()
     with SmtpSink(folder) as sink:
         yield sink
+
+
+@pytest.fixture
+def installation(place: Path, database_url: str, smtp_sink: SmtpSink) -> Iterator[Installation]:
+    """An installation on real parts, not yet started (`installation.up()`): on SQLite, and again on PostgreSQL.
+
+    `@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)` keeps a test to one of the two.
+    """
+    with installed(place, database_url=database_url, smtp=smtp_sink) as made:
+        yield made
 
 
 def _fill(url: str) -> None:

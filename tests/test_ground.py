@@ -63,7 +63,7 @@ def test_a_cluster_of_its_own_comes_back_after_a_kill() -> None:
     cluster = Cluster(ground.folder() / f"pg-{uuid4().hex[:6]}")
     cluster.start()
     try:
-        cluster.make_template(lambda url: None)
+        cluster.make_template(lambda _url: None)
         name = cluster.create()
         cluster.kill()
         assert not cluster.answers()

@@ -19,7 +19,7 @@ from pathlib import Path
 # Not ONWARD_…: the product refuses every variable of that family that it does not know.
 FOLDER = "TEST_GROUND"
 OWNER = "TEST_GROUND_OWNER"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder below it has a random name and is ours
+_MEMORY = Path("/dev/shm")  # the folder below it has a random name and is ours
 _LEAST_MEMORY = 1 << 30
 
 
