@@ -28,7 +28,7 @@ run: $(READY_RUN) ## start everything with demo data on http://127.0.0.1:8000 (P
 test: $(READY_DEV) ## run the suite on SQLite and PostgreSQL (T=tests/mail for a part, JOBS=N processes)
 	$(BIN)/python -m pytest -n $(JOBS) $(T)
 
-test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium and chromedriver
+test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m browser $(T)
 
 soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails

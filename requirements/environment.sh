@@ -3,6 +3,7 @@
 #
 #   sh requirements/environment.sh run build project   what the service needs, and the checkout itself with `onward`
 #   sh requirements/environment.sh run dev             and what its tests and checks need
+#   ENV=/tmp/try sh requirements/environment.sh run dist/onward-1.0-py3-none-any.whl   a wheel, in another place
 #
 # uv is used when it is on PATH; else it is fetched into .venv, since it installs the rest ten times faster than pip;
 # when that fails, pip does the work. PYTHON names another interpreter than python3.
@@ -61,10 +62,16 @@ choose_installer
 echo "Installing into $ENV: $*" >&2
 locks=
 for name in "$@"; do
-    [ "$name" = project ] || locks="$locks -r requirements/$name.txt"
+    case $name in
+    project | *.whl) ;;
+    *) locks="$locks -r requirements/$name.txt" ;;
+    esac
 done
-# Unquoted on purpose: both are lists of words of our own.
+# $installer and $locks stand unquoted on purpose: they are lists of words of our own.
 [ -z "$locks" ] || $installer --require-hashes $locks
-case " $* " in
-*" project "*) $installer --no-deps --no-build-isolation -e . ;;
-esac
+for name in "$@"; do
+    case $name in
+    project) $installer --no-deps --no-build-isolation -e . ;;
+    *.whl) $installer --no-deps "$name" ;;
+    esac
+done
