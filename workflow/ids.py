@@ -19,7 +19,8 @@ def new_id() -> str:
     """A fresh UUIDv7 in its canonical lower-case form."""
     stamp = time.time_ns() // 1_000_000
     tail = int.from_bytes(os.urandom(10), "big")
-    digits = f"{stamp & 0xFFFF_FFFF_FFFF:012x}{0x7000 | tail >> 68:04x}{0x8000 | tail >> 54 & 0x3FFF:04x}{tail & 0xFFFF_FFFF_FFFF:012x}"
+    version, variant = 0x7000 | tail >> 68, 0x8000 | tail >> 54 & 0x3FFF
+    digits = f"{stamp & 0xFFFF_FFFF_FFFF:012x}{version:04x}{variant:04x}{tail & 0xFFFF_FFFF_FFFF:012x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

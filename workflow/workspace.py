@@ -56,7 +56,7 @@ class Workspace:
     _key: bytes = field(repr=False)
 
     def key(self, purpose: str) -> str:
-        """The key for one purpose, 64 hex digits derived from the secret key: no token passes for one of another kind."""
+        """The key for one purpose, 64 hex digits from the secret key: no token passes for one of another kind."""
         return hmac.digest(self._key, purpose.encode(), hashlib.sha256).hex()
 
     @property

@@ -82,9 +82,7 @@ class Parcel:
     unreadable: str | None = None
 
 
-def receive(
-    ws: Workspace, source: OpenSource, parcel: Parcel, *, probe_after_key: Callable[[], None] | None = None
-) -> Receipt:
+def receive(ws: Workspace, source: OpenSource, parcel: Parcel, probe: Probe = SILENT) -> Receipt:
     """Store a delivery and apply its events, in one transaction. A repeated key changes nothing.
 
     Raises Unavailable when nothing could be stored: then the sender must try again.
@@ -287,10 +285,10 @@ def _usable_fields(tx: Tx, incoming: Incoming, prospect_id: str | None) -> Mappi
 
 def _again(ws: Workspace, tx: Tx, *, event_id: str) -> None:
     statement = _EVENTS.where(Event.id == event_id, Event.next_attempt_at <= tx.now)
-    # Two clocks sweep side by side: the second finds the row locked and leaves it alone.
-    event = tx.conn.execute(
-        statement.with_for_update(of=Event, skip_locked=True) if tx.locks_rows else statement
-    ).one_or_none()
+    if tx.locks_rows:
+        # Two clocks sweep side by side: the second finds the row locked and leaves it alone.
+        statement = statement.with_for_update(of=Event, skip_locked=True)
+    event = tx.conn.execute(statement).one_or_none()
     if event is not None:
         _retry(ws, tx, _source_of(_delivery(tx, event.delivery_id)), event, _unpack(event), actor="system")
 

@@ -36,14 +36,8 @@ def beat(ws: Workspace, beat_id: str, role: str, name: str, detail: Mapping[str,
     """Say that a process lives."""
 
     def work(tx: Tx) -> None:
-        row = {
-            "id": beat_id,
-            "role": role,
-            "name": name,
-            "started_at": tx.now,
-            "beat_at": tx.now,
-            "detail": dict(detail),
-        }
+        times = {"started_at": tx.now, "beat_at": tx.now}
+        row = {"id": beat_id, "role": role, "name": name, **times, "detail": dict(detail)}
         upserts.upsert(tx, Heartbeat, row, keys=("id",), keep=("started_at", "role", "name"))
 
     ws.database.transact(work)

@@ -69,18 +69,11 @@ class Sender:
     sleep: Callable[[float], None] = field(default=time.sleep)
     preparing: str | None = None
 
-    def drain(self, mailbox_id: str) -> int:
-        """Send the claimed mail of a mailbox for a while; gives how many were begun."""
+    def drain(self, mailbox_id: str, stop_asked: Callable[[], bool] = bool) -> None:
+        """Send the claimed mail of a mailbox, for a while or until asked to stop between two emails."""
         until = time.monotonic() + self.timings.drain_for.total_seconds()
-        begun = 0
-        try:
-            while time.monotonic() < until:
-                if not self._one(mailbox_id):
-                    break
-                begun += 1
-        finally:
-            self.transport.close()
-        return begun
+        while time.monotonic() < until and not stop_asked() and self._one(mailbox_id):
+            continue
 
     def _one(self, mailbox_id: str) -> bool:
         """Take the next claimed touch through the protocol; False when there is none to take."""

@@ -1,0 +1,134 @@
+"""What a work-horse does on a hint: drains one mailbox, saying every few seconds that it lives.
+
+The composition root of the workers: everything is opened once in the parent, before the fork, without a connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.queue import stop_asked
+from workflow import ids
+from workflow.actions.outreach import recover
+from workflow.actions.outreach.send import Sender
+from workflow.actions.outreach.spool import Spool
+from workflow.actions.outreach.timings import Timings
+from workflow.errors import StartError, Unavailable
+from workflow.mail.smtp import SmtpServer, SmtpTransport
+from workflow.probe import SILENT
+from workflow.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workflow.probe import Probe
+    from workflow.settings import Settings
+    from workflow.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+_MOST_ERRORS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """All that sending needs, opened once and shared by every fork."""
+
+    ws: Workspace
+    server: SmtpServer
+    spool: Spool
+    timings: Timings
+    probe: Probe = SILENT
+    beat_ids: dict[str, str] = field(default_factory=dict)
+
+    def drain(self, mailbox_id: str) -> None:
+        """Send what is claimed of this mailbox. An error of ours is counted against the email that provoked it."""
+        holder = ids.new_id()
+        transport = SmtpTransport(self.server, self.timings.smtp, self.probe)
+        sender = Sender(self.ws, transport, self.spool, self.timings, holder, self.probe)
+        with self._alive(holder):
+            try:
+                self._drain(sender, mailbox_id)
+            except Unavailable as error:
+                _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
+            finally:
+                transport.close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections alone."""
+        self.ws.database.after_fork()
+
+    def beat(self, names: Sequence[str]) -> None:
+        """Say which workers live. A database that is away is no reason to stop watching them."""
+        for name in names:
+            beat_id = self.beat_ids.setdefault(name, ids.new_id())
+            try:
+                recover.beat(self.ws, beat_id, "worker", f"{_place()} {name}", {})
+            except Unavailable:
+                return
+
+    @staticmethod
+    def _drain(sender: Sender, mailbox_id: str) -> None:
+        for _ in range(_MOST_ERRORS):
+            try:
+                sender.drain(mailbox_id, stop_asked)
+            except Unavailable:
+                raise
+            except Exception:
+                _LOG.exception("an email could not be prepared or recorded")
+                sender.blame()
+            else:
+                return
+
+    @contextmanager
+    def _alive(self, holder: str) -> Iterator[None]:
+        """Beat while the block runs. The first beat is there before anything is held, so that nobody is taken for dead."""
+        done = threading.Event()
+        name = f"{_place()} sender"
+        recover.beat(self.ws, holder, "sender", name, {})
+
+        def beat() -> None:
+            while not done.wait(self.timings.beat_every.total_seconds()):
+                try:
+                    recover.beat(self.ws, holder, "sender", name, {})
+                except Unavailable:
+                    _LOG.warning("no heartbeat: the database is away")
+
+        thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            try:
+                recover.farewell(self.ws, holder)
+            except Unavailable:
+                _LOG.warning("no farewell: the database is away")
+
+
+def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = SILENT) -> Hands:
+    """Open what sending needs. Raises StartError when a part of it is missing."""
+    if settings.smtp_url is None:
+        message = "There is no mail server: set ONWARD_SMTP_URL, or run `onward up`, which starts a local catcher."
+        raise StartError(message)
+    try:
+        server = SmtpServer.parse(settings.smtp_url)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+    ws = open_workspace(settings, pooled=False)
+    return Hands(ws, server, spool_of(settings), timings or Timings(), probe)
+
+
+def spool_of(settings: Settings) -> Spool:
+    """Where outcomes wait that the database could not take."""
+    return Spool(settings.data_dir / "spool")
+
+
+def _place() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
