@@ -17,6 +17,7 @@ _PARTS = {
     "worker": ("workers.worker", "main"),
     "worker-one": ("workers.worker", "one"),
     "catcher": ("workers.catcher", "main"),
+    "alive": ("workers.alive", "main"),
 }
 
 

@@ -124,9 +124,7 @@ def _binary() -> Path:
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
             return Path(found)
-    message = (
-        "There is no Redis for this kind of machine: install redis-server, or set ONWARD_REDIS_URL."
-    )
+    message = "There is no Redis for this kind of machine: install redis-server, or set ONWARD_REDIS_URL."
     raise StartError(message)
 
 
@@ -146,8 +144,6 @@ def _runtime_dir() -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or stat.S_IMODE(facts.st_mode) & 0o077:
-        message = (
-            f"The folder {folder} must be yours alone (mode 0700): remove it and start again."
-        )
+        message = f"The folder {folder} must be yours alone (mode 0700): remove it and start again."
         raise StartError(message)
     return folder

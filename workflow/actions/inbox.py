@@ -23,12 +23,14 @@ from workflow.engine.reasons import Reason, because, words
 from workflow.engine.signals import Signal
 from workflow.errors import NotFound, OnwardError
 from workflow.mail.address import key_of
+from workflow.probe import SILENT
 from workflow.records import upserts
 from workflow.records.models import Delivery, Event, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workflow.probe import Probe
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 

@@ -57,8 +57,7 @@ def opening(at: datetime, calendar: Calendar, zone: ZoneInfo, country: str | Non
     window = calendar.window
     if window is None or _is_open(at, calendar, zone, country):
         return at
-    # The day before as well: a clock set back over midnight shows its hours once more.
-    day = at.astimezone(zone).date() - _DAY
+    day = at.astimezone(zone).date()
     for _ in range(_HORIZON):
         for fold in (0, 1):
             start = _moment(day, window.start, zone, fold)

@@ -1,0 +1,110 @@
+"""The HTML of an email as its author wrote it: refused where it could act, and its styles put where mail programs look.
+
+Takes the marks of the template language as opaque: what they do is checked in `workflow.mail.templates`.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Final
+
+import css_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONTENT: Final = "<!-- content -->"
+"""Where the frame takes the body of an email."""
+_MARK: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+# Private-use signs stand for a value and a comment for a block, because a parser of HTML leaves both where they are.
+_VALUE: Final = "\ue000{}\ue001"
+_BLOCK: Final = "<!--\ue000{}\ue001-->"
+_HELD: Final = re.compile("<!--\ue000([0-9]+)\ue001-->|\ue000([0-9]+)\ue001")
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FORBIDDEN: Final = frozenset(
+    {"applet", "base", "embed", "form", "frame", "iframe", "input", "link", "math", "object", "script", "svg", "video"}
+)
+_ADDRESSES: Final = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset", "data"})
+_SCHEMES: Final = ("https://", "http://", "mailto:", "tel:", "cid:", "#")
+_URL_VALUE: Final = re.compile(r"\{\{\s*[a-z_]+_url\s*\}\}")
+
+
+class MarkupError(Exception):
+    """The markup holds something no email may: `line` counts from 1."""
+
+    def __init__(self, text: str, line: int) -> None:
+        super().__init__(text)
+        self.text = text
+        self.line = line
+
+
+def check(source: str) -> None:
+    """Raise MarkupError for the first thing in `source` that could act, or through which a value could."""
+    held, marks = _hold(source)
+    watch = _Watch(marks)
+    watch.feed(held)
+    watch.close()
+    for number, mark in enumerate(marks):
+        if not mark.startswith("{{") and number not in watch.blocks:
+            raise MarkupError(
+                "a block of the template stands inside a tag", source.count("\n", 0, source.find(mark)) + 1
+            )
+
+
+def finish(frame: str, body: str) -> str:
+    """`body` within `frame`, unless it is a whole page, with the styles inlined; fetches nothing."""
+    page = body if re.search(r"<html\b", body, re.IGNORECASE) else frame.replace(CONTENT, body)
+    held, marks = _hold(page)
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+    page = inliner.inline(held)
+    return _HELD.sub(lambda found: marks[int(found[1] or found[2])], page)
+
+
+def _hold(source: str) -> tuple[str, list[str]]:
+    """`source` with every mark replaced by a stand-in that carries its number, and the marks."""
+    marks: list[str] = []
+
+    def stand_in(found: re.Match[str]) -> str:
+        marks.append(found[0])
+        return (_VALUE if found[0].startswith("{{") else _BLOCK).format(len(marks) - 1)
+
+    clean = source.replace("\ue000", "").replace("\ue001", "")
+    return _MARK.sub(stand_in, clean), marks
+
+
+class _Watch(HTMLParser):
+    def __init__(self, marks: Sequence[str]) -> None:
+        super().__init__(convert_charrefs=True)
+        self._marks = marks
+        self.blocks: set[int] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _FORBIDDEN or (tag == "meta" and any(name == "http-equiv" for name, _ in attrs)):
+            self._refuse(f"<{tag}> has no place in an email")
+        if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
+            self._refuse(f"a value in <{tag}> stands outside quotation marks")
+        for name, value in attrs:
+            self._look_at(name, (value or "").strip())
+
+    def _look_at(self, name: str, value: str) -> None:
+        if name.startswith("on") or name == "srcdoc":
+            self._refuse(f"the attribute {name} has no place in an email")
+        if name == "style" and "\ue000" in value:
+            self._refuse("a value stands inside a style")
+        if name in _ADDRESSES and not value.lower().startswith(_SCHEMES):
+            held = _HELD.match(value)
+            if held is None or not _URL_VALUE.fullmatch(self._marks[int(held[2] or held[1])]):
+                self._refuse(f"{name} must begin with https://, mailto: or a value whose name ends in _url")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem is not None and "\ue000" in data:
+            self._refuse("a value stands inside a style")
+
+    def handle_comment(self, data: str) -> None:
+        held = _HELD.fullmatch(f"<!--{data}-->")
+        if held is not None:
+            self.blocks.add(int(held[1]))
+
+    def _refuse(self, text: str) -> None:
+        raise MarkupError(text, self.getpos()[0])
