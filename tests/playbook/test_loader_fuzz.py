@@ -15,6 +15,7 @@ from workflow.playbook.diagram import diagram
 from workflow.playbook.loader import load
 
 if TYPE_CHECKING:
+    from workflow.errors import Finding
     from workflow.playbook.schema import Playbook
 
 FAST = Path(__file__).with_name("fast.yaml").read_bytes()
@@ -65,17 +66,20 @@ def answer(content: bytes | str) -> Playbook | None:
     try:
         playbook = load(content)
     except PlaybookError as error:
-        assert error.findings
-        assert list(error.findings) == sorted(error.findings)
-        text = content if isinstance(content, str) else content.decode(errors="replace")
-        last = max(1, len(text.splitlines()))
-        for finding in error.findings:
-            assert 0 <= finding.line <= last
-            assert finding.sentence.endswith((".", "?"))
-            assert "\n" not in finding.sentence
+        of_use(error.findings, content if isinstance(content, str) else content.decode(errors="replace"))
         return None
     assert playbook.stages
     return playbook
+
+
+def of_use(findings: tuple[Finding, ...], text: str) -> None:
+    """There is at least one, they are in order, point into the text and are sentences of one line."""
+    assert findings
+    assert list(findings) == sorted(findings)
+    for finding in findings:
+        assert 0 <= finding.line <= max(1, len(text.splitlines()))
+        assert finding.sentence.endswith((".", "?"))
+        assert "\n" not in finding.sentence
 
 
 def use(playbook: Playbook | None) -> None:
