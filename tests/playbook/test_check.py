@@ -1,0 +1,118 @@
+"""The check: one example for every rule, and silence about playbooks that are in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from workflow.playbook.check import RULES, check
+from workflow.playbook.loader import load, read
+
+FAST = Path(__file__).with_name("fast.yaml")
+TEMPLATES = frozenset({"hello", "again"})
+
+GOOD = """\
+name: good
+time_zone: Europe/Sofia
+calendar: {holidays: [BG, DE]}
+stages:
+  open: {title: {en: Open}}
+  met: {title: {en: Met}}
+  closed: {title: {en: Closed}, final: true}
+transitions:
+  - {trigger: meet, from: open, to: met}
+  - {trigger: close, from: [open, met], to: closed, sets: {outcome: lost}}
+  - {trigger: reopen, from: closed, to: open}
+sequences:
+  reminder:
+    start: {when: meeting.booked}
+    stop: [meeting.cancelled]
+    steps:
+      - {key: day, email: hello, before: meeting, lead: 24h}
+      - {key: hour, email: again, before: meeting, lead: 1h, thread: same}
+  lost:
+    start: {when: stage.entered, stage: closed, outcome: lost}
+    stop: [reply]
+    steps:
+      - {key: think, task: {en: Think}}
+      - {key: ask, email: hello, after: 30d}
+signals:
+  - {source: hubspot, when: {kind: deal.stage, value: won}, do: close, sets: {outcome: won}}
+"""
+
+
+def found(text: str) -> list[tuple[int, str]]:
+    """Line and code of everything the check says about `text`."""
+    return [(finding.line, finding.code) for finding in check(load(text), TEMPLATES)]
+
+
+def test_it_has_nothing_to_say_about_a_good_playbook() -> None:
+    """Neither about the one above nor about the contract's."""
+    assert found(GOOD) == []
+    names = {"follow_up_questions", "schedule_next_call", "call_confirmation", "meeting_recap", "decision"}
+    assert check(read(FAST), frozenset(names)) == ()
+
+
+CASES = [
+    ("Europe/Sofia", "Europe/Sofa", 2, "unknown_zone"),
+    ("Europe/Sofia", "../etc/passwd", 2, "unknown_zone"),
+    ("Europe/Sofia", "Europe", 2, "unknown_zone"),
+    ("[BG, DE]", "[BG, XX]", 3, "unknown_country"),
+    ("[BG, DE]", "[bg]", 3, "unknown_country"),
+    ("from: open, to: met", "from: opened, to: met", 9, "unknown_stage"),
+    ("from: [open, met]", "from: [open, met, gone]", 10, "unknown_stage"),
+    ("from: closed, to: open", "from: closed, to: opens", 11, "unknown_stage"),
+    ("stage: closed, outcome: lost", "stage: close", 20, "unknown_stage"),
+    ("do: close", "do: clse", 26, "unknown_trigger"),
+    ("email: again", "email: agian", 18, "unknown_template"),
+    ("trigger: meet, from: open", "trigger: close, from: open", 10, "ambiguous_transition"),
+    ("from: open, to: met}", "from: met, to: met}", 6, "unreachable_stage"),
+    ("from: [open, met]", "from: [open]", 6, "no_way_to_final"),
+    (", final: true", "", 4, "no_final_stage"),
+    ("    stop: [reply]\n", "", 19, "no_stop_words"),
+    ("stage: closed, outcome: lost", "stage: met", None, ""),
+    ("outcome: lost}}", "outcome: loss}}", 10, "unknown_outcome"),
+    ("outcome: won}", "outcome: victory}", 26, "unknown_outcome"),
+    ("stage: closed, outcome: lost", "stage: closed, outcome: loose", 20, "unknown_outcome"),
+    ("stage: closed, outcome: lost", "stage: met, outcome: lost", 20, "outcome_of_open_stage"),
+    ("when: meeting.booked", "when: meeting.held", 17, "before_no_meeting"),
+    ("when: meeting.booked", "when: call.ended", 18, "before_no_meeting"),
+    ("after: 30d", "after: 30d, thread: same", 24, "thread_without_email"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "line", "code"), CASES)
+def test_it_finds(right: str, wrong: str, line: int | None, code: str) -> None:
+    """Each mistake, at its own line."""
+    assert GOOD.count(right) == 1
+    codes = found(GOOD.replace(right, wrong))
+    assert (line, code) in codes if line else codes == []
+
+
+def test_it_finds_a_stage_that_nobody_enters() -> None:
+    """The first stage is entered by every new prospect; another needs a way."""
+    text = GOOD.replace("when: stage.entered, stage: closed, outcome: lost", "when: stage.entered, stage: {}")
+    assert found(text.replace("stage: {}", "stage: open")) == []
+    alone = text.replace("stage: {}", "stage: met").replace("from: open, to: met}", "from: open, to: closed}")
+    assert (20, "stage_never_entered") in found(alone)
+
+
+def test_every_rule_has_an_example() -> None:
+    """Whoever adds a rule adds a case: each rule finds something in the cases above, and is silent about the good."""
+    names = {code for _, _, _, code in CASES} | {"stage_never_entered"}
+    assert {rule.__name__ for rule in RULES} <= names
+    for rule in RULES:
+        assert list(rule(load(GOOD), TEMPLATES)) == []
+
+
+def test_it_offers_the_name_that_was_meant() -> None:
+    """The sentence ends with the nearest known name."""
+    (finding,) = check(load(GOOD.replace("email: again", "email: agian")), TEMPLATES)
+    assert finding.sentence == "There is no email template `agian`: did you mean `again`?"
+
+
+def test_it_reports_all_mistakes_in_the_order_of_lines() -> None:
+    """One run shows everything."""
+    text = GOOD.replace("Europe/Sofia", "Mars").replace("email: again", "email: x").replace("do: close", "do: x")
+    assert found(text) == [(2, "unknown_zone"), (18, "unknown_template"), (26, "unknown_trigger")]
