@@ -15,7 +15,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser soak lint format types bench lock wheel clean
+.PHONY: help install run test test-browser soak lint format types bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,16 @@ lock: ## write the hashed locks anew from pyproject.toml (UPGRADE=--upgrade rene
 
 wheel: $(READY_RUN) ## build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel
+
+secrets: ## write the secrets that docker-compose.yml reads (SMTP_URL=smtp://user:password@host:587)
+	@test -n "$(SMTP_URL)" || { echo "Say where mail leaves: make secrets SMTP_URL=smtp://user:password@host:587" >&2; exit 2; }
+	@test ! -e secrets || { echo "There are secrets already, in secrets/; new ones would not fit the database." >&2; exit 2; }
+	@word() { $(PYTHON) -c 'import secrets; print(secrets.token_hex(24))'; }; \
+	mkdir -m 700 secrets && database=$$(word) && redis=$$(word) && \
+	word > secrets/secret_key && echo "$$database" > secrets/postgres_password && echo "$$redis" > secrets/redis_password && \
+	echo "postgresql+psycopg://onward:$$database@postgres/onward" > secrets/database_url && \
+	echo "redis://:$$redis@redis:6379/0" > secrets/redis_url && echo '$(SMTP_URL)' > secrets/smtp_url && \
+	chmod 444 secrets/* && echo "Six files are in secrets/. Keep a copy in a safe place."
 
 clean: ## remove what was built; keeps .venv and the data in var/
 	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

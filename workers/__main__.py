@@ -15,8 +15,8 @@ _PARTS = {
     "up": ("workers.up", "main"),
     "clock": ("workers.clock", "main"),
     "worker": ("workers.worker", "main"),
-    "worker-one": ("workers.worker", "one"),
     "catcher": ("workers.catcher", "main"),
+    "prepare": ("workers.prepare", "main"),
     "alive": ("workers.alive", "main"),
 }
 
