@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import selectors
 import socket
 import time
@@ -31,6 +32,7 @@ _SILENT_S = 10.0
 _HEAD_S = 5.0
 _BODY_S = 30.0
 _MOST = 64
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +180,12 @@ def _number(text: str) -> int:
 def _open(bind: str) -> socket.socket:
     host, _, port = bind.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
+    if not bare or not port.isdecimal() or int(port) > _LAST_PORT:
+        message = f"{bind} is no address to serve on: write HOST:PORT, such as {_DEFAULT_BIND}."
+        raise StartError(message)
     family = socket.AF_INET6 if ":" in bare else socket.AF_INET
     try:
         return socket.create_server((bare, int(port)), family=family, backlog=_BACKLOG)
-    except ValueError as error:
-        message = f"{bind} is no address to serve on: write HOST:PORT, such as {_DEFAULT_BIND}."
-        raise StartError(message) from error
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "out of range"
-        message = f"{bind} cannot be served on ({reason}): choose another address or port."
+    except OSError as error:
+        message = f"{bind} cannot be served on ({os.strerror(error.errno or 0)}): choose another address or port."
         raise StartError(message) from error

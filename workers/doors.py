@@ -5,6 +5,7 @@ A caller who comes while a part restarts waits in line instead of being refused,
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,15 +18,20 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _BACKLOG = 1_024
+_LAST_PORT = 65_535
 
 
 def web(port: int) -> socket.socket:
     """The door of the panel, the API and the webhooks; any free port for 0. Raises StartError when it is taken."""
     try:
-        return socket.create_server((HOST, port), backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        message = f"Port {port} is in use or not allowed: stop what uses it, or give another with --port."
-        raise StartError(message) from error
+        if port <= _LAST_PORT:
+            return socket.create_server((HOST, port), backlog=_BACKLOG)
+        reason = "there is no such port"
+    except OSError as error:
+        # create_server adds the address to the words of the system.
+        reason = os.strerror(error.errno or 0).lower()
+    message = f"Port {port} cannot be used ({reason}): stop what uses it, or give another with --port."
+    raise StartError(message)
 
 
 def catcher(data_dir: Path) -> socket.socket:

@@ -46,9 +46,8 @@ def run(options: Options, run_part: Callable[[str], tuple[str, ...]], environ: M
 
     `run_part` gives the arguments behind the interpreter for a part, so that a test can run parts of its own.
     """
-    early = load(environ, data_dir=options.data_dir, port=options.port or None, make_key=True)
+    early = _prepared_folder(options, environ)
     data_dir = early.data_dir
-    _folders(data_dir)
     with supervisor.sole(data_dir):
         server = None if early.redis_url else embedded.embedded(data_dir)
         record = notes.run_dir(data_dir) / "children.json"
@@ -163,13 +162,16 @@ def _redis(server: embedded.Embedded) -> Child:
     return Child("redis", command, rank=1, find=server.find, rescue=server.rescue)
 
 
-def _folders(data_dir: Path) -> None:
+def _prepared_folder(options: Options, environ: Mapping[str, str]) -> Settings:
+    """The settings, once the data folder has its key and its rooms."""
     try:
+        settings = load(environ, data_dir=options.data_dir, port=options.port or None, make_key=True)
         for name in ("run", "log", "mail"):
-            (data_dir / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            (settings.data_dir / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        message = f"The data folder {data_dir} cannot be used ({error.strerror}): give another with --data-dir."
+        message = f"The data folder cannot be used ({error.filename}: {error.strerror}): give another with --data-dir."
         raise StartError(message) from error
+    return settings
 
 
 def _log(data_dir: Path, name: str) -> Path:

@@ -6,19 +6,28 @@ What a worker does with a hint is handed in.
 
 from __future__ import annotations
 
+import argparse
+import gc
 import logging
+import os
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers import queue
+from workers import jobs, notes, queue
 from workers.processes import Command
 from workers.supervisor import Child, Supervisor, Timing
 from workflow import logs
+from workflow.errors import StartError
+from workflow.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from workers.jobs import Hands
+    from workflow.settings import Settings
 
 _BEAT_S = 5.0
 # The parent's own supervisor ends what has not stopped after six to eight seconds.
@@ -35,11 +44,33 @@ class Duties:
     beat: Callable[[Sequence[str]], None]
 
 
+def main(argv: Sequence[str]) -> int:
+    """`onward worker`. Raises StartError when there is no Redis or no mail server."""
+    parser = argparse.ArgumentParser(prog="onward worker", description="Send mail on the hints of a clock.")
+    parser.add_argument("-n", type=int, default=1, choices=range(1, 65), metavar="N", help="how many, default 1")
+    parser.add_argument("--data-dir", type=Path, help="where the installation is kept")
+    args = parser.parse_args(argv)
+    logs.configure("worker")
+    return serve(notes.completed(load(os.environ, data_dir=args.data_dir)), args.n, jobs.hands)
+
+
+def serve(settings: Settings, count: int, open_hands: Callable[[Settings], Hands]) -> int:
+    """Keep `count` workers on the hints of `settings`; `open_hands` opens once what each of them needs."""
+    if settings.redis_url is None:
+        message = "There is no Redis: set ONWARD_REDIS_URL, or run `onward up`, which starts one."
+        raise StartError(message)
+    hands = open_hands(settings)
+    return crew(settings.redis_url, count, Duties(hands.drain, hands.after_fork, hands.beat))
+
+
 def crew(redis_url: str, count: int, duties: Duties) -> int:
     """Keep `count` workers on hints until SIGTERM; the exit code."""
     names = [f"worker-{number}" for number in range(1, count + 1)]
     children = [Child(name, Command(call=partial(_one, redis_url, name, duties), with_parent=True)) for name in names]
     beats = _Beats(duties.beat)
+    # What is loaded stays shared with the workers: the collector would copy each page by touching it.
+    gc.collect()
+    gc.freeze()
     return Supervisor(children, tell=_LOG.warning, pulse=beats.pulse, timing=_TIMING).run()
 
 

@@ -61,9 +61,14 @@ def _up(argv: Sequence[str]) -> int:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--without")
     args = parser.parse_args(argv)
     options = up.Options(port=args.port, data_dir=args.data_dir, demo=True, workers=args.workers)
-    return up.run(options, lambda part: ("-m", "tests.process.standin", part), os.environ)
+
+    def module(part: str) -> tuple[str, ...]:
+        return ("-m", "tests.process.standin", "odd" if part == args.without else part)
+
+    return up.run(options, module, os.environ)
 
 
 def _prepare(argv: Sequence[str]) -> int:
