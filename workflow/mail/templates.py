@@ -1,8 +1,8 @@
 """The texts of our emails: folders of templates, in a language so small that nothing in them can run away.
 
 An email is `<root>/<name>/<language>/{subject.txt,body.txt,body.html}`. A template may name values, choose between
-texts and use a few filters. It cannot loop, calculate, call or load, so its work is bounded by its length, and a prospect's
-words are always data. Sends nothing.
+texts and use a few filters. It cannot loop, calculate, call or load, so its work is bounded by its length, and a
+prospect's words are always data. Sends nothing.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _LONGEST_SOURCE: Final = 64 * 1024
 _LONGEST_VALUE: Final = 4_000
 _LONGEST_MAIL: Final = 200_000
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_BLOCK: Final = re.compile(r"\{%.*?%\}")
 _MISSING: Final = re.compile(r"'(.+)' is undefined")
 _ALLOWED: Final = (
     nodes.And, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const, nodes.Filter, nodes.Getattr, nodes.Getitem,
@@ -145,11 +146,11 @@ class Templates:
         real = self._language(name, language)
         email = self._email(name, real)
         given = {key: _tamed(key, value) for key, value in values.items() if value is not None} | {"language": real}
-        subject = clean(_fill(email, Place(name, real, "subject.txt"), given), LONGEST_SUBJECT)
+        subject = clean(_fill(email, name, real, "subject.txt", given), LONGEST_SUBJECT)
         if not subject:
             raise TemplateError("the subject is empty", Place(name, real, "subject.txt"))
-        text = _fill(email, Place(name, real, "body.txt"), given)
-        html = _fill(email, Place(name, real, "body.html"), given | {"subject": subject})
+        text = _fill(email, name, real, "body.txt", given)
+        html = _fill(email, name, real, "body.html", given | {"subject": subject})
         return Rendered(subject, _tidy(text), html, real)
 
     def _language(self, name: str, language: str) -> str:
@@ -209,7 +210,7 @@ class Templates:
     def _parse(self, source: str, place: Place) -> nodes.Template:
         """The tree of a template, in which nothing is left that is not on the list."""
         try:
-            tree = self._environment(place.part).parse(source)
+            tree = self._environment(place.part).parse(_trimmed(source))
         except TemplateSyntaxError as error:
             raise TemplateError((error.message or "it cannot be read").rstrip("."), place, line=error.lineno) from error
         except (RecursionError, ValueError) as error:
@@ -220,8 +221,8 @@ class Templates:
         return tree
 
 
-def _fill(email: _Email, place: Place, values: Mapping[str, object]) -> str:
-    part: Part = place.part if place.part in PARTS else "body.txt"
+def _fill(email: _Email, name: str, language: str, part: Part, values: Mapping[str, object]) -> str:
+    place = Place(name, language, part)
     try:
         text = email.compiled[part].render(values)
     except UndefinedError as error:
@@ -340,6 +341,18 @@ def _tamed(name: str, value: object) -> object:
         return _Named(name, value)
     message = f"The value {name!r} of an email is a {type(value).__name__}: give text, a number or a mapping of these."
     raise TypeError(message)
+
+
+def _trimmed(source: str) -> str:
+    """`source` with a `+` in each block that ends a line beside other text: only a block alone takes its line end away.
+
+    Jinja's trim_blocks would glue the next line to every sentence that ends in a choice.
+    """
+    lines = source.split("\n")
+    for number, line in enumerate(lines):
+        if line.endswith("%}") and not line.endswith(("-%}", "+%}")) and _BLOCK.sub("", line).strip():
+            lines[number] = line[:-2] + "+%}"
+    return "\n".join(lines)
 
 
 def _line_of(variable: str, source: str) -> int:
