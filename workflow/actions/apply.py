@@ -10,7 +10,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from workflow import ids, text
 from workflow.actions import enrolling
@@ -36,6 +36,11 @@ _NEW: Final[Mapping[str, Any]] = {
     "owner_id": None,
 }
 _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
+# Statements of the hot route are built once: building one costs more than running it.
+_MAKE: Final = insert(Prospect)
+_CHANGE: Final = update(Prospect).where(Prospect.id == bindparam("which"))
+_REMEMBER: Final = insert(History)
+_WAKE: Final = update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key"))
 FOLDED: Final = (
     *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
 )  # fmt: skip
@@ -97,7 +102,7 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
     _write_prospect(tx, view, folded, version, chain)
-    tx.conn.execute(insert(History), rows)
+    tx.conn.execute(_REMEMBER, rows)
     if "email" in folded or view.version == 0:
         _wake_parked(tx, key_of(folded.get("email", "")))
     return version
@@ -111,16 +116,15 @@ def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], versi
         facts = {**view.fields, **folded}
         row["search"] = text.searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
     if view.version == 0:
-        tx.conn.execute(insert(Prospect), {**_NEW, **row, "id": view.id, "created_at": tx.now})
+        tx.conn.execute(_MAKE, {**_NEW, **row, "id": view.id, "created_at": tx.now})
     else:
-        tx.conn.execute(update(Prospect).where(Prospect.id == view.id), row)
+        tx.conn.execute(_CHANGE, {**row, "which": view.id})
 
 
 def _wake_parked(tx: Tx, email_key: str | None) -> None:
     """Events that wait for this address may be applied now; those that wait for a ref are woken where it is written."""
     if email_key:
-        waiting = update(Event).where(Event.outcome == "parked", Event.waits_email == email_key)
-        tx.conn.execute(waiting.values(next_attempt_at=tx.now))
+        tx.conn.execute(_WAKE, {"email_key": email_key, "next_attempt_at": tx.now})
 
 
 def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:

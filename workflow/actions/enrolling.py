@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from workflow import ids
 from workflow.engine import sequences
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
 REVOCABLE: Final = ("scheduled", "claimed", "sending")
 _OPEN: Final = (*REVOCABLE, "committing", "uncertain")
+_PLAN: Final = insert(Touch)
+_END: Final = update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active")
+_REVOKE: Final = update(Touch).where(Touch.enrollment_id == bindparam("which"), Touch.state.in_(REVOCABLE))
 
 
 def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str) -> None:
@@ -47,22 +50,15 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
         rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
-        tx.conn.execute(insert(Touch), rows)
+        tx.conn.execute(_PLAN, rows)
 
 
 def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, state: str = "stopped") -> None:
     """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred."""
     packed = reason.pack()
-    tx.conn.execute(
-        update(Enrollment)
-        .where(Enrollment.id == enrollment_id, Enrollment.state == "active")
-        .values(state=state, reason=packed, ended_at=tx.now)
-    )
-    tx.conn.execute(
-        update(Touch)
-        .where(Touch.enrollment_id == enrollment_id, Touch.state.in_(REVOCABLE))
-        .values(state="skipped" if skipped else "cancelled", reason=packed, ended_at=tx.now, next_attempt_at=None)
-    )
+    ended = {"which": enrollment_id, "reason": packed, "ended_at": tx.now}
+    tx.conn.execute(_END, {**ended, "state": state})
+    tx.conn.execute(_REVOKE, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
 
 
 def reanchor(tx: Tx, moved: Reanchor) -> None:

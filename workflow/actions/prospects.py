@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from workflow import ids
 from workflow.actions import apply
@@ -28,15 +28,25 @@ _COLUMNS: Final = (
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
+# Statements of the hot route are built once: building one costs more than running it.
 _LOAD: Final = (
     select(*_COLUMNS, Rep.time_zone.label("rep_zone"), Suppression.email_key.label("suppressed"))
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
+    .where(Prospect.id == bindparam("prospect"))
 )
+_LOAD_LOCKED: Final = _LOAD.with_for_update(of=Prospect)
+_LOCK: Final = select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update()
+_BY_REF: Final = select(ExternalRef.prospect_id).where(
+    ExternalRef.source_id == bindparam("source"), ExternalRef.object == "prospect", ExternalRef.ref == bindparam("ref")
+)
+_BY_EMAIL: Final = select(Prospect.id).where(Prospect.email_key == bindparam("email_key"))
 _ACTIVE: Final = select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
-    Enrollment.state == "active"
+    Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
 )
-_MEETINGS: Final = select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at)
+_MEETINGS: Final = select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at).where(
+    Meeting.prospect_id == bindparam("prospect")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +163,7 @@ def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> N
 
 def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
     """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
-    statement = _LOAD.where(Prospect.id == prospect_id)
-    if tx.locks_rows:
-        statement = statement.with_for_update(of=Prospect)
-    row = tx.conn.execute(statement).one_or_none()
+    row = tx.conn.execute(_LOAD_LOCKED if tx.locks_rows else _LOAD, {"prospect": prospect_id}).one_or_none()
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
@@ -182,20 +189,17 @@ def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> 
 def lock(tx: Tx, prospect_id: str) -> None:
     """Lock a prospect's row: it comes first in the one order of locks, before enrollments and touches."""
     if tx.locks_rows:
-        tx.conn.execute(select(Prospect.id).where(Prospect.id == prospect_id).with_for_update())
+        tx.conn.execute(_LOCK, {"prospect": prospect_id})
 
 
 def find(tx: Tx, source_id: str, ref: str | None, email_key: str | None) -> tuple[str | None, bool]:
     """The prospect a source means, by its own `ref`, else by address; and whether the ref was known."""
     if ref:
-        known = select(ExternalRef.prospect_id).where(
-            ExternalRef.source_id == source_id, ExternalRef.object == "prospect", ExternalRef.ref == ref
-        )
-        found = tx.conn.execute(known).scalar_one_or_none()
+        found: str | None = tx.conn.execute(_BY_REF, {"source": source_id, "ref": ref}).scalar_one_or_none()
         if found is not None:
             return found, True
     if email_key:
-        return tx.conn.execute(select(Prospect.id).where(Prospect.email_key == email_key)).scalar_one_or_none(), False
+        return by_email(tx, email_key), False
     return None, False
 
 
@@ -207,7 +211,8 @@ def by_message(tx: Tx, message_id: str) -> str | None:
 
 def by_email(tx: Tx, email_key: str) -> str | None:
     """The prospect with this address."""
-    return tx.conn.execute(select(Prospect.id).where(Prospect.email_key == email_key)).scalar_one_or_none()
+    found: str | None = tx.conn.execute(_BY_EMAIL, {"email_key": email_key}).scalar_one_or_none()
+    return found
 
 
 def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
@@ -222,7 +227,7 @@ def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
 
 
 def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
-    rows = tx.conn.execute(_ACTIVE.where(Enrollment.prospect_id == prospect_id)).all()
+    rows = tx.conn.execute(_ACTIVE, {"prospect": prospect_id}).all()
     return tuple(
         EnrollmentView(row.id, ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence], row.meeting_id)
         for row in rows
@@ -230,7 +235,7 @@ def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ..
 
 
 def _meetings(tx: Tx, prospect_id: str) -> tuple[MeetingView, ...]:
-    rows = tx.conn.execute(_MEETINGS.where(Meeting.prospect_id == prospect_id)).all()
+    rows = tx.conn.execute(_MEETINGS, {"prospect": prospect_id}).all()
     return tuple(MeetingView(row.id, row.uid, row.state, row.starts_at, row.changed_at) for row in rows)
 
 

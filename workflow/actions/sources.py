@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from workflow import ids
 from workflow.errors import BadInput, Conflict, NotFound, StartError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("standard",)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_OPEN: Final = select(Source.id, Source.kind, Source.secrets).where(
+    Source.name == bindparam("name"), Source.disabled_at.is_(None)
+)
 _PREFIX: Final = "whsec_"
 # Standard Webhooks asks for 24 to 64 bytes.
 _SECRET_BYTES: Final = range(24, 65)
@@ -82,9 +85,7 @@ def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
 
 def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
     """The source named `name` with its secrets, or None when there is none or it is switched off."""
-    row = tx.conn.execute(
-        select(Source.id, Source.kind, Source.secrets).where(Source.name == name, Source.disabled_at.is_(None))
-    ).one_or_none()
+    row = tx.conn.execute(_OPEN, {"name": name}).one_or_none()
     if row is None:
         return None
     try:
