@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 # Words that Mermaid reads as its own; stages are in small letters, so a name in capitals can be no other stage's.
 _RESERVED: Final = frozenset(
-    {"as", "class", "classdef", "click", "default", "direction", "end", "hide", "note", "scale", "state", "style"}
+    {
+        *("accdescr", "acctitle", "as", "class", "classdef", "click", "default", "direction"),
+        *("end", "hide", "href", "note", "scale", "state", "statediagram", "style"),
+    }
 )
 _ESCAPES: Final = {'"': "#quot;", "#": "#35;", "<": "#lt;", ">": "#gt;", ";": "#59;", ":": "#58;"}
 
