@@ -29,7 +29,7 @@ test: $(READY_DEV) ## run the suite on SQLite and PostgreSQL (T=tests/mail for a
 	$(BIN)/python -m pytest -n $(JOBS) $(T)
 
 test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
-	$(BIN)/python -m pytest -m browser $(T)
+	$(BIN)/python -m pytest -m browser $(or $(T),tests/browser)
 
 soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails
 	$(BIN)/python -m pytest -m soak $(T)
@@ -44,7 +44,7 @@ format: $(READY_DEV) ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: $(READY_DEV) ## check the types, strictly
+types: $(READY_BROWSER) ## check the types, strictly
 	$(BIN)/mypy
 
 bench: $(READY_DEV) ## measure speed against bare counterparts (minutes; writes to bench/results)

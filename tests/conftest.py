@@ -49,6 +49,12 @@ def pytest_unconfigure() -> None:
     ground.clear()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the browser tests unread unless they are asked for: their library is not in every environment."""
+    asked = "browser" in config.option.markexpr.replace("not browser", "")
+    return None if asked or collection_path.name != "browser" else True
+
+
 @pytest.fixture
 def clock() -> Clock:
     """A clock that stands at Tuesday, 10 November 2026, 10:00 in Sofia, a working hour."""
