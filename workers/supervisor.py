@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from workers import notes, processes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LOG_LIMIT = 10_000_000
 _LOG_LOOK_S = 60.0
 _NO_ACCIDENT = 3
+_BLINK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Timing:
     ceiling: float = 30.0
     steady: float = 5.0
     look: float = 1.0
+    find_again: float = 5.0
     stop_early: float = 6.0
     stop_all: float = 8.0
     leftover: float = 5.0
@@ -53,7 +55,8 @@ class Child:
     """One process to keep running.
 
     Children of the lower `rank` are stopped first. `find` gives a healthy process of an earlier supervisor, to be
-    kept; without it whatever an earlier one left is replaced. `rescue` is asked after the third short life in a row.
+    kept; without it whatever an earlier one left is replaced. A child that `find` misses three times in a row hangs
+    and is replaced too. `rescue` is asked after the third short life in a row.
     """
 
     name: str
@@ -73,7 +76,8 @@ class _Post:
     since: float = 0.0
     due: float = 0.0
     failures: int = 0
-    lives: int = field(default=0)
+    look_due: float = 0.0
+    missed: int = 0
 
 
 @contextmanager
@@ -164,7 +168,7 @@ class Supervisor:
         for post in self._posts:
             if self._stop_asked:
                 return
-            if post.mark and (words := self._ended(post)):
+            if post.mark and (words := self._ended(post) or self._hangs(post, post.mark)):
                 self._after_death(post, words, now)
             if post.mark is None and post.due <= now:
                 self._start(post)
@@ -176,6 +180,7 @@ class Supervisor:
     def _start(self, post: _Post) -> None:
         found = post.child.find() if post.child.find else None
         post.since = time.monotonic()
+        post.look_due = post.since + self._timing.find_again
         if found is not None:
             post.mark, post.own = found, False
             self._write_record(post, found)
@@ -204,11 +209,27 @@ class Supervisor:
             return "ended"
         return processes.exit_words(status) if pid else ""
 
+    def _hangs(self, post: _Post, mark: Mark) -> str:
+        """Whether a living child no longer answers, as words; it is ended then."""
+        now = time.monotonic()
+        if post.child.find is None or now < post.look_due:
+            return ""
+        post.look_due = now + self._timing.find_again
+        # Not found right after the start is no sign of anything: it may still be reading its files.
+        post.missed = 0 if post.child.find() == mark else post.missed + 1
+        if post.missed < _NO_ACCIDENT:
+            return ""
+        processes.kill_group(mark)
+        deadline = now + self._timing.look
+        while not (words := self._ended(post)) and time.monotonic() < deadline:
+            time.sleep(_BLINK_S)
+        return f"did not answer and {words}" if words else ""
+
     def _after_death(self, post: _Post, words: str, now: float) -> None:
         if post.mark:
             # What it started itself must not hold its port or its files against the next one.
             processes.kill_group(post.mark)
-        post.mark = None
+        post.mark, post.missed = None, 0
         short = now - post.since < self._timing.steady
         post.failures = post.failures + 1 if short else 0
         pause = self._timing.pause(max(post.failures - 1, 0))
@@ -256,7 +277,7 @@ class Supervisor:
                 processes.kill_group(post.mark)
         deadline = time.monotonic() + 1.0
         while self._reap(self._posts) and time.monotonic() < deadline:
-            time.sleep(0.02)
+            time.sleep(_BLINK_S)
         if self._record:
             self._record.unlink(missing_ok=True)
 
@@ -271,7 +292,6 @@ class Supervisor:
     # Records and signals
 
     def _write_record(self, post: _Post, mark: Mark) -> None:
-        post.lives += 1
         if self._record is None:
             return
         marks = self.living() | {post.child.name: mark}

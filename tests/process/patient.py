@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import notes, supervisor
-from workers.processes import Command
+from workers.processes import Command, Mark, mark_of
 from workers.supervisor import Child, Supervisor, Timing
 from workflow.errors import OnwardError
 
@@ -65,6 +66,20 @@ def say(sentence: str) -> None:
     sys.stdout.flush()
 
 
+def _answerer(argv: Sequence[str]) -> int:
+    """Lives until it is told to stop, and answers the supervisor while its file is there."""
+    Path(os.environ["ONWARD_DATA_DIR"], f"{argv[0]}.answers").write_text(str(os.getpid()), encoding="ascii")
+    return patient(argv)
+
+
+def _answering(name: str) -> Mark | None:
+    try:
+        text = Path(os.environ["ONWARD_DATA_DIR"], f"{name}.answers").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    return mark_of(int(text)) if text else None
+
+
 def _team(argv: Sequence[str]) -> int:
     """A bare supervisor over stand-ins: `team NAME=KIND …`, on the data folder of the environment."""
     data_dir = Path(os.environ["ONWARD_DATA_DIR"])
@@ -72,15 +87,17 @@ def _team(argv: Sequence[str]) -> int:
     for word in argv:
         name, _, kind = word.partition("=")
         command = Command((sys.executable, "-m", "tests.process.patient", kind, name), os.environ)
-        children.append(Child(name, command))
+        # A kind in capitals is one whose answers the supervisor asks for: it "answers" while its file is there.
+        find = partial(_answering, name) if kind.isupper() else None
+        children.append(Child(name, command, find=find))
     record = notes.run_dir(data_dir) / "children.json"
-    timing = Timing(first=0.2, ceiling=0.8, steady=1.0, stop_early=1.0, stop_all=2.0, leftover=1.0)
+    timing = Timing(first=0.2, ceiling=0.8, steady=1.0, find_again=0.2, stop_early=1.0, stop_all=2.0, leftover=1.0)
     with supervisor.sole(data_dir):
-        supervisor.clear(record, [], say, timing)
+        supervisor.clear(record, children, say, timing)
         return Supervisor(children, tell=say, record=record, timing=timing).run()
 
 
-_KINDS = {"patient": patient, "deaf": _deaf, "short": _short, "parent": _parent, "team": _team}
+_KINDS = {"patient": patient, "PATIENT": _answerer, "deaf": _deaf, "short": _short, "parent": _parent, "team": _team}
 
 if __name__ == "__main__":
     try:

@@ -105,6 +105,23 @@ def test_a_killed_supervisor_leaves_nothing_double(data_dir: Path) -> None:
             assert "An earlier start left deaf, web running" in ground.said(data_dir)
 
 
+def test_what_answers_is_adopted_and_what_falls_silent_is_replaced(data_dir: Path) -> None:
+    """A child that answers survives its supervisor's kill -9; one that no longer answers is ended and started anew."""
+    with ground.running(data_dir, "team", "store=PATIENT") as first:
+        ground.wait_for(lambda: lives(data_dir, "store"))
+        before = ground.children(data_dir)["store"]
+        ground.kill(first.pid)
+        first.wait()
+        with ground.running(data_dir, "team", "store=PATIENT"):
+            ground.wait_for(lambda: ground.children(data_dir).get("store"))
+            time.sleep(1.0)
+            assert ground.children(data_dir)["store"] == before
+            (data_dir / "store.answers").unlink()
+            ground.wait_for(lambda: len(lives(data_dir, "store")) == 2)
+            assert not ground.alive(before)
+            assert "store did not answer and ended; starting it again" in ground.said(data_dir)
+
+
 def test_two_starts_on_one_folder_are_refused(data_dir: Path) -> None:
     """The second start says one sentence, exits with 2 and disturbs nothing."""
     with ground.running(data_dir, "team", "web=patient") as first:
