@@ -269,6 +269,19 @@ def test_every_country_that_the_check_accepts_has_holidays_to_ask_for() -> None:
         calendar.is_working_day(date(2026, 6, 1), Calendar(holidays=(code,)), None)
 
 
+def test_it_can_load_the_holidays_before_a_process_forks() -> None:
+    """What was warmed is there: the library is not asked again."""
+    script = (
+        "import sys, datetime as d; from workflow.engine import calendar; "
+        "from workflow.playbook.schema import Calendar, Window; "
+        "plan = Calendar(Window(d.time(8), d.time(9)), holidays=('BG',)); calendar.warm(plan, 2026); "
+        "assert 'holidays.countries.bulgaria' in sys.modules; del sys.modules['holidays.countries.bulgaria']; "
+        "assert not calendar.is_working_day(d.date(2026, 3, 3), plan, None); "
+        "assert 'holidays.countries.bulgaria' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_it_loads_no_holiday_before_one_is_asked_for_and_then_only_that_country() -> None:
     """The library is heavy: a process that sends at any hour must not carry it, nor 250 countries for one."""
     script = (
@@ -277,6 +290,8 @@ def test_it_loads_no_holiday_before_one_is_asked_for_and_then_only_that_country(
         "assert 'holidays' not in sys.modules; "
         "calendar.is_working_day(date(2026, 3, 7), Calendar(holidays=('BG',)), None); "
         "assert 'holidays' not in sys.modules, 'a Saturday needs no holidays'; "
+        "calendar.warm(Calendar(holidays=('BG',)), 2026); "
+        "assert 'holidays' not in sys.modules, 'mail that may always leave needs none'; "
         "assert not calendar.is_working_day(date(2026, 3, 3), Calendar(holidays=('BG',)), None); "
         "print(*sorted(name for name in sys.modules if name.startswith('holidays.countries')))"
     )

@@ -75,6 +75,13 @@ def is_working_day(day: date, calendar: Calendar, country: str | None) -> bool:
     return not any(day in _days_off(code, day.year) for code in codes)
 
 
+def warm(calendar: Calendar, year: int) -> None:
+    """Load the holidays that `calendar` names now, so that the forks of this process need not: 0.2 s and 9 MB each."""
+    if calendar.window is not None:
+        for country in calendar.holidays:
+            _days_off(country, year)
+
+
 def knows_country(code: str) -> bool:
     """Whether the holidays of the country with this ISO 3166 code are known."""
     return code.upper() in _countries()
@@ -139,9 +146,9 @@ def _days_off(country: str, year: int) -> frozenset[date]:
 def _countries() -> Mapping[str, tuple[str, str]]:
     """For each ISO 3166 code the module and the class of the library that know its holidays.
 
-    Importing `holidays` here and not at the top saves 13 MB in every process that never asks for a holiday. The
-    package `holidays.countries` would load all of its 250 countries when one is imported (8 MB, 0.3 s), so an empty
-    package with the same path stands in for it.
+    Importing `holidays` here and not at the top saves 9 MB and 0.2 s in every process that never asks for a holiday.
+    The package `holidays.countries` would load all of its 250 countries when one is imported, another 11 MB and 0.4 s,
+    so an empty package with the same path stands in for it.
     """
     library = importlib.import_module("holidays")
     name = "holidays.countries"
