@@ -152,6 +152,10 @@ class Installation:
             raise AssertionError(f"{name} did not stop within {STOP_S:.0f} s.\n{self.last_words()}") from None
         return time.monotonic() - begun
 
+    def exit_code(self, name: str) -> int | None:
+        """How a part ended; None while it runs."""
+        return self._parts[name].poll()
+
     def down(self) -> None:
         """Stop every part, and make sure that nothing is left."""
         for part in self._parts.values():
