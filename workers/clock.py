@@ -43,6 +43,7 @@ _REAP_S = 5.0
 _RELEASE_S = 30.0
 _FORGET_S = 3600.0
 _AFTER_ERROR_S = 1.0
+_ENOUGH_HINTS = 8
 
 
 class Clock:
@@ -110,7 +111,9 @@ class Clock:
         recover.beat(self._ws, self._id, "clock", self._name, {"hints_arrive": self._hints_arrive})
 
     def _hint_again(self) -> None:
-        self._hint(claim.hint_again(self._ws, self._timings))
+        # With hints still in line nothing was lost: the workers are busy, and more hints would only pile up.
+        if self._queue.waiting() < _ENOUGH_HINTS:
+            self._hint(claim.hint_again(self._ws, self._timings))
 
     def _hint(self, claims: Iterable[Claimed]) -> None:
         for each in claims:

@@ -82,6 +82,13 @@ class Queue:
         except (redis.RedisError, OSError):
             return False
 
+    def waiting(self) -> int:
+        """How many hints nobody has taken yet; 0 when Redis does not say."""
+        try:
+            return int(self._queue.count)
+        except (redis.RedisError, OSError):
+            return 0
+
     def close(self) -> None:
         """Give the connections back."""
         self._redis.close()

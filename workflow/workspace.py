@@ -66,8 +66,11 @@ class Workspace:
 
 
 def open_workspace(settings: Settings, *, pooled: bool = True, database: Database | None = None) -> Workspace:
-    """Open the installation. Raises StartError when its database or its playbook cannot be used."""
-    database = database or Database(settings.database_url, pooled=pooled)
+    """Open the installation: `pooled` for the many short transactions of the web, else for a process that forks.
+
+    Raises StartError when its database or its playbook cannot be used.
+    """
+    database = database or Database(settings.database_url, pooled=pooled, statement_timeout_s=10 if pooled else 60)
     path = settings.playbook or places.shipped_playbook()
     playbook = loader.read(path)
     try:
