@@ -1,0 +1,5 @@
+"""The fixtures of the API's tests."""
+
+from tests.web.fixtures import api, app, client, crm, ws
+
+__all__ = ["api", "app", "client", "crm", "ws"]

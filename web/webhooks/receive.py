@@ -1,0 +1,116 @@
+"""`POST /webhooks/<name>`: raw bytes in, verified, handed to the inbox, answered.
+
+Decides nothing about prospects. Answers 202 once the delivery is stored, 401 and 413 before, 503 when it could not be.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from flask import Response, request
+from werkzeug.exceptions import Unauthorized
+
+from web.webhooks.adapter import COMMON, parcel
+from web.webhooks.kinds import ADAPTERS
+from workflow.actions import inbox, sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask
+
+    from web.webhooks.adapter import Adapter, Headers
+    from workflow.actions.inbox import Receipt
+    from workflow.actions.sources import OpenSource
+    from workflow.workspace import Workspace
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a body."""
+_LOG = logging.getLogger(__name__)
+_FRESH_S: Final = 2.0
+_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
+_HEADER_NAMES: Final[Mapping[str, str]] = {
+    name: ("" if name == "content-type" else "HTTP_") + name.upper().replace("-", "_")
+    for name in {*COMMON, *(each for adapter in ADAPTERS.values() for each in adapter.reads)}
+}
+
+
+def host_time() -> datetime:
+    """The time by which signatures are judged: that of this host, because five minutes are allowed."""
+    return datetime.now(UTC)
+
+
+def register(app: Flask, ws: Workspace, clock: Callable[[], datetime] = host_time) -> None:
+    """Add the route to `app`."""
+    known = _Sources(ws)
+
+    def receive(name: str) -> Response:
+        request.max_content_length = LARGEST
+        body = request.get_data(cache=False)
+        source, adapter, headers = _verified(known, name, body, clock())
+        return _answer(inbox.receive(ws, source, parcel(adapter, headers, body)))
+
+    # No automatic OPTIONS: a hook is posted to, and nothing else.
+    app.add_url_rule(
+        "/webhooks/<name>", "webhook", receive, methods=["POST"], provide_automatic_options=False, strict_slashes=True
+    )
+
+
+class _Sources:
+    """The sources as they were up to two seconds ago, which saves each delivery a transaction.
+
+    A new secret is valid at once, because a signature that does not fit is checked against a fresh look; a source that
+    was switched off may deliver for two seconds more.
+    """
+
+    def __init__(self, ws: Workspace) -> None:
+        self._ws = ws
+        self._seen: dict[str, tuple[float, OpenSource]] = {}
+
+    def recent(self, name: str) -> OpenSource | None:
+        """The source, if it was looked at a moment ago."""
+        at, source = self._seen.get(name, (0.0, None))
+        return source if time.monotonic() - at < _FRESH_S else None
+
+    def fresh(self, name: str) -> OpenSource | None:
+        """The source as the database has it now. Only what exists is remembered, so that nobody can fill our memory."""
+        with self._ws.database.read() as tx:
+            source = sources.open_source(self._ws, tx, name)
+        if source is None:
+            self._seen.pop(name, None)
+        else:
+            self._seen[name] = (time.monotonic(), source)
+        return source
+
+
+def _verified(known: _Sources, name: str, body: bytes, now: datetime) -> tuple[OpenSource, Adapter, Headers]:
+    for look in (known.recent, known.fresh):
+        source = look(name) if _NAME.fullmatch(name) else None
+        if source is None:
+            continue
+        adapter = ADAPTERS[source.kind]
+        headers = _headers(adapter)
+        if adapter.verify(headers, body, source.secrets, now):
+            return source, adapter, headers
+    _LOG.info("a webhook was refused: no such source, or its signature does not fit: %s", name[:40])
+    raise Unauthorized("The signature is missing or wrong, or there is no such source.")
+
+
+def _headers(adapter: Adapter) -> Headers:
+    environ = request.environ
+    found = ((name, environ.get(_HEADER_NAMES[name])) for name in (*COMMON, *adapter.reads))
+    return {name: value for name, value in found if value}
+
+
+def _answer(receipt: Receipt) -> Response:
+    events = [
+        {"id": event.id, "outcome": event.outcome, "stage": event.stage, "reason": event.reason}
+        for event in receipt.events
+    ]
+    told = {"delivery": receipt.delivery_id, "status": receipt.status, "events": events}
+    return Response(json.dumps(told, ensure_ascii=False), 202, mimetype="application/json")
