@@ -326,6 +326,8 @@ def _objection(node: nodes.Node) -> str:
         return f"there is no test {node.name!r}; the tests are {', '.join(_TESTS)}"
     if isinstance(node, nodes.Name) and node.name in _SPECIAL:
         return f"the name {node.name!r} is not allowed in an email"
+    if isinstance(node, nodes.Const) and node.value is None:
+        return "the word none is not allowed in an email, where it would be read as it stands"
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         return f"the name {node.attr!r} is not allowed in an email"
     return ""
