@@ -240,6 +240,16 @@ def test_a_kept_connection_that_dies_on_the_next_command_is_replaced_without_a_w
     assert len(sink.taken) == 20
 
 
+@pytest.mark.parametrize("answer", ["500 5.5.1 what", "421 4.3.2 no more", "nonsense"])
+def test_a_kept_connection_that_cannot_be_reset_is_replaced_without_a_word(sink: SmtpSink, answer: str) -> None:
+    sink.behaviour.rset_answer = answer
+    client = transport(sink)
+    outcomes = [client.send(Envelope("rep@ours.test", f"{local}@sink.test", CONTENT), yes) for local in ("f550", "ana")]
+    client.close()
+    assert [outcome.kind for outcome in outcomes] == ["permanent", "sent"]
+    assert sink.connections == 2
+
+
 def test_a_fresh_connection_that_fails_is_not_tried_twice(sink: SmtpSink) -> None:
     sink.behaviour.banner421 = -1
     send(sink, "ana")

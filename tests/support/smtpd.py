@@ -92,6 +92,7 @@ class Behaviour:
     user: str = ""
     password: str = ""
     starttls_answer: str = "220 go ahead"
+    rset_answer: str = "250 2.0.0 ok"
     drop_in_handshake: bool = False
     idle_close: bool = False
     """Close each connection after its first message, 421 first, as a server tired of an idle client does."""
@@ -380,7 +381,7 @@ class _Talk:
 
     def on_rset(self, _: str) -> None:
         self.rcpt = ""
-        self.say("250 2.0.0 ok")
+        self.say(self.sink.behaviour.rset_answer)
 
     def on_noop(self, _: str) -> None:
         self.say("250 2.0.0 ok")

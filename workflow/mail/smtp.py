@@ -187,7 +187,7 @@ class SmtpTransport:
             except WireError:
                 pass
             except _Refused as refusal:
-                if refusal.reply.code not in (_CLOSING, _BAD_SEQUENCE):
+                if not self._needs_reset and refusal.reply.code not in (_CLOSING, _BAD_SEQUENCE):
                     raise
         self._drop()
         return self._mail(self._connect(), envelope)
