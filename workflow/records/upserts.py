@@ -28,8 +28,9 @@ def upsert(tx: Tx, table: type[Base], row: Mapping[str, Any], keys: Sequence[str
 
 @lru_cache(maxsize=64)
 def _unless_there(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape
-    # Kept, because building the statement costs more than running it.
-    return _insert(table, postgres=postgres).on_conflict_do_nothing()
+    # Kept, because building the statement costs more than running it. Without the option nobody counts the rows of an
+    # INSERT on PostgreSQL, and what was inserted would look refused.
+    return _insert(table, postgres=postgres).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _insert(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape
