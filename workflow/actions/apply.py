@@ -5,9 +5,6 @@ Decides nothing. Every change of a prospect in the whole product passes through 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
@@ -17,6 +14,7 @@ from workflow.actions import enrolling
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
 from workflow.records import upserts
+from workflow.records.chain import digest, plain
 from workflow.records.models import Answer, Call, Event, History, Meeting, Prospect, Suppression
 
 if TYPE_CHECKING:
@@ -41,9 +39,6 @@ _MAKE: Final = insert(Prospect)
 _CHANGE: Final = update(Prospect).where(Prospect.id == bindparam("which"))
 _REMEMBER: Final = insert(History)
 _WAKE: Final = update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key"))
-FOLDED: Final = (
-    *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
-)  # fmt: skip
 
 
 def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, chain: str) -> int:
@@ -71,13 +66,6 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
     return version
 
 
-def digest(before: str, row: Mapping[str, Any]) -> str:
-    """The link of one history row: SHA-256 over the link before it and the row in one canonical form."""
-    told = {name: value for name, value in row.items() if name != "digest"}
-    plain = json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(f"{before}\n{plain}".encode()).hexdigest()
-
-
 def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str) -> int:
     rows: list[dict[str, Any]] = []
     folded: dict[str, Any] = {}
@@ -96,8 +84,8 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
             "from_stage": change.from_stage,
             "to_stage": change.to_stage,
             "reason": change.reason,
-            "changes": {name: _plain(value) for name, value in change.changes.items()},
-            "detail": {name: _plain(value) for name, value in change.detail.items()},
+            "changes": {name: plain(value) for name, value in change.changes.items()},
+            "detail": {name: plain(value) for name, value in change.detail.items()},
         }
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
@@ -174,7 +162,3 @@ def _write_call(tx: Tx, prospect_id: str, signal: Signal, told: Mapping[str, Any
         "actor": signal.actor,
     }
     tx.conn.execute(insert(Call), row)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
-    return value.isoformat() if isinstance(value, datetime) else value
