@@ -32,6 +32,7 @@ from typing import Literal, Self
 
 SCRIPTS = {
     "f<code>[mail|data|dot][x<n>]": "answer <code> to RCPT (or MAIL, by the sender; DATA; the dot), n times or always",
+    "auth535": "as the user's name: refuse every password",
     "greylist": "451 to the first two RCPT, then take it",
     "slow<ms>": "wait so many milliseconds before the answer to the dot",
     "drop_at_data": "close instead of the answer to DATA",
@@ -172,7 +173,8 @@ class SmtpSink:
         """The server's address in the form of ONWARD_SMTP_URL."""
         scheme = "smtps" if self.tls == "smtps" else "smtp"
         user = f"{self.behaviour.user}:{self.behaviour.password}@" if self.behaviour.user else ""
-        return f"{scheme}://{user}localhost:{self.port}" + {"starttls": "?starttls=required"}.get(self.tls or "", "")
+        host = "localhost" if self.tls else "127.0.0.1"
+        return f"{scheme}://{user}{host}:{self.port}" + {"starttls": "?starttls=required"}.get(self.tls or "", "")
 
     def __enter__(self) -> Self:
         self.start()
