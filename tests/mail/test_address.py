@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow.errors import BadInput
@@ -105,6 +105,7 @@ def test_only_a_local_part_beyond_ascii_needs_a_special_server() -> None:
 NEAR = st.text("aяЯß.@+-xn\u202e İſ", max_size=20)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300) | st.builds("{}@{}.{}".format, NEAR, NEAR, NEAR))
 def test_any_text_is_an_address_or_a_sentence(text: str) -> None:
     key = key_of(text)

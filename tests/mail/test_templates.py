@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow.mail.templates import VALUES, TemplateError, Templates
@@ -372,6 +372,7 @@ SOURCES = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(SOURCES)
 def test_any_source_renders_or_is_one_sentence(tmp_path_factory: pytest.TempPathFactory, source: str) -> None:
     made = templates(tmp_path_factory.mktemp("any"), text=source, html=source)
