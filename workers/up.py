@@ -9,14 +9,16 @@ import argparse
 import http.client
 import math
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import doors, embedded, notes, supervisor
-from workers.processes import Command
+from workers.processes import Command, die_with_parent
 from workers.supervisor import Child, Supervisor, Timing
 from workflow.errors import StartError
 from workflow.settings import DEFAULT_PORT, load
@@ -133,7 +135,11 @@ class _Crew:
     def prepare(self, *, demo: bool) -> list[str]:
         """Make what a first start needs, in a process that takes its memory with it; what to tell the newcomer."""
         argv = [sys.executable, *self._run_part("prepare"), *([] if demo else ["--no-demo"])]
-        done = subprocess.run(argv, env=self._env, capture_output=True, text=True, encoding="utf-8", check=False)
+        # It ends with us: the next start prepares anew, and must not meet it. There are no threads yet to mind.
+        ending = partial(die_with_parent, signal.SIGKILL, os.getpid())
+        done = subprocess.run(
+            argv, env=self._env, capture_output=True, encoding="utf-8", check=False, preexec_fn=ending
+        )
         if done.returncode:
             message = next(reversed(done.stderr.strip().splitlines()), "The first start could not be prepared.")
             raise StartError(message)

@@ -1,24 +1,13 @@
-"""`onward worker -n N`: one parent that loads everything once, and N workers forked from it.
-
-The parent watches its workers and reports them alive; it carries no mail and holds no connection while it forks.
-What a worker does with a hint is handed in.
-"""
+"""`onward worker -n N`: opens what sending needs, and puts a crew of workers on it."""
 
 from __future__ import annotations
 
 import argparse
-import gc
-import logging
 import os
-import time
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers import jobs, notes, queue
-from workers.processes import Command
-from workers.supervisor import Child, Supervisor, Timing
+from workers import crew, jobs, notes
 from workflow import logs
 from workflow.errors import StartError
 from workflow.settings import load
@@ -28,20 +17,6 @@ if TYPE_CHECKING:
 
     from workers.jobs import Hands
     from workflow.settings import Settings
-
-_BEAT_S = 5.0
-# The parent's own supervisor ends what has not stopped after six to eight seconds.
-_TIMING = Timing(stop_early=4.0, stop_all=5.0)
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Duties:
-    """What workers are given: what to do on a hint, in the fork before it, and every few seconds in the parent."""
-
-    drain: Callable[[str], None]
-    after_fork: Callable[[], None]
-    beat: Callable[[Sequence[str]], None]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,33 +35,4 @@ def serve(settings: Settings, count: int, open_hands: Callable[[Settings], Hands
         message = "There is no Redis: set ONWARD_REDIS_URL, or run `onward up`, which starts one."
         raise StartError(message)
     hands = open_hands(settings)
-    return crew(settings.redis_url, count, Duties(hands.drain, hands.after_fork, hands.beat))
-
-
-def crew(redis_url: str, count: int, duties: Duties) -> int:
-    """Keep `count` workers on hints until SIGTERM; the exit code."""
-    names = [f"worker-{number}" for number in range(1, count + 1)]
-    children = [Child(name, Command(call=partial(_one, redis_url, name, duties), with_parent=True)) for name in names]
-    beats = _Beats(duties.beat)
-    # What is loaded stays shared with the workers: the collector would copy each page by touching it.
-    gc.collect()
-    gc.freeze()
-    return Supervisor(children, tell=_LOG.warning, pulse=beats.pulse, timing=_TIMING).run()
-
-
-class _Beats:
-    """Reports the living workers every few seconds."""
-
-    def __init__(self, beat: Callable[[Sequence[str]], None]) -> None:
-        self._beat = beat
-
-    def pulse(self, team: Supervisor) -> float:
-        """Report once; the seconds until the next report."""
-        begun = time.monotonic()
-        self._beat(sorted(team.living()))
-        return max(0.0, _BEAT_S - (time.monotonic() - begun))
-
-
-def _one(redis_url: str, name: str, duties: Duties) -> int:
-    logs.configure(name, level=logging.WARNING)
-    return queue.run_worker(redis_url, name, duties.drain, duties.after_fork)
+    return crew.run(settings.redis_url, count, crew.Duties(hands.drain, hands.after_fork, hands.beat))

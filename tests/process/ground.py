@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import psutil
+
+from tests.process.standin import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,10 +31,15 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 def start(data_dir: Path, *arguments: str, **more: str) -> subprocess.Popen[str]:
     """Start a stand-in; its sentences go to files beside the data folder."""
-    module = "patient" if arguments[0] == "team" else "standin"
-    argv = [sys.executable, "-m", f"tests.process.{module}", *arguments]
+    argv = [sys.executable, *_program(arguments[0]), *arguments[1:]]
     with said_file(data_dir).open("a", encoding="utf-8") as out:
         return subprocess.Popen(argv, env=environment(data_dir, **more), cwd="/", stdout=out, stderr=out, text=True)
+
+
+def _program(name: str) -> tuple[str, ...]:
+    if name == "up":
+        return ("-m", "tests.process.standin")
+    return ("-m", "tests.process.patient", "team") if name == "team" else PARTS[name]
 
 
 @contextmanager
@@ -56,7 +63,9 @@ def sweep(data_dir: Path, *processes: subprocess.Popen[str]) -> None:
                 process.kill()
                 process.wait()
     for one in on(data_dir):
-        one.kill()
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+            one.wait(10)
 
 
 def said_file(data_dir: Path) -> Path:
@@ -97,7 +106,7 @@ def lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-def wait_for(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
+def wait_for(look: Callable[[], T], seconds: float = 30.0, what: str = "") -> T:
     """Look until there is something to see; fail with what was waited for."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):

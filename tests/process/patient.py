@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from workers import notes, supervisor
 from workers.processes import Command, Mark, mark_of
 from workers.supervisor import Child, Supervisor, Timing
-from workflow.errors import OnwardError
+from workflow.errors import OnwardError, StartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,19 @@ def _parent(_argv: Sequence[str]) -> int:
     ).returncode
 
 
+def _prepare(argv: Sequence[str]) -> int:
+    """Pretend to make a database."""
+    line("prepared", " ".join(argv))
+    sys.stdout.write(f"Sign in: {os.environ['ONWARD_BASE_URL']}/sign-in\n")
+    return 0
+
+
+def _odd(_argv: Sequence[str]) -> int:
+    """A first start that cannot be made."""
+    message = "The database is newer than this program: install the newer Onward."
+    raise StartError(message)
+
+
 def say(sentence: str) -> None:
     """Tell the test."""
     sys.stdout.write(f"{sentence}\n")
@@ -97,7 +110,16 @@ def _team(argv: Sequence[str]) -> int:
         return Supervisor(children, tell=say, record=record, timing=timing).run()
 
 
-_KINDS = {"patient": patient, "PATIENT": _answerer, "deaf": _deaf, "short": _short, "parent": _parent, "team": _team}
+_KINDS = {
+    "patient": patient,
+    "PATIENT": _answerer,
+    "prepare": _prepare,
+    "odd": _odd,
+    "deaf": _deaf,
+    "short": _short,
+    "parent": _parent,
+    "team": _team,
+}
 
 if __name__ == "__main__":
     try:

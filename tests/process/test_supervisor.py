@@ -175,11 +175,14 @@ def test_no_process_runs_before_it_is_on_record(tmp_path: Path) -> None:
     """A child whose recording fails never begins."""
     trace = tmp_path / "trace"
 
-    def refuse(_mark: processes.Mark) -> None:
+    forked = []
+
+    def refuse(mark: processes.Mark) -> None:
+        forked.append(mark.pid)
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
         processes.spawn(processes.Command(("/usr/bin/touch", str(trace)), {}), refuse)
-    _, status = os.wait()
+    _, status = os.waitpid(forked[0], 0)
     assert status == 0
     assert not trace.exists()

@@ -27,7 +27,7 @@ END = b"Host: onward.test\r\nConnection: close\r\n\r\n"
 def port(tmp_path: Path) -> Iterator[int]:
     """A server on a port of its own."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        argv = [sys.executable, "-m", "tests.process.standin", "web", "--fd", str(door.fileno()), "--threads", "2"]
+        argv = [sys.executable, "-m", "tests.process.standin_web", "--fd", str(door.fileno()), "--threads", "2"]
         env = ground.environment(tmp_path, HOME=str(tmp_path))
         with (tmp_path / "web.log").open("w") as log:
             process = subprocess.Popen(argv, env=env, pass_fds=[door.fileno()], stdout=log, stderr=log)
@@ -122,7 +122,7 @@ def test_a_dripping_client_is_hung_up_on(port: int) -> None:
 def test_an_answer_in_the_making_is_finished_at_a_stop(tmp_path: Path) -> None:
     """SIGTERM during a slow request: the client gets its answer, then the server leaves."""
     with socket.create_server(("127.0.0.1", 0)) as door:
-        argv = [sys.executable, "-m", "tests.process.standin", "web", "--fd", str(door.fileno())]
+        argv = [sys.executable, "-m", "tests.process.standin_web", "--fd", str(door.fileno())]
         process = subprocess.Popen(argv, env=ground.environment(tmp_path), pass_fds=[door.fileno()])
         number = door.getsockname()[1]
         assert b" 200 " in ask(number, b"GET / HTTP/1.1\r\n" + END)
