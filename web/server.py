@@ -12,6 +12,7 @@ import selectors
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn import glogging
@@ -41,6 +42,7 @@ class Options:
 
     bind: str
     fd: int | None
+    data_dir: Path | None
     processes: int
     threads: int
 
@@ -49,11 +51,12 @@ def options_from(argv: Sequence[str]) -> Options:
     """Read the command line of `python -m web`."""
     parser = argparse.ArgumentParser(prog="onward web", description="Serve the panel, the API and the webhooks.")
     parser.add_argument("--bind", default=_DEFAULT_BIND, metavar="HOST:PORT", help=f"default {_DEFAULT_BIND}")
+    parser.add_argument("--data-dir", type=Path, help="where the installation is kept")
     parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=_number, default=1, help="default 1; one for each core is plenty")
     parser.add_argument("--threads", type=_number, default=8, help="of each process, default 8")
     args = parser.parse_args(argv)
-    return Options(bind=args.bind, fd=args.fd, processes=args.processes, threads=args.threads)
+    return Options(args.bind, args.fd, args.data_dir, args.processes, args.threads)
 
 
 def serve(make: Callable[[], WSGIApplication], options: Options) -> None:
