@@ -14,7 +14,10 @@ from workflow.mail.smtp import Envelope, Outcome, SmtpServer, SmtpTransport, Tim
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SHORT = Timeouts(connect=2.0, command=0.5, body=1.0, dot=0.5)
+PATIENT = Timeouts(connect=20.0, command=20.0, body=20.0, dot=20.0)
+SHORT = Timeouts(connect=20.0, command=1.0, body=1.0, dot=1.0)
+ENDLESS = frozenset({"drip", "drip_dot", "drip_250", "hang_after_dot", "hang_at_data"})
+"""Scripts that end only by our own deadline; for all others a loaded machine has time enough."""
 CONTENT = b"Message-ID: <m-1@test>\r\nSubject: hello\r\n\r\nHello.\r\n"
 
 
@@ -40,7 +43,7 @@ def sink(tmp_path: Path) -> Iterator[SmtpSink]:
         yield running
 
 
-def transport(sink: SmtpSink, timeouts: Timeouts = SHORT) -> SmtpTransport:
+def transport(sink: SmtpSink, timeouts: Timeouts = PATIENT) -> SmtpTransport:
     return SmtpTransport(SmtpServer.parse(sink.url), timeouts)
 
 
@@ -52,7 +55,7 @@ def send(
     content: bytes = CONTENT,
     sender: str = "rep@ours.test",
 ) -> Outcome:
-    client = transport(sink)
+    client = transport(sink, SHORT if local in ENDLESS else PATIENT)
     try:
         return client.send(Envelope(sender, f"{local}@sink.test", content), before_dot)
     finally:
@@ -137,7 +140,7 @@ def test_a_server_that_never_reads_the_body_is_left_at_the_deadline(sink: SmtpSi
 def test_a_dripping_server_cannot_stretch_a_deadline(sink: SmtpSink, local: str) -> None:
     begun = time.monotonic()
     send(sink, local)
-    assert time.monotonic() - begun < 0.5 + 1.0
+    assert time.monotonic() - begun < 5.0
 
 
 def test_a_greylist_takes_the_third_try_and_one_copy(sink: SmtpSink) -> None:
@@ -177,13 +180,13 @@ def test_a_refused_sender_is_a_fault_of_the_mailbox(sink: SmtpSink) -> None:
 
 
 def test_nobody_listening_is_transient() -> None:
-    client = SmtpTransport(SmtpServer("localhost", 1, security="none"), SHORT)
+    client = SmtpTransport(SmtpServer("localhost", 1, security="none"), PATIENT)
     outcome = client.send(Envelope("rep@ours.test", "ana@sink.test", CONTENT), yes)
     assert (outcome.kind, outcome.phase, outcome.reason) == ("transient", "connect", "unreachable")
 
 
 def test_an_unknown_host_is_transient() -> None:
-    client = SmtpTransport(SmtpServer("mail.invalid", 25, security="none"), SHORT)
+    client = SmtpTransport(SmtpServer("mail.invalid", 25, security="none"), PATIENT)
     outcome = client.send(Envelope("rep@ours.test", "ana@sink.test", CONTENT), yes)
     assert (outcome.kind, outcome.scope, outcome.reason) == ("transient", "host", "unreachable")
 
@@ -191,7 +194,7 @@ def test_an_unknown_host_is_transient() -> None:
 def test_a_wrong_password_is_a_fault_of_the_mailbox(tmp_path: Path) -> None:
     with SmtpSink(tmp_path, behaviour=Behaviour(user="rep", password="right")) as sink:
         server = SmtpServer("localhost", sink.port, "rep", "wrong", "none")
-        client = SmtpTransport(server, SHORT)
+        client = SmtpTransport(server, PATIENT)
         outcome = client.send(Envelope("rep@ours.test", "ana@sink.test", CONTENT), yes)
         client.close()
     assert (outcome.kind, outcome.phase, outcome.scope, outcome.reason) == ("permanent", "auth", "mailbox", "login")
@@ -309,7 +312,7 @@ def test_the_question_is_not_asked_when_the_mail_does_not_get_that_far(sink: Smt
 
 def test_the_probe_passes_every_point_in_order(sink: SmtpSink) -> None:
     probe = Passed()
-    client = SmtpTransport(SmtpServer.parse(sink.url), SHORT, probe)
+    client = SmtpTransport(SmtpServer.parse(sink.url), PATIENT, probe)
     client.send(Envelope("rep@ours.test", "ana@sink.test", CONTENT), yes)
     client.close()
     points = ["smtp.connected", "smtp.mail", "smtp.rcpt", "smtp.body", "smtp.dot", "smtp.replied"]

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from tests.support.smtpd import Behaviour, SmtpSink
 from workflow.mail.smtp import Envelope, Outcome, SmtpServer, SmtpTransport, Timeouts
 
-SHORT = Timeouts(connect=2.0, command=1.0, body=1.0, dot=1.0)
+PATIENT = Timeouts(connect=20.0, command=20.0, body=20.0, dot=20.0)
 CONTENT = b"Message-ID: <m-1@test>\r\nSubject: hello\r\n\r\nHello.\r\n"
 
 
@@ -59,7 +59,7 @@ def certificate(folder: Path, *, name: str = "localhost", days: int = 1) -> Cert
 
 
 def send(sink: SmtpSink, client: ssl.SSLContext | None, *, times: int = 1) -> list[Outcome]:
-    transport = SmtpTransport(SmtpServer.parse(sink.url), SHORT, tls=client)
+    transport = SmtpTransport(SmtpServer.parse(sink.url), PATIENT, tls=client)
     envelope = Envelope("rep@ours.test", "ana@sink.test", CONTENT)
     outcomes = [transport.send(envelope, lambda: True) for _ in range(times)]
     transport.close()
@@ -74,7 +74,7 @@ def test_mail_goes_through_tls_and_signs_in_there(tmp_path: Path, tls: Literal["
         query = "" if tls == "smtps" else "?starttls=required"
         scheme = "smtps" if tls == "smtps" else "smtp"
         server = SmtpServer.parse(f"{scheme}://rep:a%2Fb%20c%25@localhost:{sink.port}{query}")
-        transport = SmtpTransport(server, SHORT, tls=trust.client)
+        transport = SmtpTransport(server, PATIENT, tls=trust.client)
         outcomes = [transport.send(Envelope("r@o.test", "ana@sink.test", CONTENT), lambda: True) for _ in range(3)]
         transport.close()
     assert [outcome.kind for outcome in outcomes] == ["sent"] * 3
@@ -108,7 +108,7 @@ def test_the_certificates_of_the_system_are_the_default(tmp_path: Path) -> None:
 def test_a_server_without_starttls_gets_no_mail_in_the_clear(tmp_path: Path) -> None:
     with SmtpSink(tmp_path) as sink:
         server = SmtpServer.parse(f"smtp://localhost:{sink.port}?starttls=required")
-        transport = SmtpTransport(server, SHORT)
+        transport = SmtpTransport(server, PATIENT)
         outcome = transport.send(Envelope("r@o.test", "ana@sink.test", CONTENT), lambda: True)
         transport.close()
     assert (outcome.kind, outcome.phase, outcome.scope) == ("transient", "tls", "host")
