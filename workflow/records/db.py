@@ -26,6 +26,7 @@ Record: TypeAlias = Row[*tuple[Any, ...]]
 """One row of an answer; its columns are attributes."""
 
 _TRIES = 5
+_NOW = text("SELECT now()")
 # Deadlock and serialization failure: PostgreSQL undid the transaction and asks to run it again.
 _AGAIN = frozenset({"40P01", "40001", "55P03"})
 
@@ -34,63 +35,47 @@ class CommitUnknown(OnwardError):
     """The database did not answer the commit: it may or may not have happened, so read before doing it again."""
 
 
-def host_clock(conn: Connection) -> datetime:  # noqa: ARG001 - the port takes the connection
-    """The clock of this host: right for SQLite, which lives on one."""
-    return datetime.now(UTC)
-
-
-def database_clock(conn: Connection) -> datetime:
-    """The clock of the database at the start of the transaction: one clock for many hosts."""
-    moment: datetime = conn.execute(text("SELECT now()")).scalar_one()
-    return moment.astimezone(UTC)
-
-
 class Tx:
-    """A transaction and the one moment in which it happens."""
+    """A transaction, the one moment in which it happens (aware UTC), and whether it locks rows one by one.
 
-    __slots__ = ("_clock", "_now", "conn")
+    SQLite locks the whole file instead, before the first statement.
+    """
 
-    def __init__(self, conn: Connection, clock: Callable[[Connection], datetime]) -> None:
+    __slots__ = ("conn", "locks_rows", "now")
+
+    def __init__(self, conn: Connection, now: datetime, *, locks_rows: bool) -> None:
         self.conn = conn
-        self._clock = clock
-        self._now: datetime | None = None
-
-    @property
-    def now(self) -> datetime:
-        """The time of this transaction, read once, aware UTC."""
-        if self._now is None:
-            self._now = self._clock(self.conn)
-        return self._now
-
-    @property
-    def locks_rows(self) -> bool:
-        """Whether rows are locked one by one (PostgreSQL); SQLite has locked the whole file already."""
-        return self.conn.dialect.name == "postgresql"
+        self.now = now
+        self.locks_rows = locks_rows
 
 
 class Database:
-    """One database, opened for one process. Call `after_fork` in a child before it is used there."""
+    """A database, opened for one process. Call `after_fork` in a child before it is used there.
+
+    The time of a transaction is that of this host on SQLite, which lives on one, and that of the server on PostgreSQL:
+    one clock for many hosts. `clock` tells another.
+    """
 
     def __init__(
         self,
         url: str,
         *,
-        clock: Callable[[Connection], datetime] | None = None,
+        clock: Callable[[], datetime] | None = None,
         pooled: bool = True,
         pool_size: int = 8,
         statement_timeout_s: int = 60,
     ) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.clock = clock or (host_clock if self.is_sqlite else database_clock)
+        self._clock = clock
         self._engine = _engine(url, pooled=pooled, pool_size=pool_size, statement_timeout_s=statement_timeout_s)
-        self._writer = self._engine.execution_options(onward_write=True)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A transaction that only reads, over one snapshot on SQLite. Raises Unavailable when the database is away."""
-        with _named_errors(), self._engine.begin() as conn:
-            yield Tx(conn, self.clock)
+        with _named_errors(), self._begun("BEGIN") as tx:
+            yield tx
+            tx.conn.commit()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -98,11 +83,11 @@ class Database:
 
         Raises Unavailable when the database is away or busy, CommitUnknown when the commit was not answered.
         """
-        with _named_errors(), self._writer.connect() as conn:
-            conn.begin()
-            yield Tx(conn, self.clock)
+        # A deferred transaction that reads and then writes fails at once, whatever the busy timeout.
+        with _named_errors(), self._begun("BEGIN IMMEDIATE") as tx:
+            yield tx
             try:
-                conn.commit()
+                tx.conn.commit()
             except DBAPIError as error:
                 if _sqlstate(error) in _AGAIN or isinstance(error.orig, sqlite3.Error):
                     raise
@@ -120,11 +105,6 @@ class Database:
             time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - jitter, no secret
         raise AssertionError
 
-    @property
-    def writer(self) -> Engine:
-        """The engine that takes the write lock at the start of a transaction, for migrations."""
-        return self._writer
-
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them: the sockets still belong to the parent."""
         self._engine.dispose(close=False)
@@ -132,6 +112,38 @@ class Database:
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+    @contextmanager
+    def _begun(self, begin: str) -> Iterator[Tx]:
+        tx = self._begin(begin)
+        try:
+            yield tx
+        finally:
+            tx.conn.close()
+
+    def _begin(self, begin: str) -> Tx:
+        """Begin on a connection that answers: one that died while it lay in the pool is replaced, and nobody notices.
+
+        Done here and not by a listener of the engine, which would be asked at every statement.
+        """
+        for dead_before in (False, True):
+            conn = self._engine.connect()
+            try:
+                return Tx(conn, self._first_answer(conn, begin), locks_rows=not self.is_sqlite)
+            except BaseException as error:
+                conn.close()
+                died = isinstance(error, DBAPIError) and error.connection_invalidated
+                if dead_before or not died:
+                    raise
+        raise AssertionError
+
+    def _first_answer(self, conn: Connection, begin: str) -> datetime:
+        if self.is_sqlite:
+            conn.exec_driver_sql(begin)
+            return self._clock() if self._clock else datetime.now(UTC)
+        # Asked even where the time is told: the answer shows that the connection lives.
+        moment: datetime = conn.execute(_NOW).scalar_one()
+        return self._clock() if self._clock else moment.astimezone(UTC)
 
 
 def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int) -> Engine:
@@ -144,8 +156,7 @@ def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int)
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         )
         connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}
-        engine = create_engine(url, connect_args=connect, pool_pre_ping=pooled, **_pool(pooled, pool_size))
-    event.listen(engine, "begin", _begin)
+        engine = create_engine(url, connect_args=connect, **_pool(pooled, pool_size))
     return engine
 
 
@@ -156,16 +167,10 @@ def _pool(pooled: bool, size: int) -> dict[str, Any]:  # noqa: FBT001 - private
 
 
 def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
-    # None: the driver begins no transaction by itself; `_begin` does, with the lock that is meant.
+    # None: the driver begins no transaction by itself; `Database` does, with the lock that is meant.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(conn: Connection) -> None:
-    if conn.dialect.name == "sqlite":
-        # A deferred transaction that reads and then writes fails at once, whatever the busy timeout.
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("onward_write") else "BEGIN")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from workflow.errors import StartError
+from workflow.errors import StartError, Unavailable
 
 if TYPE_CHECKING:
     from workflow.records.db import Database
@@ -31,14 +31,15 @@ def upgrade(database: Database, revision: str = "head") -> None:
     if database.is_sqlite:
         Path(database.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with database.writer.begin() as conn:
+        with database.write() as tx:
             if not database.is_sqlite:
-                conn.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
+                tx.conn.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
             config = Config()
             config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = conn
+            config.attributes["connection"] = tx.conn
             command.upgrade(config, revision)
-    except DBAPIError as error:
-        reason = str(error.orig).strip().partition("\n")[0]
+    except (DBAPIError, Unavailable) as error:
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        reason = str(getattr(cause, "orig", cause)).strip().partition("\n")[0]
         message = f"The database cannot be opened or upgraded: {reason}"
         raise StartError(message) from error
