@@ -266,7 +266,7 @@ class _Course:
         return "applied", ()
 
     def _enter(self, trigger: str, way: Transition, given: Mapping[str, str]) -> None:
-        final = self.playbook.is_final(way.to)
+        final, was_final = self.playbook.is_final(way.to), self.playbook.is_final(self.view.stage)
         needed = {need.field: given[need.field] for need in way.needs if need.field in given}
         values = {**needed, **way.sets}
         changes: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS}
@@ -287,6 +287,8 @@ class _Course:
         self.starts.append(("stage.entered", way.to, outcome))
         if final:
             self._say("close")
+        elif was_final:
+            self._say("reopen")
 
     def _say(self, word: str | None) -> None:
         if word is not None:

@@ -52,6 +52,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "stop.unsubscribe": ("The prospect unsubscribed.", "Клиентът се отписа."),
     "stop.meeting": ("A meeting was booked.", "Насрочена е среща."),
     "stop.close": ("The prospect was closed.", "Клиентът е приключен."),
+    "stop.reopen": ("The prospect was opened again.", "Клиентът беше отворен отново."),
     "stop.meeting.cancelled": ("The meeting was cancelled.", "Срещата беше отменена."),
     "stop.meeting.held": ("The meeting took place.", "Срещата се състоя."),
     "stop.meeting.no_show": ("The prospect did not come to the meeting.", "Клиентът не дойде на срещата."),

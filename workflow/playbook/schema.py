@@ -24,6 +24,7 @@ STOP_WORDS: Final = (
     "unsubscribe",
     "meeting",
     "close",
+    "reopen",
     "meeting.cancelled",
     "meeting.held",
     "meeting.no_show",

@@ -46,7 +46,8 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     step = playbook.sequences[touch.sequence].step(touch.step)
     person = tx.conn.execute(_PERSON.where(Prospect.id == touch.prospect_id)).one()
     language = person.language if person.language in playbook.languages else playbook.languages[0]
-    link = f"{ws.settings.base_url}/u/{tokens.sign('unsubscribe', touch.prospect_id, ws.key('links'))}"
+    token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
+    link = f"{ws.settings.base_url}/u/{token}"
     values = _values(ws, tx, playbook, touch, person, language, link)
     rendered = ws.templates.render(step.email or "", language, values)
     sender = _sender(ws.settings.mail_from)
@@ -62,7 +63,8 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
         message_id=message_id,
         date=tx.now,
         language=language,
-        unsubscribe=(link, f"mailto:{sender.address.text}?subject=unsubscribe"),
+        unsubscribe=(link, f"mailto:{sender.address.text}?subject=unsubscribe%20{token}"),
+        reply_to=_reply_to(person, sender),
         in_reply_to=thread[-1] if thread else "",
         references=thread,
     )
@@ -128,6 +130,13 @@ def _thread(tx: Tx, touch: Record, step: Step) -> tuple[tuple[str, ...], str]:
         .order_by(Touch.position, Touch.generation)
     ).all()
     return tuple(row.message_id for row in rows), rows[0].subject.removeprefix("Re: ") if rows else ""
+
+
+def _reply_to(person: Record, sender: Party) -> Party | None:
+    """The rep whose prospect it is, where that is somebody else than the sender: answers go to a person."""
+    if not person.rep_email or person.rep_email == sender.address.text:
+        return None
+    return Party(person.rep_name or "", parse_address(person.rep_email))
 
 
 def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) -> None:
