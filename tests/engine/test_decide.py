@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow import places
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Decision, decide
 from workflow.engine.machine import Moved, Refused, fire, ways_out
@@ -177,6 +178,13 @@ def test_a_second_start_while_the_sequence_runs_is_ignored() -> None:
 def test_closing_stops_every_sequence_that_names_it() -> None:
     decision = decide(FAST, on(ANA, "after_call", "welcome", "nudge"), move("disqualify"), NOW)
     assert {stop.sequence for stop in decision.stop} == {"after_call", "welcome", "nudge"}
+
+
+def test_opening_a_prospect_again_stops_what_its_end_had_begun() -> None:
+    discovery = loader.read(places.shipped_playbook())
+    lost = (EnrollmentView("on-lost", discovery.sequences["lost"]),)
+    closed = replace(ANA, stage="closed", outcome="lost", enrollments=lost)
+    assert [stop.reason.code for stop in decide(discovery, closed, move("reopen"), NOW).stop] == ["stop.reopen"]
 
 
 def test_the_first_step_counts_from_when_it_happened() -> None:
