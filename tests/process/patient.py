@@ -36,6 +36,7 @@ def patient(argv: Sequence[str]) -> int:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     ended.wait()
+    line("ended", argv[0] if argv else "clock")
     return 0
 
 
@@ -94,15 +95,16 @@ def _answering(name: str) -> Mark | None:
 
 
 def _team(argv: Sequence[str]) -> int:
-    """A bare supervisor over stand-ins: `team NAME=KIND …`, on the data folder of the environment."""
+    """A bare supervisor over stand-ins: `team NAME=KIND[@RANK] …`, on the data folder of the environment."""
     data_dir = Path(os.environ["ONWARD_DATA_DIR"])
     children = []
     for word in argv:
-        name, _, kind = word.partition("=")
+        name, _, rest = word.partition("=")
+        kind, _, rank = rest.partition("@")
         command = Command((sys.executable, "-m", "tests.process.patient", kind, name), os.environ)
         # A kind in capitals is one whose answers the supervisor asks for: it "answers" while its file is there.
         find = partial(_answering, name) if kind.isupper() else None
-        children.append(Child(name, command, find=find))
+        children.append(Child(name, command, find=find, rank=int(rank or 0)))
     record = notes.run_dir(data_dir) / "children.json"
     timing = Timing(first=0.2, ceiling=0.8, steady=1.0, find_again=0.2, stop_early=1.0, stop_all=2.0, leftover=1.0)
     with supervisor.sole(data_dir):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.process import ground
-from workers import processes
+from workers import processes, supervisor
 from workers.supervisor import Timing
 
 if TYPE_CHECKING:
@@ -76,6 +76,16 @@ def test_a_signal_stops_everything(data_dir: Path, number: str) -> None:
         assert process.wait(5) == 0
         assert ground.on(data_dir) == []
         assert ground.children(data_dir) == {}
+
+
+def test_what_others_need_is_stopped_last(data_dir: Path) -> None:
+    """A child of a higher rank is asked to stop only when those of the lower rank have ended."""
+    with ground.running(data_dir, "team", "store=patient@1", "a=patient", "b=patient") as process:
+        ground.wait_for(lambda: all(lives(data_dir, name) for name in ("store", "a", "b")))
+        process.terminate()
+        assert process.wait(10) == 0
+        assert sorted(ground.lines(data_dir / "ended")[:2]) == ["a", "b"]
+        assert ground.lines(data_dir / "ended")[2] == "store"
 
 
 def test_a_child_that_does_not_listen_is_killed_in_time(data_dir: Path) -> None:
@@ -169,6 +179,33 @@ def test_a_command_that_does_not_exist_is_told_and_tried_again(data_dir: Path) -
     _, status = os.waitpid(mark.pid, 0)
     assert processes.exit_words(status) == "stopped with exit code 127"
     assert "No such file" in log.read_text(encoding="utf-8")
+
+
+def test_a_process_is_known_without_proc(tmp_path: Path) -> None:
+    """Where the system has no /proc a process is recognised by what `ps` says of its start."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path)
+    mark = processes._mark_from_ps(sleeper.pid)
+    assert mark is not None
+    assert mark.start
+    assert processes._mark_from_ps(sleeper.pid) == mark
+    sleeper.kill()
+    sleeper.wait()
+    assert processes._mark_from_ps(sleeper.pid) is None
+
+
+def test_a_log_is_kept_small_while_it_is_written(tmp_path: Path) -> None:
+    """Past the limit its content moves aside, and the writer goes on in the same file."""
+    log = tmp_path / "web.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * 10_000_000)
+        supervisor._trim(log)
+        writer.write(b"and on\n")
+    assert log.read_bytes() == b"and on\n"
+    assert (tmp_path / "web.log.1").stat().st_size == 10_000_000
+    supervisor._trim(log)
+    supervisor._trim(tmp_path / "none.log")
+    supervisor._trim(None)
+    assert log.read_bytes() == b"and on\n"
 
 
 def test_no_process_runs_before_it_is_on_record(tmp_path: Path) -> None:
