@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -47,7 +46,7 @@ class Sender:
         event = {"id": f"evt_{uuid4().hex}", "type": kind, "prospect": {"email": email}} | more
         answer = self.deliver(event)
         assert answer.status_code == 202, answer.text
-        told: dict[str, Any] = answer.json["events"][0]
+        told: dict[str, Any] = body_of(answer)["events"][0]
         return told
 
 
@@ -67,7 +66,7 @@ class Api:
         """What is at `path`."""
         answer = self.ask("GET", path)
         assert answer.status_code == 200, answer.text
-        return answer.json
+        return body_of(answer)
 
 
 @pytest.fixture
@@ -112,6 +111,6 @@ def api(ws: Workspace, client: FlaskClient) -> Api:
     return Api(client, people.add_key(ws, "tests", "admin"))
 
 
-def after(moment: datetime, **parts: float) -> datetime:
-    """`moment` and a span later."""
-    return moment + timedelta(**parts)
+def body_of(answer: TestResponse) -> Any:
+    """The body of an answer, read as JSON."""
+    return json.loads(answer.data)
