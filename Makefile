@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT ?= 8000
 JOBS ?= 2
 export PYTHON
+# A machine that forbids .pyc files would compile everything anew in every process.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 LOCKS := requirements

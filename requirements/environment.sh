@@ -6,7 +6,8 @@
 #   ENV=/tmp/try sh requirements/environment.sh run dist/onward-1.0-py3-none-any.whl   a wheel, in another place
 #
 # uv is used when it is on PATH; else it is fetched into .venv, since it installs the rest ten times faster than pip;
-# when that fails, pip does the work. PYTHON names another interpreter than python3.
+# when that fails, pip does the work. Everything is compiled at once, so that not each of six processes does it at the
+# first start. PYTHON names another interpreter than python3.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -44,14 +45,14 @@ make_environment() {
 # Sets $installer to the command that installs into the environment.
 choose_installer() {
     if command -v uv >/dev/null 2>&1; then
-        installer="uv pip install -q --python $ENV/bin/python"
+        installer="uv pip install -q --compile-bytecode --python $ENV/bin/python"
         return
     fi
     if [ ! -x "$ENV/bin/uv" ] && [ -z "${ONLY_PIP:-}" ]; then
         "$ENV/bin/python" -m pip install -q --require-hashes --only-binary :all: -r requirements/uv.txt 2>/dev/null || true
     fi
     if [ -x "$ENV/bin/uv" ]; then
-        installer="$ENV/bin/uv pip install -q --python $ENV/bin/python"
+        installer="$ENV/bin/uv pip install -q --compile-bytecode --python $ENV/bin/python"
     else
         installer="$ENV/bin/python -m pip install -q"
     fi
