@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from workflow import places
 from workflow.playbook.check import RULES, check
 from workflow.playbook.loader import load, read
 
@@ -52,6 +53,15 @@ def test_it_has_nothing_to_say_about_a_good_playbook() -> None:
     assert found(GOOD) == []
     names = {"follow_up_questions", "schedule_next_call", "call_confirmation", "meeting_recap", "decision"}
     assert check(read(FAST), frozenset(names)) == ()
+
+
+def test_it_has_nothing_to_say_about_the_shipped_playbook() -> None:
+    """With the emails that ship beside it; none of them is there for nobody."""
+    emails = {folder.name for folder in (places.templates_dir() / "email").iterdir() if folder.is_dir()}
+    playbook = read(places.shipped_playbook())
+    assert check(playbook, frozenset(emails)) == ()
+    sequences = [*playbook.sequences.values(), *read(FAST).sequences.values()]
+    assert {step.email for sequence in sequences for step in sequence.steps} - {None} == emails
 
 
 CASES = [
