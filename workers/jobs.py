@@ -11,6 +11,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workers.queue import stop_asked
@@ -19,6 +20,7 @@ from workflow.actions.outreach import recover
 from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
+from workflow.engine import calendar
 from workflow.errors import StartError, Unavailable
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
@@ -122,7 +124,16 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
     except ValueError as error:
         raise StartError(str(error)) from error
     ws = open_workspace(settings, pooled=False)
+    _warm(ws)
     return Hands(ws, server, spool_of(settings), timings or Timings(), probe)
+
+
+def _warm(ws: Workspace) -> None:
+    """Load what every email needs once, here, instead of in each fork."""
+    playbook = ws.playbooks.current
+    emails = {step.email for sequence in playbook.sequences.values() for step in sequence.steps if step.email}
+    ws.templates.warm(*sorted(emails & set(ws.templates.names())))
+    calendar.warm(playbook.calendar, datetime.now(UTC).year)
 
 
 def spool_of(settings: Settings) -> Spool:
