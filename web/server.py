@@ -46,6 +46,13 @@ class Options:
     processes: int
     threads: int
 
+    @property
+    def port(self) -> int | None:
+        """The port as given, None for a socket handed down: whoever opened it also tells the address."""
+        port = self.bind.rpartition(":")[2]
+        usable = self.fd is None and port.isdecimal() and 0 < int(port) <= _LAST_PORT
+        return int(port) if usable else None
+
 
 def options_from(argv: Sequence[str]) -> Options:
     """Read the command line of `python -m web`."""

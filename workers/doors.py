@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from workers import notes
 from workflow.errors import StartError
+from workflow.settings import noted_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def catcher(data_dir: Path) -> socket.socket:
 
 
 def _last_port(data_dir: Path) -> int:
-    url = notes.url_of(data_dir, notes.CATCHER)
+    url = noted_address(data_dir, notes.CATCHER)
     try:
         return (urlsplit(url).port or 0) if url else 0
     except ValueError:

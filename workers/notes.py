@@ -9,14 +9,14 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from workflow.settings import with_parts
+from workflow.settings import noted_address, with_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from workflow.settings import Settings
 
-REDIS, CATCHER = "redis", "catcher"
+REDIS, CATCHER, WEB = "redis", "catcher", "web"
 
 
 def run_dir(data_dir: Path) -> Path:
@@ -31,21 +31,12 @@ def write(data_dir: Path, part: str, url: str) -> None:
     replace(run_dir(data_dir) / f"{part}.json", {"url": url, "data_dir": os.path.realpath(data_dir)})
 
 
-def url_of(data_dir: Path, part: str) -> str | None:
-    """The noted address of a part, None when there is no note or it was written for another folder."""
-    note = read(data_dir / "run" / f"{part}.json")
-    url = note.get("url")
-    if note.get("data_dir") != os.path.realpath(data_dir) or not isinstance(url, str):
-        return None
-    return url
-
-
 def completed(settings: Settings) -> Settings:
     """The settings with the local Redis and the local catcher filled in where none is configured."""
     return with_parts(
         settings,
-        redis_url=settings.redis_url or url_of(settings.data_dir, REDIS),
-        smtp_url=settings.smtp_url or url_of(settings.data_dir, CATCHER),
+        redis_url=settings.redis_url or noted_address(settings.data_dir, REDIS),
+        smtp_url=settings.smtp_url or noted_address(settings.data_dir, CATCHER),
     )
 
 

@@ -59,6 +59,7 @@ def run(options: Options, run_part: Callable[[str], tuple[str, ...]], environ: M
             port = door.getsockname()[1]
             settings = load(environ, data_dir=options.data_dir, port=port)
             crew = _Crew(settings, run_part, environ)
+            notes.write(data_dir, notes.WEB, settings.base_url)
             steps = crew.prepare(demo=options.demo)
             if server:
                 embedded.note(server)

@@ -6,6 +6,7 @@ Each variable may be given as NAME_FILE with a path, so that a secret need not s
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,7 @@ def load(
         redis_url=_url(given, "ONWARD_REDIS_URL", ("redis", "rediss", "unix")),
         smtp_url=_url(given, "ONWARD_SMTP_URL", ("smtp", "smtps")),
         playbook=playbook,
-        base_url=_base_url(given, port),
+        base_url=_base_url(given, folder, port),
         mail_from=_mail_from(given.get("ONWARD_MAIL_FROM", "Onward <onward@localhost>")),
         secret_key=_secret_key(given.get("ONWARD_SECRET_KEY"), folder, make=make_key),
     )
@@ -97,6 +98,18 @@ def load(
 def with_parts(settings: Settings, *, redis_url: str | None = None, smtp_url: str | None = None) -> Settings:
     """The settings once the parts that Onward starts by itself are up."""
     return replace(settings, redis_url=redis_url or settings.redis_url, smtp_url=smtp_url or settings.smtp_url)
+
+
+def noted_address(data_dir: Path, part: str) -> str | None:
+    """The address of a part as `onward up` noted it, None without a note or when it was written for another folder."""
+    try:
+        note = json.loads((data_dir / "run" / f"{part}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(note, dict) or note.get("data_dir") != os.path.realpath(data_dir):
+        return None
+    url = note.get("url")
+    return url if isinstance(url, str) else None
 
 
 def key_file(data_dir: Path) -> Path:
@@ -159,8 +172,10 @@ def _playbook(path: str | None) -> Path | None:
     return file
 
 
-def _base_url(given: Mapping[str, str], port: int | None) -> str:
-    url = given.get("ONWARD_BASE_URL", f"http://127.0.0.1:{port or DEFAULT_PORT}").rstrip("/")
+def _base_url(given: Mapping[str, str], folder: Path, port: int | None) -> str:
+    # In another terminal beside `onward up --port N` the port is known from the note that `up` left.
+    noted = noted_address(folder, "web") if port is None else None
+    url = (given.get("ONWARD_BASE_URL") or noted or f"http://127.0.0.1:{port or DEFAULT_PORT}").rstrip("/")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.process import patient
 from workers import crew, notes, queue
 from workflow import logs
+from workflow.settings import noted_address
 
 
 def drain(mailbox_id: str) -> None:
@@ -29,7 +30,7 @@ def after_fork() -> None:
 def main(count: int) -> int:
     """Run the crew on the Redis of the environment or of the data folder."""
     logs.configure("worker", level=logging.WARNING)
-    url = os.environ.get("ONWARD_REDIS_URL") or notes.url_of(Path(os.environ["ONWARD_DATA_DIR"]), notes.REDIS)
+    url = os.environ.get("ONWARD_REDIS_URL") or noted_address(Path(os.environ["ONWARD_DATA_DIR"]), notes.REDIS)
     duties = crew.Duties(drain, after_fork, beat=lambda names: patient.line("beats", " ".join(names)))
     return crew.run(url or "", count, duties)
 

@@ -13,6 +13,7 @@ import pytest
 from tests.process import ground
 from workers import notes
 from workers.catcher import Store
+from workflow.settings import noted_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def port(data_dir: Path) -> int:
     """The port in the note, once there is one that answers."""
 
     def look() -> int:
-        url = notes.url_of(data_dir, notes.CATCHER)
+        url = noted_address(data_dir, notes.CATCHER)
         number = urlsplit(url).port if url else 0
         try:
             smtplib.SMTP("127.0.0.1", number or 0, timeout=5).quit()

@@ -16,6 +16,7 @@ from tests.process import ground
 from workers import embedded, notes, processes
 from workers.queue import Queue
 from workflow.errors import StartError
+from workflow.settings import noted_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,10 +100,10 @@ def test_a_copied_folder_does_not_talk_to_the_server_of_the_original(server: Emb
     """The note and the server both say which folder they belong to."""
     mark = start(server)
     embedded.note(server)
-    assert notes.url_of(server.data_dir, notes.REDIS) == server.url
+    assert noted_address(server.data_dir, notes.REDIS) == server.url
     copy = tmp_path / "copy"
     shutil.copytree(server.data_dir, copy)
-    assert notes.url_of(copy, notes.REDIS) is None
+    assert noted_address(copy, notes.REDIS) is None
     other = embedded.embedded(copy)
     assert other.socket != server.socket
     assert embedded.Embedded(copy, server.binary, server.socket).find() is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import subprocess
@@ -15,7 +14,8 @@ import psutil
 import pytest
 
 from tests.process import ground
-from workers import embedded
+from workers import embedded, notes
+from workflow.settings import load, noted_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,7 +184,10 @@ def test_parts_are_told_of_the_installation_and_of_nothing_else(data_dir: Path) 
         assert "ONWARD_REDIS_URL" not in told
         assert "ONWARD_SMTP_URL" not in told
         assert "ONWARD_SECRET_KEY" not in told
-        assert json.loads((data_dir / "run" / "catcher.json").read_text())["url"].startswith("smtp://127.0.0.1:")
+        assert str(noted_address(data_dir, notes.CATCHER)).startswith("smtp://127.0.0.1:")
+        # A command in another terminal knows the port of this one.
+        assert load({}, data_dir=data_dir).base_url == url
+        assert load({}, data_dir=data_dir, port=4711).base_url == "http://127.0.0.1:4711"
 
 
 def test_a_given_mail_server_and_redis_are_used_instead(data_dir: Path, redis_url: str) -> None:
