@@ -17,7 +17,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser soak lint format types bench lock wheel secrets clean
+.PHONY: help install run test test-browser soak lint format types words bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(READY_DEV) ## let ruff mend what it can
 
 types: $(READY_BROWSER) ## check the types, strictly
 	$(BIN)/mypy
+
+words: $(READY_RUN) ## check that every word of the panel has its Bulgarian translation
+	$(BIN)/python -m web.words check
 
 bench: $(READY_DEV) ## measure speed against bare counterparts (minutes; writes to bench/results)
 	$(BIN)/python -m bench
