@@ -48,6 +48,8 @@ def run(options: Options, run_part: Callable[[str], tuple[str, ...]], environ: M
 
     `run_part` gives the arguments behind the interpreter for a part, so that a test can run parts of its own.
     """
+    # Prospects, mail and logs are nobody else's business on this machine. The parts inherit this.
+    os.umask(0o077)
     early = _prepared_folder(options, environ)
     data_dir = early.data_dir
     with supervisor.sole(data_dir):

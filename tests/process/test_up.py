@@ -65,6 +65,8 @@ def test_one_command_starts_everything_and_one_signal_stops_it(data_dir: Path) -
         assert set(ground.children(data_dir)) == PARTS
         assert ask(f"{url}/healthz")
         assert f"Sign in: {url}/sign-in" in ground.said(data_dir)
+        open_to_others = [path for path in [data_dir, *data_dir.rglob("*")] if path.lstat().st_mode & 0o077]
+        assert open_to_others == []
         begun = time.monotonic()
         process.terminate()
         assert process.wait(15) == 0
