@@ -26,8 +26,6 @@ from workflow.records.db import Database
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Connection
-
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
@@ -89,7 +87,7 @@ class _Past:
         self.at = at
         self.end = end
 
-    def read(self, _conn: Connection) -> datetime:
+    def read(self) -> datetime:
         """The moment the story has reached."""
         return self.at
 
