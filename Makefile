@@ -28,7 +28,7 @@ run: $(READY_RUN) ## start everything with demo data on http://127.0.0.1:8000 (P
 	@exec $(BIN)/onward up --port $(PORT)
 
 test: $(READY_DEV) ## run the suite on SQLite and PostgreSQL (T=tests/mail for a part, JOBS=N processes)
-	$(BIN)/python -m pytest -n $(JOBS) $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(T)
 
 test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m browser $(or $(T),tests/browser)
