@@ -30,6 +30,7 @@ from workflow.records.models import Delivery, Event, Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from workflow.actions.prospects import Loaded
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -173,7 +174,7 @@ def _repeated(tx: Tx, source: OpenSource, key: str) -> Receipt:
     return Receipt(delivery_id, "duplicate", told)
 
 
-def _take(  # noqa: PLR0913 - one row's worth
+def _take(
     ws: Workspace, tx: Tx, source: OpenSource, delivery_id: str, position: int, incoming: Incoming, *, late: bool
 ) -> EventReceipt:
     """Keep one event under its key, then apply it."""
@@ -201,14 +202,14 @@ def _take(  # noqa: PLR0913 - one row's worth
     return _settle(ws, tx, source, row["id"], incoming, attempts=0, first_at=tx.now)
 
 
-def _settle(  # noqa: PLR0913 - one row's worth
+def _settle(
     ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming, *, attempts: int, first_at: datetime
 ) -> EventReceipt:
     """Apply an event that is kept already, and write down what became of it."""
     done = _Done("failed", reason=because("bad_event", problem=incoming.problem)) if incoming.problem else None
     if done is None:
         try:
-            with tx.conn.begin_nested():
+            with tx.attempt():
                 done = _apply(ws, tx, source, row_id, incoming)
         except (OnwardError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             # The savepoint undid what this event had begun; the delivery itself stands.
@@ -244,27 +245,28 @@ class _Done:
 
 def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming) -> _Done:
     email_key = key_of(_address(incoming))
-    prospect_id, ref_known = prospects.find(tx, source.id, incoming.ref, email_key)
+    meetings = incoming.type in kinds.MEETING_KINDS
+    known, ref_known = prospects.find(ws, tx, source.id, incoming.ref, email_key, meetings=meetings)
     message_id = incoming.data.get("message_id")
-    if prospect_id is None and isinstance(message_id, str):
+    if known is None and isinstance(message_id, str):
         prospect_id = prospects.by_message(tx, message_id)
-    if prospect_id is None and (incoming.type not in kinds.CREATING or not (incoming.ref or email_key)):
+        known = prospects.load(ws, tx, prospect_id, meetings=meetings) if prospect_id else None
+    if known is None and (incoming.type not in kinds.CREATING or not (incoming.ref or email_key)):
         if incoming.type not in kinds.KINDS and not _has_meaning(ws, source, incoming.type):
             return _Done("ignored", reason=because("unknown_type", type=incoming.type))
         # Looked at again by itself now and then: the prospect may have come by a way that wakes nobody.
         return _Done("parked", reason=because("unknown_prospect"), again_at=tx.now + timedelta(hours=1))
-    fields = _usable_fields(tx, incoming, prospect_id)
     signal = Signal(
         kind=incoming.type,
         occurred_at=incoming.occurred_at or tx.now,
         actor=f"source:{source.name}",
         cause=f"event:{row_id}",
         data=incoming.data,
-        fields=fields,
+        fields=_usable_fields(tx, incoming, known, email_key),
         custom=incoming.custom,
         sender=(source.kind, source.name),
     )
-    result = prospects.submit(ws, tx, prospect_id, signal)
+    result = prospects.put(ws, tx, known, signal)
     if incoming.ref and not ref_known:
         prospects.remember_ref(tx, source.id, incoming.ref, result.prospect_id)
     if incoming.type in kinds.MAIL_KINDS and isinstance(message_id, str):
@@ -278,10 +280,12 @@ def _has_meaning(ws: Workspace, source: OpenSource, kind: str) -> bool:
     return any(rule.kind == kind and rule.source in senders for rule in ws.playbooks.current.signals)
 
 
-def _usable_fields(tx: Tx, incoming: Incoming, prospect_id: str | None) -> Mapping[str, str]:
+def _usable_fields(tx: Tx, incoming: Incoming, known: Loaded | None, email_key: str | None) -> Mapping[str, str]:
     """The facts of the event, without an address that belongs to somebody else: two prospects never share one."""
-    email_key = key_of(incoming.fields.get("email", ""))
-    if email_key is None or prospect_id is None or prospects.by_email(tx, email_key) in (None, prospect_id):
+    email = incoming.fields.get("email")
+    if not email or email_key is None or known is None or email == known.view.fields["email"]:
+        return incoming.fields
+    if prospects.by_email(tx, email_key) in (None, known.view.id):
         return incoming.fields
     return {name: value for name, value in incoming.fields.items() if name != "email"}
 

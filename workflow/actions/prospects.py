@@ -20,7 +20,7 @@ from workflow.records.models import Enrollment, Event, ExternalRef, Meeting, Pro
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 _COLUMNS: Final = (
@@ -29,17 +29,18 @@ _COLUMNS: Final = (
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 # Statements of the hot route are built once: building one costs more than running it.
-_LOAD: Final = (
+_WHOLE: Final = (
     select(*_COLUMNS, Rep.time_zone.label("rep_zone"), Suppression.email_key.label("suppressed"))
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
-    .where(Prospect.id == bindparam("prospect"))
+    .with_for_update(of=Prospect)
 )
-_LOAD_LOCKED: Final = _LOAD.with_for_update(of=Prospect)
-_LOCK: Final = select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update()
-_BY_REF: Final = select(ExternalRef.prospect_id).where(
+_BY_ID: Final = _WHOLE.where(Prospect.id == bindparam("prospect"))
+# A ref names the same prospect for ever, so that it can be read together with the row it leads to.
+_BY_REF: Final = _WHOLE.join(ExternalRef, ExternalRef.prospect_id == Prospect.id).where(
     ExternalRef.source_id == bindparam("source"), ExternalRef.object == "prospect", ExternalRef.ref == bindparam("ref")
 )
+_LOCK: Final = select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update()
 _BY_EMAIL: Final = select(Prospect.id).where(Prospect.email_key == bindparam("email_key"))
 _ACTIVE: Final = select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
     Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
@@ -116,7 +117,7 @@ def create(
     return ws.database.transact(work)
 
 
-def edit(  # noqa: PLR0913 - the parts of a form
+def edit(
     ws: Workspace,
     prospect_id: str,
     fields: Mapping[str, str],
@@ -141,10 +142,16 @@ def submit(ws: Workspace, tx: Tx, prospect_id: str | None, signal: Signal, *, ve
 
     Without `prospect_id` the prospect is made. Raises NotFound, and Conflict when it is no longer at `version`.
     """
-    if prospect_id is None:
-        loaded = Loaded(ProspectView(id=ids.new_id(), suppressed=_is_suppressed(tx, signal.fields.get("email"))), "")
-    else:
+    loaded = None
+    if prospect_id is not None:
         loaded = load(ws, tx, prospect_id, meetings=signal.kind in kinds.MEETING_KINDS)
+    return put(ws, tx, loaded, signal, version=version)
+
+
+def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version: int | None = None) -> Result:
+    """The same for a prospect that the caller has loaded."""
+    if loaded is None:
+        loaded = Loaded(ProspectView(id=ids.new_id(), suppressed=_is_suppressed(tx, signal.fields.get("email"))), "")
     if version is not None and loaded.view.version != version:
         message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
         raise Conflict(message)
@@ -163,27 +170,11 @@ def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> N
 
 def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
     """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
-    row = tx.conn.execute(_LOAD_LOCKED if tx.locks_rows else _LOAD, {"prospect": prospect_id}).one_or_none()
+    row = tx.conn.execute(_BY_ID, {"prospect": prospect_id}).one_or_none()
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
-    view = ProspectView(
-        id=row.id,
-        stage=row.stage,
-        version=row.version,
-        fields={name: getattr(row, name) for name in kinds.FIELDS},
-        custom=row.custom,
-        outcome=row.outcome,
-        outcome_reason=row.outcome_reason,
-        entered_stage_at=row.entered_stage_at,
-        moved_at=row.moved_at,
-        suppressed=row.suppressed is not None,
-        owner_id=row.owner_id,
-        fallback_zone=row.rep_zone,
-        enrollments=_active(ws, tx, prospect_id),
-        meetings=_meetings(tx, prospect_id) if meetings else (),
-    )
-    return Loaded(view, row.chain)
+    return _loaded(ws, tx, row, meetings=meetings)
 
 
 def lock(tx: Tx, prospect_id: str) -> None:
@@ -192,15 +183,16 @@ def lock(tx: Tx, prospect_id: str) -> None:
         tx.conn.execute(_LOCK, {"prospect": prospect_id})
 
 
-def find(tx: Tx, source_id: str, ref: str | None, email_key: str | None) -> tuple[str | None, bool]:
-    """The prospect a source means, by its own `ref`, else by address; and whether the ref was known."""
+def find(
+    ws: Workspace, tx: Tx, source_id: str, ref: str | None, email_key: str | None, *, meetings: bool
+) -> tuple[Loaded | None, bool]:
+    """The prospect a source means, by its own `ref`, else by address, locked; and whether the ref was known."""
     if ref:
-        found: str | None = tx.conn.execute(_BY_REF, {"source": source_id, "ref": ref}).scalar_one_or_none()
-        if found is not None:
-            return found, True
-    if email_key:
-        return by_email(tx, email_key), False
-    return None, False
+        row = tx.conn.execute(_BY_REF, {"source": source_id, "ref": ref}).one_or_none()
+        if row is not None:
+            return _loaded(ws, tx, row, meetings=meetings), True
+    found = by_email(tx, email_key) if email_key else None
+    return (load(ws, tx, found, meetings=meetings) if found else None), False
 
 
 def by_message(tx: Tx, message_id: str) -> str | None:
@@ -224,6 +216,26 @@ def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
             .where(Event.outcome == "parked", Event.source_id == source_id, Event.waits_ref == ref)
             .values(next_attempt_at=tx.now)
         )
+
+
+def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
+    view = ProspectView(
+        id=row.id,
+        stage=row.stage,
+        version=row.version,
+        fields={name: getattr(row, name) for name in kinds.FIELDS},
+        custom=row.custom,
+        outcome=row.outcome,
+        outcome_reason=row.outcome_reason,
+        entered_stage_at=row.entered_stage_at,
+        moved_at=row.moved_at,
+        suppressed=row.suppressed is not None,
+        owner_id=row.owner_id,
+        fallback_zone=row.rep_zone,
+        enrollments=_active(ws, tx, row.id),
+        meetings=_meetings(tx, row.id) if meetings else (),
+    )
+    return Loaded(view, row.chain)
 
 
 def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
