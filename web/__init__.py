@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from web.api.mount import register as register_api
 from web.errors import register as register_errors
+from web.health import register as register_health
 from web.security import register as register_security
 from web.webhooks.receive import host_time
 from web.webhooks.receive import register as register_webhooks
@@ -27,4 +29,6 @@ def create_app(ws: Workspace, *, clock: Callable[[], datetime] = host_time) -> F
     register_errors(app)
     register_security(app, ws.settings)
     register_webhooks(app, ws, clock)
+    register_api(app, ws)
+    register_health(app, ws)
     return app

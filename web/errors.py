@@ -52,7 +52,7 @@ _SENTENCES: Final[Mapping[int, str]] = {
 
 def register(app: Flask) -> None:
     """Answer every error of `app` by this map."""
-    app.register_error_handler(OnwardError, _named)
+    app.register_error_handler(OnwardError, answer_to)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -76,7 +76,8 @@ def status_of(error: OnwardError) -> int:
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
 
 
-def _named(error: OnwardError) -> Response:
+def answer_to(error: OnwardError) -> Response:
+    """The answer that an error of ours becomes, in the words of whoever asked."""
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)

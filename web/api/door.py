@@ -1,0 +1,133 @@
+"""The door of the API: every call passes the same checks, in the same order, before its route is asked.
+
+Key, rate, right, address, query, body. A route is never called with anything that did not pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized, UnsupportedMediaType
+
+from web.api.idempotent import Once
+from web.api.models import Nothing
+from web.api.refusal import Refusal
+from web.api.route import Call, Route
+from web.errors import problem, request_id
+from web.security import is_local
+from web.strict import Unreadable, loads
+from workflow import ids, rights
+from workflow.actions import people
+from workflow.actions.prospects import Who
+from workflow.errors import Forbidden, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from web.api.limits import Buckets
+    from workflow.actions.people import Key
+    from workflow.workspace import Workspace
+
+_BEARER: Final = re.compile(r"bearer +(\S+)", re.IGNORECASE)
+_KEY_NAMES: Final = frozenset({"key", "api_key", "apikey", "api-key", "token", "access_token"})
+_JSON: Final = re.compile(r"application/(?:[a-z.-]+\+)?json")
+_MOST_ERRORS: Final = 20
+_WORDS: Final[Mapping[str, str]] = {"extra_forbidden": "is unknown here", "missing": "is missing"}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The checks before one route."""
+
+    ws: Workspace
+    route: Route
+    buckets: Buckets
+
+    def __call__(self, **params: str) -> Response:
+        """Let a call in, or answer why not."""
+        key = self._key()
+        if self.route.right is not None and not rights.may(key.role, self.route.right):
+            raise Forbidden(f"A key with the role “{key.role}” may not do this.")
+        if not all(ids.is_id(value) for value in params.values()):
+            raise NotFound
+        raw = request.get_data(cache=False) if self.route.method != "GET" else b""
+        try:
+            asked = self.route.query.model_validate(request.args.to_dict())
+            sent = _body(raw, self.route.body)
+        except ValidationError as error:
+            return _wrong(error)
+        language = request.accept_languages.best_match(["en", "bg"]) or "en"
+        who = Who(f"api:{key.name}", f"request:{request_id()}")
+        call = Call(self.ws, key, who, language, params, sent, asked)
+        name = request.headers.get("Idempotency-Key")
+        if name is None or self.route.method != "POST":
+            return self._run(call)
+        return Once(self.ws, key.id, name, _fingerprint(raw)).answer(lambda: self._run(call))
+
+    def _key(self) -> Key:
+        if any(name.lower() in _KEY_NAMES or value.startswith("ak_") for name, value in request.args.items()):
+            raise BadRequest(
+                "A key in an address ends up in logs: send it as “Authorization: Bearer …”; change this one."
+            )
+        given = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
+        key = people.key_of(self.ws, given[1]) if given else None
+        if key is None:
+            sentence = "Send a valid key as “Authorization: Bearer ak_…”."
+            raise Unauthorized(sentence, www_authenticate=WWWAuthenticate("bearer"))
+        wait = 0.0 if is_local(request) else self.buckets.take(key.id)
+        if wait:
+            raise TooManyRequests("Too many calls with this key: wait a little.", retry_after=ceil(wait))
+        return key
+
+    def _run(self, call: Call) -> Response:
+        try:
+            told = self.route.act(call)
+        except Refusal as refusal:
+            return _refused(refusal, call.language)
+        answer = Response(told.model_dump_json(by_alias=True), self.route.status, mimetype="application/json")
+        if self.route.status == HTTPStatus.CREATED:
+            answer.headers["Location"] = f"{request.path}/{getattr(told, 'id', '')}"
+        return answer
+
+
+def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
+    if not raw.strip() and model is Nothing:
+        return Nothing()
+    if raw and not (_JSON.fullmatch(request.mimetype) and request.headers.get("Content-Encoding") is None):
+        raise UnsupportedMediaType("Send JSON as it is, with the content type application/json.")
+    try:
+        told = loads(raw)
+    except Unreadable as error:
+        raise BadRequest(error.message) from error
+    return model.model_validate(told)
+
+
+def _wrong(error: ValidationError) -> Response:
+    """Every field that is wrong, by name; what it held is not repeated."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [
+        {"field": ".".join(str(part) for part in each["loc"]), "detail": _WORDS.get(each["type"], each["msg"])}
+        for each in found[:_MOST_ERRORS]
+    ]
+    told = "; ".join(f"“{each['field']}” {each['detail']}" if each["field"] else each["detail"] for each in errors)
+    return problem(422, f"{told}.", errors=errors)
+
+
+def _refused(refusal: Refusal, language: str) -> Response:
+    decision = refusal.decision
+    reasons = [{"code": each.code, "en": each.words("en"), "bg": each.words("bg")} for each in decision.reasons]
+    status = 409 if decision.verdict == "stale" else 422
+    detail = " ".join(each.words(language) for each in decision.reasons) or refusal.message
+    return problem(status, detail, outcome=decision.verdict, stage=decision.stage, reasons=reasons)
+
+
+def _fingerprint(raw: bytes) -> str:
+    return hashlib.sha256(f"{request.method} {request.path}\n".encode() + raw).hexdigest()

@@ -1,0 +1,43 @@
+"""Puts the API together: its routes, the door before each, and the document that describes them."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from flask import Response
+
+from web.api.deliveries import ROUTES as DELIVERIES
+from web.api.door import Door
+from web.api.installation import ROUTES as INSTALLATION
+from web.api.limits import Buckets
+from web.api.openapi import document
+from web.api.prospects import ROUTES as PROSPECTS
+from web.api.touches import ROUTES as TOUCHES
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from workflow.workspace import Workspace
+
+PREFIX: Final = "/api/v1"
+ROUTES: Final = (*PROSPECTS, *TOUCHES, *DELIVERIES, *INSTALLATION)
+
+
+def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:
+    """Add the API to `app`."""
+    buckets = buckets or Buckets()
+    for route in ROUTES:
+        name = f"api {route.method} {route.path}"
+        app.add_url_rule(PREFIX + route.path, name, Door(ws, route, buckets), methods=[route.method])
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi, methods=["GET"])
+
+
+def _openapi() -> Response:
+    return Response(_written(), mimetype="application/json")
+
+
+@cache
+def _written() -> str:
+    return json.dumps(document(ROUTES, PREFIX), ensure_ascii=False, indent=1)

@@ -1,0 +1,62 @@
+"""The API's routes about touches: list them, and what a person may do with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from web.api.cursor import place, wrap
+from web.api.models import Listed, Nothing, Resolution, Resolved, Touch, TouchList
+from web.api.route import Call, Route
+from workflow.actions.outreach import acts
+from workflow.reports import prospects, touches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workflow.actions.prospects import Who
+    from workflow.workspace import Workspace
+
+
+def listed(call: Call) -> TouchList:
+    """The touches of a prospect in the order they are due."""
+    asked = call.query(Listed)
+    with call.ws.database.read() as tx:
+        prospects.one(tx, call.id)
+        after = place(asked.cursor)
+        found = touches.of_prospect(call.ws, tx, call.id, call.language, after=after, limit=asked.limit + 1)
+    items = found[: asked.limit]
+    more = wrap(items[-1].due_at, items[-1].id) if len(found) > asked.limit else None
+    return TouchList(items=tuple(Touch.model_validate(each) for each in items), next_cursor=more)
+
+
+def resolved(call: Call) -> Resolved:
+    """Settle an uncertain email."""
+    goes_on = acts.resolve(call.ws, call.id, call.body(Resolution).as_, call.who)
+    told = _one(call).model_dump()
+    return Resolved(**told, goes_on_as=goes_on if goes_on != call.id else None)
+
+
+def _by(act: Callable[[Workspace, str, Who], None]) -> Callable[[Call], Touch]:
+    def acted(call: Call) -> Touch:
+        act(call.ws, call.id, call.who)
+        return _one(call)
+
+    return acted
+
+
+def _one(call: Call) -> Touch:
+    with call.ws.database.read() as tx:
+        return Touch.model_validate(touches.one(call.ws, tx, call.id, call.language))
+
+
+_MISSING: Final = (404,)
+_REFUSALS: Final = (404, 409)
+ROUTES: Final = (
+    Route("GET", "/prospects/<id>/touches", "List touches", listed, TouchList, query=Listed, refusals=_MISSING),
+    Route("POST", "/touches/<id>/skip", "Leave a touch out", _by(acts.skip), Touch, Nothing, refusals=_REFUSALS),
+    Route("POST", "/touches/<id>/send-now", "Send at once", _by(acts.send_now), Touch, Nothing, refusals=_REFUSALS),
+    Route("POST", "/touches/<id>/done", "Mark a task as done", _by(acts.done), Touch, Nothing, refusals=_REFUSALS),
+    Route(
+        "POST", "/touches/<id>/resolve", "Settle an uncertain email", resolved, Resolved, Resolution, refusals=_REFUSALS
+    ),
+)

@@ -1,0 +1,145 @@
+"""Prospects as the API lists them, and the history of one: pages by key, never by offset, so that none is skipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import literal, select, tuple_
+
+from workflow.errors import NotFound
+from workflow.mail.address import key_of
+from workflow.records.models import ExternalRef, History, Moment, Prospect, Rep, Source, Suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Select
+
+    from workflow.records.db import Record, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which prospects are asked for; an empty field asks nothing. `owner` is a rep's address, `q` words to look for."""
+
+    ref: str = ""
+    email: str = ""
+    stage: str = ""
+    owner: str = ""
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProspectFacts:
+    """One prospect; `owner` is a rep's address, `refs` are the ids it has at the senders of webhooks."""
+
+    id: str
+    email: str
+    name: str
+    company: str
+    phone: str
+    title: str
+    language: str
+    time_zone: str
+    country: str
+    custom: Mapping[str, Any]
+    stage: str
+    outcome: str | None
+    outcome_reason: str | None
+    owner: str | None
+    suppressed: bool
+    version: int
+    entered_stage_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    refs: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFacts:
+    """One change of a prospect."""
+
+    version: int
+    at: datetime
+    occurred_at: datetime
+    kind: str
+    actor: str
+    cause: str
+    from_stage: str | None
+    to_stage: str | None
+    reason: str | None
+    changes: Mapping[str, Any]
+    detail: Mapping[str, Any]
+
+
+def page(tx: Tx, wanted: Wanted, *, after: tuple[datetime, str] | None = None, limit: int) -> tuple[ProspectFacts, ...]:
+    """The newest prospects that fit, behind `after` (time of making and id of the last one seen)."""
+    found = _narrowed(_FACTS, wanted)
+    if after is not None:
+        behind = tuple_(literal(after[0], Moment()), literal(after[1]))
+        found = found.where(tuple_(Prospect.created_at, Prospect.id) < behind)
+    found = found.order_by(Prospect.created_at.desc(), Prospect.id.desc()).limit(limit)
+    return _told(tx, tx.conn.execute(found).all())
+
+
+def one(tx: Tx, prospect_id: str) -> ProspectFacts:
+    """One prospect. Raises NotFound."""
+    rows = tx.conn.execute(_FACTS.where(Prospect.id == prospect_id)).all()
+    if not rows:
+        raise NotFound("There is no such prospect: check the id.")
+    return _told(tx, rows)[0]
+
+
+def history(tx: Tx, prospect_id: str, *, after: int = 0, limit: int) -> tuple[HistoryFacts, ...]:
+    """The history of a prospect, oldest first, behind version `after`. Raises NotFound."""
+    if tx.conn.execute(select(Prospect.id).where(Prospect.id == prospect_id)).scalar_one_or_none() is None:
+        raise NotFound("There is no such prospect: check the id.")
+    found = _HISTORY.where(History.prospect_id == prospect_id, History.version > after)
+    rows = tx.conn.execute(found.order_by(History.version).limit(limit)).all()
+    return tuple(HistoryFacts(**row._asdict()) for row in rows)
+
+
+_FACTS: Final = (
+    select(
+        Prospect.id, Prospect.email, Prospect.name, Prospect.company, Prospect.phone, Prospect.title,
+        Prospect.language, Prospect.time_zone, Prospect.country, Prospect.custom, Prospect.stage, Prospect.outcome,
+        Prospect.outcome_reason, Rep.email.label("owner"), Suppression.email_key.is_not(None).label("suppressed"),
+        Prospect.version, Prospect.entered_stage_at, Prospect.created_at, Prospect.updated_at,
+    )
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
+)  # fmt: skip
+_HISTORY: Final = select(*(getattr(History, name) for name in HistoryFacts.__slots__))
+
+
+def _narrowed(found: Select[Any], wanted: Wanted) -> Select[Any]:
+    if wanted.ref:
+        # The sources are named so that the primary key of refs, which begins with them, serves.
+        same = (ExternalRef.source_id.in_(select(Source.id)), ExternalRef.object == "prospect")
+        known = select(ExternalRef.prospect_id).where(*same, ExternalRef.ref == wanted.ref)
+        found = found.where(Prospect.id.in_(known))
+    if wanted.email:
+        found = found.where(Prospect.email_key == (key_of(wanted.email) or ""))
+    if wanted.stage:
+        found = found.where(Prospect.stage == wanted.stage)
+    if wanted.owner:
+        owner = select(Rep.id).where(Rep.email == (key_of(wanted.owner) or "")).scalar_subquery()
+        found = found.where(Prospect.owner_id == owner)
+    for word in wanted.q.casefold().split():
+        found = found.where(Prospect.search.contains(word, autoescape=True))
+    return found
+
+
+def _told(tx: Tx, rows: Sequence[Record]) -> tuple[ProspectFacts, ...]:
+    refs = _refs(tx, [row.id for row in rows])
+    return tuple(ProspectFacts(**row._asdict(), refs=refs.get(row.id, ())) for row in rows)
+
+
+def _refs(tx: Tx, prospect_ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    told: dict[str, tuple[str, ...]] = {}
+    found = select(ExternalRef.prospect_id, ExternalRef.ref).where(ExternalRef.prospect_id.in_(list(prospect_ids)))
+    for row in tx.conn.execute(found.order_by(ExternalRef.ref)):
+        told[row.prospect_id] = (*told.get(row.prospect_id, ()), row.ref)
+    return told
