@@ -81,7 +81,7 @@ class Hands:
                 sender.drain(mailbox_id, stop_asked)
             except Unavailable:
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - the edge of a job: told, and counted against its email
                 _LOG.exception("an email could not be prepared or recorded")
                 sender.blame()
             else:
@@ -89,7 +89,7 @@ class Hands:
 
     @contextmanager
     def _alive(self, holder: str) -> Iterator[None]:
-        """Beat while the block runs. The first beat is there before anything is held, so that nobody is taken for dead."""
+        """Beat while the block runs. The first beat is there before anything is held: nobody is taken for dead."""
         done = threading.Event()
         name = f"{_place()} sender"
         recover.beat(self.ws, holder, "sender", name, {})

@@ -230,7 +230,7 @@ def test_every_reason_reads_in_both_languages() -> None:
 
 TRIGGERS = sorted({way.trigger for way in FAST.transitions})
 MOVES = st.builds(
-    lambda trigger, ago, outcome: move(trigger, NOW - timedelta(seconds=ago), **({"outcome": outcome} if outcome else {})),
+    lambda trigger, ago, outcome: move(trigger, NOW - timedelta(seconds=ago), outcome=outcome),
     st.sampled_from([*TRIGGERS, "no_such"]),
     st.integers(-10, 100),
     st.sampled_from(["", "won", "lost", "nonsense"]),

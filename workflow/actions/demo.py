@@ -70,11 +70,11 @@ def curl(base_url: str, secret: str) -> tuple[str, ...]:
         '{"id":"\'$id\'","type":"meeting.booked","prospect":{"email":"' + _HERO + '"},'
         '"data":{"uid":"\'$id\'","starts_at":"' + starts + '","place":"Video call"}}'
     )
+    sign = f"openssl dgst -sha256 -mac HMAC -macopt hexkey:{key}"
     return (
         "",
         f"  t=$(date +%s); id=evt_$t; body='{body}'",
-        '  sig=$(printf "%s.%s.%s" "$id" "$t" "$body" |'
-        f" openssl dgst -sha256 -mac HMAC -macopt hexkey:{key} -binary | base64)",
+        f'  sig=$(printf "%s.%s.%s" "$id" "$t" "$body" | {sign} -binary | base64)',
         f'  curl {base_url}/webhooks/{SOURCE} -H "webhook-id: $id" -H "webhook-timestamp: $t" \\',
         '    -H "webhook-signature: v1,$sig" -d "$body"',
     )

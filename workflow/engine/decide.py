@@ -117,7 +117,7 @@ class Decision:
 
 
 def decide(playbook: Playbook, view: ProspectView, signal: Signal, now: datetime) -> Decision:
-    """What `signal` means for the prospect of `view` at `now`. A refusal is a value with its reasons, never an error."""
+    """What `signal` means for the prospect of `view` at `now`. A refusal is a value with its reasons, no error."""
     return _Course(playbook, view, signal, now).decide()
 
 
@@ -375,7 +375,7 @@ class _Course:
 
 
 def _before(at: datetime, moved_at: datetime) -> bool:
-    """Whether `at` lies before `moved_at`. A time without a fraction stands for its whole second; equal times are not before."""
+    """Whether `at` lies before `moved_at`. Without a fraction it stands for its whole second; equal is not before."""
     return at < (moved_at if at.microsecond else moved_at.replace(microsecond=0))
 
 

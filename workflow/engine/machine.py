@@ -28,7 +28,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The trigger does not lead on. `possible` tells a guard's no (needs are missing) from a way that does not exist."""
+    """The trigger does not lead on. `possible` tells a guard's no (needs are missing) from a way that is not there."""
 
     reasons: tuple[Reason, ...]
     possible: bool

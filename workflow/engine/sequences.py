@@ -34,7 +34,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A touch that is to be. Without `next_attempt_at` it waits for the step before it, and `due_at` is a projection."""
+    """A touch that is to be. Without `next_attempt_at` it waits for the step before it, and `due_at` is a guess."""
 
     step: Step
     state: Literal["scheduled", "skipped"]

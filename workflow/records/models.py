@@ -146,7 +146,7 @@ class ExternalRef(Base):
 
 
 class History(Base):
-    """One change of a prospect, never altered. `digest` chains it to the one before; folding `changes` gives the row."""
+    """One change of a prospect, never altered. `digest` chains it to the one before; `changes` fold to the row."""
 
     __tablename__ = "history"
     prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), primary_key=True)

@@ -79,7 +79,7 @@ _PERSON: Final = select(
 ).outerjoin(Rep, Rep.id == Prospect.owner_id)  # fmt: skip
 
 
-def _values(  # noqa: PLR0913 - all that a template may name
+def _values(  # noqa: PLR0917 - all that a template may name
     ws: Workspace, tx: Tx, playbook: Playbook, touch: Record, person: Record, language: str, link: str
 ) -> dict[str, object]:
     answers = tx.conn.execute(select(Answer.question, Answer.text).where(Answer.prospect_id == touch.prospect_id))

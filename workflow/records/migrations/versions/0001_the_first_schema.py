@@ -1,4 +1,4 @@
-"""The first schema
+"""The first schema.
 
 A migration runs on data of the release before, on SQLite and PostgreSQL alike, in one transaction, and never edits
 what an earlier one did. Expand first, contract a release later: old and new processes run side by side meanwhile.
