@@ -15,6 +15,7 @@ import psutil
 
 _ONWARD = Path(sys.executable).with_name("onward")
 _TARGET_MB = 300.0
+_MB = 1024 * 1024
 _START_S = 120.0
 _SETTLE_S = 15.0
 
@@ -54,11 +55,9 @@ def _rows(up: psutil.Process) -> list[tuple[float, float, str]]:
     """Of each process: its share of memory, what it shares with nobody, and its name."""
     rows = []
     for process in [up, *up.children(recursive=True)]:
-        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
-        fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line.split(" ", 1)[0])
-        pss, own = (int(fields[name].split()[0]) / 1024 for name in ("Pss", "Private_Dirty"))
+        memory = process.memory_full_info()
         words = [word for word in process.cmdline()[1:] if not word.startswith("-")]
-        rows.append((pss, own, " ".join(words[:2]) or process.name()))
+        rows.append((memory.pss / _MB, memory.uss / _MB, " ".join(words[:2]) or process.name()))
     return rows
 
 
