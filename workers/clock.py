@@ -41,6 +41,7 @@ _POLL_S = 0.2
 _SWEEP_S = 1.0
 _REAP_S = 5.0
 _RELEASE_S = 30.0
+_HOLD_S = 60.0
 _FORGET_S = 3600.0
 _AFTER_ERROR_S = 1.0
 _ENOUGH_HINTS = 8
@@ -63,8 +64,10 @@ class Clock:
             _Chore(beat_s, self._beat),
             _Chore(hint_s, self._hint_again),
             _Chore(_SWEEP_S, lambda: inbox.sweep(ws)),
+            # Before the reaper: what the spool knows of an email need not become uncertain first.
+            _Chore(min(_REAP_S, beat_s), lambda: recover.import_spool(ws, spool)),
             _Chore(min(_REAP_S, beat_s), lambda: recover.reap(ws, timings)),
-            _Chore(_REAP_S, lambda: recover.import_spool(ws, spool)),
+            _Chore(_HOLD_S, self._hold_open),
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
         ]
@@ -96,7 +99,7 @@ class Clock:
                 away = True
                 stopped.wait(_AFTER_ERROR_S)
                 continue
-            except Exception:
+            except Exception:  # noqa: BLE001 - the edge of a tick: told, and the next one is tried
                 _LOG.exception("a tick of the clock failed")
                 stopped.wait(_AFTER_ERROR_S)
                 continue
@@ -109,6 +112,11 @@ class Clock:
 
     def _beat(self) -> None:
         recover.beat(self._ws, self._id, "clock", self._name, {"hints_arrive": self._hints_arrive})
+
+    def _hold_open(self) -> None:
+        # While hints do not arrive mail waits for us, not for its mailbox; then its deadline stands.
+        if self._hints_arrive:
+            claim.hold_open(self._ws)
 
     def _hint_again(self) -> None:
         # With hints still in line nothing was lost: the workers are busy, and more hints would only pile up.

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Select, func, select, update
 
 from workflow import ids
-from workflow.records.models import Mailbox, Touch
+from workflow.records.models import Enrollment, Mailbox, Touch
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from workflow.actions.outreach.timings import Timings
-    from workflow.playbook.schema import MailboxLimits
+    from workflow.playbook.schema import MailboxLimits, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -29,7 +29,9 @@ BATCH: Final = 500
 _MOST_IN_FLIGHT: Final = 5_000
 _PER_JOB: Final = 50
 _IN_FLIGHT: Final = ("claimed", "sending")
-_COUNTED: Final = ("committing", "sent", "uncertain")
+# A deadline is moved when less than this is left of it, and then by a day: each row is written once a day at most.
+_NEAR: Final = timedelta(hours=1)
+STILL_GOOD_FOR: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,28 @@ def hint_again(ws: Workspace, timings: Timings) -> tuple[Claimed, ...]:
     return ws.database.transact(work)
 
 
+def hold_open(ws: Workspace) -> int:
+    """Move the deadline of what waits for its mailbox: a limit, a gap or a pause makes no email too late.
+
+    Only a deadline that has not passed is moved, so that after an outage of days nothing stale leaves; and none of a
+    mail server that is away, nor of a step before a meeting, which is of no use after it. Gives how many were moved.
+    """
+    with ws.database.read() as tx:
+        now = tx.now
+        waits = _due(select(Touch.id, Touch.step, Enrollment.sequence, Enrollment.playbook_digest), now)
+        rows = tx.conn.execute(
+            waits.join(Enrollment, Enrollment.id == Touch.enrollment_id)
+            .join(Mailbox, Mailbox.id == Touch.mailbox_id)
+            .where(Mailbox.backoff_until.is_(None), Touch.not_after.between(now, now + _NEAR))
+            .limit(BATCH)
+        ).all()
+        moved = [row.id for row in rows if not _step(ws, tx, row).before_meeting]
+    if moved:
+        near = update(Touch).where(Touch.id.in_(moved), Touch.state == "scheduled")
+        ws.database.transact(lambda tx: tx.conn.execute(near.values(not_after=tx.now + STILL_GOOD_FOR)))
+    return len(moved)
+
+
 def earliest_due(tx: Tx) -> datetime | None:
     """When the next email falls due, for a clock that wants to sleep."""
     return tx.conn.execute(
@@ -101,7 +125,7 @@ def _claim(tx: Tx, mailbox_id: str, limits: MailboxLimits) -> Claimed | None:
     return Claimed(mailbox_id, len(chosen), _hints(len(chosen), limits))
 
 
-def _due(statement: Select[Any], now: datetime) -> Select[Any]:
+def _due(statement: Select[*tuple[Any, ...]], now: datetime) -> Select[*tuple[Any, ...]]:
     return statement.where(Touch.state == "scheduled", Touch.next_attempt_at <= now, Touch.mailbox_id.is_not(None))
 
 
@@ -127,11 +151,14 @@ def _room(tx: Tx, mailbox: Record, limits: MailboxLimits) -> tuple[int, bool]:
 
 
 def _used(tx: Tx, mailbox_id: str, since: datetime) -> int:
+    # Every mark that stands, in whatever state: an uncertain email that a person gave up may have left all the same.
     return tx.conn.execute(
-        select(func.count()).where(
-            Touch.mailbox_id == mailbox_id, Touch.committed_at > since, Touch.state.in_(_COUNTED)
-        )
+        select(func.count()).where(Touch.mailbox_id == mailbox_id, Touch.committed_at > since)
     ).scalar_one()
+
+
+def _step(ws: Workspace, tx: Tx, row: Record) -> Step:
+    return ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence].step(row.step)
 
 
 def _hints(touches: int, limits: MailboxLimits) -> int:
