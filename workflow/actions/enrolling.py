@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, select, update
 
 from workflow import ids
 from workflow.engine import sequences
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Enroll, Reanchor
     from workflow.engine.sequences import Planned, Whereabouts
-    from workflow.playbook.schema import Playbook
+    from workflow.playbook.schema import Playbook, Sequence
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -75,9 +75,10 @@ def reanchor(tx: Tx, moved: Reanchor) -> None:
         )
 
 
-def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime) -> None:
+def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) -> None:
     """Release what waits behind a touch that was sent, skipped or done; complete the enrollment when nothing waits.
 
+    Without `ended_at` nothing is released: the touch waited itself for the one before it, and so do those behind it.
     The caller has locked the prospect.
     """
     touch = _with_enrollment(tx, touch_id)
@@ -90,16 +91,29 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime) -> None
         .where(Touch.enrollment_id == touch.enrollment_id)
         .order_by(Touch.position, Touch.generation)
     ).all()
-    if not sequence.steps[touch.position].before_meeting:
-        waiting = _waiting_behind(rows, touch.position)
+    if ended_at is not None and not sequence.steps[touch.position].before_meeting:
+        waiting = _waiting_behind(sequence, rows, touch.position)
         steps = [sequence.steps[position] for position in waiting]
         where = where_is(tx, playbook, touch.prospect_id)
         for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
             _set_free(tx, waiting[released.position], released)
-    if all(row.state not in _OPEN or _lingers(playbook, touch.sequence, row) or row.id == touch_id for row in rows):
+    if all(row.state not in _OPEN or _lingers(sequence, row) or row.id == touch_id for row in rows):
         tx.conn.execute(
             update(Enrollment).where(Enrollment.id == touch.enrollment_id).values(state="completed", ended_at=tx.now)
         )
+
+
+def complete_if_nothing_waits(tx: Tx, enrollment_id: str, *, uncertain_since: datetime) -> None:
+    """Complete an enrollment of which nothing is open but emails whose fate has been uncertain since that long."""
+    settled = and_(Touch.state == "uncertain", Touch.committed_at < uncertain_since)
+    open_ = exists().where(
+        Touch.enrollment_id == enrollment_id, Touch.kind == "email", Touch.state.in_(_OPEN), ~settled
+    )
+    tx.conn.execute(
+        update(Enrollment)
+        .where(Enrollment.id == enrollment_id, Enrollment.state == "active", ~open_)
+        .values(state="completed", ended_at=tx.now)
+    )
 
 
 def waits_behind(tx: Tx, enrollment_id: str, position: int, reason: Reason) -> None:
@@ -141,17 +155,26 @@ def _with_enrollment(tx: Tx, touch_id: str) -> Record | None:
     ).one_or_none()
 
 
-def _waiting_behind(rows: Iterable[Record], position: int) -> dict[int, str]:
-    return {
-        row.position: row.id
-        for row in rows
-        if row.position > position and row.state == "scheduled" and row.next_attempt_at is None
-    }
+def _waiting_behind(sequence: Sequence, rows: Iterable[Record], position: int) -> dict[int, str]:
+    """The touches that waited for the one at `position`: up to the next that was released already and holds the rest.
+
+    There is one when a task that nothing waits for ends, or when an uncertain email is settled after it had counted
+    as sent.
+    """
+    waiting: dict[int, str] = {}
+    for row in rows:
+        if row.position <= position or row.state not in _OPEN or sequence.steps[row.position].before_meeting:
+            continue
+        if row.state == "scheduled" and row.next_attempt_at is None:
+            waiting[row.position] = row.id
+        elif not _lingers(sequence, row):
+            break
+    return waiting
 
 
-def _lingers(playbook: Playbook, sequence: str, row: Record) -> bool:
-    """Whether an open touch does not keep its enrollment open: a task that nothing waits for."""
-    return row.kind == "task" and not playbook.sequences[sequence].steps[row.position].blocking
+def _lingers(sequence: Sequence, row: Record) -> bool:
+    """Whether an open touch holds nothing up: a task that nothing waits for."""
+    return row.kind == "task" and not sequence.steps[row.position].blocking
 
 
 def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:

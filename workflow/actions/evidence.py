@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from workflow.actions import enrolling
+from workflow.actions import enrolling, prospects
 from workflow.engine.reasons import because
 from workflow.records.models import Touch
 
@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 
 def confirm(ws: Workspace, tx: Tx, message_id: str) -> None:
-    """Settle an uncertain email as sent, because somebody answered it. The caller has locked its prospect."""
+    """Settle an uncertain email as sent, because somebody answered it."""
     bare = message_id.strip().strip("<>")
-    found = select(Touch.id, Touch.committed_at).where(Touch.message_id == f"<{bare}>", Touch.state == "uncertain")
+    found = select(Touch.id, Touch.prospect_id, Touch.committed_at).where(
+        Touch.message_id == f"<{bare}>", Touch.state == "uncertain"
+    )
     row = tx.conn.execute(found).one_or_none()
     if row is None:
         return
+    # Perhaps another prospect than the one who answers: a colleague may reply.
+    prospects.lock(tx, row.prospect_id)
     values = {
         "state": "sent",
         "sent_at": row.committed_at,
         "ended_at": tx.now,
         "reason": because("sent_confirmed").pack(),
     }
-    tx.conn.execute(update(Touch).where(Touch.id == row.id).values(**values))
-    enrolling.step_ended(ws, tx, row.id, row.committed_at)
+    settled = tx.conn.execute(update(Touch).where(Touch.id == row.id, Touch.state == "uncertain").values(**values))
+    if settled.rowcount == 1:
+        enrolling.step_ended(ws, tx, row.id, row.committed_at)

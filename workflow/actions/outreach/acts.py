@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
+from sqlalchemy.orm import aliased
 
 from workflow import ids
 from workflow.actions import enrolling, prospects
@@ -16,7 +17,7 @@ from workflow.actions.outreach import settle
 from workflow.engine.decide import Change
 from workflow.engine.reasons import Reason, because
 from workflow.errors import BadInput, Conflict, NotFound
-from workflow.records.models import Mailbox, Touch
+from workflow.records.models import Enrollment, Mailbox, Touch
 
 if TYPE_CHECKING:
     from workflow.actions.prospects import Who
@@ -37,7 +38,7 @@ def skip(ws: Workspace, touch_id: str, who: Who) -> None:
         touch = _locked(tx, touch_id)
         if touch.state not in enrolling.REVOCABLE:
             raise Conflict(_too_late(touch, "skipped"))
-        settle.skip(ws, tx, touch_id, because("skipped_by", by=who.actor))
+        settle.skip(ws, tx, touch_id, because("skipped_by", by=who.actor), waited=_waited(touch))
         _note(ws, tx, touch, "touch.skipped", who)
 
     ws.database.transact(work)
@@ -79,7 +80,7 @@ def done(ws: Workspace, touch_id: str, who: Who) -> None:
         reason = because("done_by", by=who.actor).pack()
         values = {"state": "done", "ended_at": tx.now, "next_attempt_at": None, "reason": reason}
         tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
-        enrolling.step_ended(ws, tx, touch_id, tx.now)
+        enrolling.step_ended(ws, tx, touch_id, None if _waited(touch) else tx.now)
         _note(ws, tx, touch, "touch.done", who)
 
     ws.database.transact(work)
@@ -89,7 +90,7 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
     """Settle an uncertain email: it arrived (`sent`), send it once more (`resend`), or forget it (`dropped`).
 
     Gives the id of the touch that goes on: for `resend` that of the new generation. Raises NotFound, BadInput for
-    another word, Conflict when it is not uncertain.
+    another word, Conflict when it is not uncertain, and for `resend` when its sequence was stopped or runs anew.
     """
     if as_ not in RESOLUTIONS:
         message = f"“as” must be one of {', '.join(RESOLUTIONS)}."
@@ -107,7 +108,7 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
         elif as_ == "resend":
             goes_on = _once_more(tx, touch, reason)
         else:
-            settle.fail(ws, tx, touch_id, reason)
+            settle.fail(tx, touch_id, reason)
         _note(ws, tx, touch, "touch.resolved", who, {"as": as_})
         return goes_on
 
@@ -152,6 +153,7 @@ def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
 
 def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
     """A new generation with a Message-ID of its own; the old email stays behind as given up."""
+    _take_up_again(tx, touch)
     old = {"state": "failed", "ended_at": tx.now, "reason": reason.pack()}
     tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**old))
     again = {
@@ -170,6 +172,29 @@ def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
     }
     tx.conn.execute(insert(Touch), again)
     return str(again["id"])
+
+
+def _take_up_again(tx: Tx, touch: Record) -> None:
+    """See that the enrollment is active, so that whatever stops it stops the new email as well."""
+    enrollment = tx.conn.execute(select(Enrollment.state).where(Enrollment.id == touch.enrollment_id)).scalar_one()
+    if enrollment == "active":
+        return
+    if enrollment != "completed":
+        message = "The sequence of this email was stopped, so it is not sent again: say that it arrived, or drop it."
+        raise Conflict(message)
+    other = aliased(Enrollment)
+    anew = exists().where(
+        other.prospect_id == touch.prospect_id, other.sequence == touch.sequence, other.state == "active"
+    )
+    again = update(Enrollment).where(Enrollment.id == touch.enrollment_id, ~anew).values(state="active", ended_at=None)
+    if tx.conn.execute(again).rowcount != 1:
+        message = "The sequence of this email has started anew meanwhile: say that it arrived, or drop it."
+        raise Conflict(message)
+
+
+def _waited(touch: Record) -> bool:
+    """Whether a touch waits itself for the one before it, so that its own end sets nothing free."""
+    return touch.state == "scheduled" and touch.next_attempt_at is None
 
 
 def _note(ws: Workspace, tx: Tx, touch: Record, kind: str, who: Who, more: dict[str, str] | None = None) -> None:

@@ -6,19 +6,22 @@ lock, and only from the state in which it was found.
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, delete, exists, or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import settle
 from workflow.engine.reasons import because
+from workflow.errors import PlaybookError
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
-from workflow.records.models import Heartbeat, IdempotentAnswer, Session, SignInAttempt, SignInLink, Touch
+from workflow.records.models import Enrollment, Heartbeat, IdempotentAnswer, Session, SignInAttempt, SignInLink, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
+_LOG = logging.getLogger(__name__)
 _AT_ONCE: Final = 200
 _FORGET_AFTER: Final = timedelta(days=1)
 
@@ -62,29 +66,38 @@ def reap(ws: Workspace, timings: Timings) -> int:
 
 
 def release_behind_uncertain(ws: Workspace, timings: Timings) -> int:
-    """Let the step behind an email that is uncertain for long go on as if it had been sent; it stays uncertain."""
-    later = aliased(Touch)
+    """Let the step behind an email that is uncertain for long go on as if it had been sent; it stays uncertain.
+
+    Where nothing is left to go on, its enrollment is complete, so that the sequence may start anew.
+    """
+    other = aliased(Touch)
     with ws.database.read() as tx:
         before = tx.now - timings.uncertain_counts_as_sent
-        waits = exists().where(
-            later.enrollment_id == Touch.enrollment_id,
-            later.position > Touch.position,
-            later.state == "scheduled",
-            later.next_attempt_at.is_(None),
+        same = exists().where(other.enrollment_id == Touch.enrollment_id, other.id != Touch.id)
+        waits = and_(other.state == "scheduled", other.next_attempt_at.is_(None))
+        open_ = and_(other.kind == "email", other.state.in_((*enrolling.REVOCABLE, "committing")))
+        found = (
+            select(Touch.id, Touch.prospect_id)
+            .join(Enrollment, and_(Enrollment.id == Touch.enrollment_id, Enrollment.state == "active"))
+            .where(Touch.state == "uncertain", Touch.committed_at < before)
+            .where(or_(same.where(other.position > Touch.position, waits), ~same.where(open_)))
         )
-        settled = and_(Touch.state == "uncertain", Touch.committed_at < before, waits)
-        found = select(Touch.id, Touch.prospect_id, Touch.committed_at).where(settled).limit(_AT_ONCE)
-        rows = tx.conn.execute(found).all()
+        rows = tx.conn.execute(found.limit(_AT_ONCE)).all()
     for row in rows:
-        ws.database.transact(partial(_release, ws, row=row, timings=timings))
+        ws.database.transact(partial(_release, ws, found=row, timings=timings))
     return len(rows)
 
 
 def import_spool(ws: Workspace, spool: Spool) -> int:
-    """Bring the outcomes that waited on disk into the database."""
+    """Bring the outcomes that waited on disk of this host into the database; those that it refuses stay there."""
     imported = 0
     for spooled in spool.waiting():
-        ws.database.transact(partial(_bring_in, ws, spooled=spooled))
+        try:
+            ws.database.transact(partial(_bring_in, ws, spooled=spooled))
+        except (DBAPIError, PlaybookError):
+            # One that cannot be recorded must not keep the others waiting; its email is shown as uncertain.
+            _LOG.exception("a spooled outcome cannot be recorded: %s", spooled.file.name)
+            continue
         spool.done(spooled)
         imported += 1
     return imported
@@ -125,9 +138,17 @@ def _free(ws: Workspace, tx: Tx, *, found: Record, timings: Timings) -> None:
         settle.put_back(tx, row.id, tx.now, because("recovered"))
 
 
-def _release(ws: Workspace, tx: Tx, *, row: Record, timings: Timings) -> None:
-    prospects.lock(tx, row.prospect_id)
-    enrolling.step_ended(ws, tx, row.id, row.committed_at + timings.uncertain_counts_as_sent)
+def _release(ws: Workspace, tx: Tx, *, found: Record, timings: Timings) -> None:
+    prospects.lock(tx, found.prospect_id)
+    # Asked again under the lock: a person may have settled it, or wished it to be sent again.
+    row = tx.conn.execute(
+        select(Touch.committed_at, Touch.enrollment_id).where(Touch.id == found.id, Touch.state == "uncertain")
+    ).one_or_none()
+    if row is None:
+        return
+    wait = timings.uncertain_counts_as_sent
+    enrolling.step_ended(ws, tx, found.id, row.committed_at + wait)
+    enrolling.complete_if_nothing_waits(tx, row.enrollment_id, uncertain_since=tx.now - wait)
 
 
 def _bring_in(ws: Workspace, tx: Tx, *, spooled: Spooled) -> None:

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 
 from workflow import ids
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import letter, settle
+from workflow.actions.outreach.claim import STILL_GOOD_FOR
 from workflow.actions.outreach.settle import Begun
 from workflow.engine import calendar
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
-from workflow.mail.transport import Outcome
 from workflow.probe import SILENT
 from workflow.records.db import CommitUnknown
 from workflow.records.models import Enrollment, Mailbox, Prospect, Suppression, Touch
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workflow.actions.outreach.letter import Letter
     from workflow.actions.outreach.spool import Spool
     from workflow.actions.outreach.timings import Timings
-    from workflow.mail.transport import Transport
+    from workflow.mail.transport import Outcome, Transport
     from workflow.playbook.schema import Playbook, Step
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
@@ -57,7 +57,7 @@ _CHOSEN: Final = (
 class Sender:
     """One pair of hands: a process, its one connection to the mail server, and what it needs to record what it did.
 
-    `preparing` is the touch being written just now: whoever catches an error of ours blames it by `blame`.
+    `preparing` is the touch in hand, up to its commit mark: whoever catches an error of ours blames it by `blame`.
     """
 
     ws: Workspace
@@ -94,24 +94,28 @@ class Sender:
             touch = self._choose(tx, mailbox_id)
             if touch is None:
                 return None
+            self.preparing = touch.id
             self.probe.at("begin.locked")
             refusal = self._ask_again(tx, touch)
             if refusal is not None:
                 return refusal
-            self.preparing = touch.id
             try:
                 written = letter.write(self.ws, tx, touch)
             except OnwardError as error:
-                return settle.fail(self.ws, tx, touch.id, because("render", problem=error.message))
+                return settle.fail(tx, touch.id, because("render", problem=error.message))
             return self._take(tx, mailbox_id, touch, written)
 
         begun = self.ws.database.transact(work)
-        self.preparing = None
+        if not isinstance(begun, Begun):
+            self.preparing = None
         self.probe.at("begin.committed")
         return begun
 
     def blame(self) -> None:
-        """Count an error of ours against the touch that was being prepared, so that it cannot stop the others."""
+        """Count an error of ours against the touch in hand, so that it cannot stop the others.
+
+        Only as long as nobody else took it up meanwhile: what another hand is sending must not be put back.
+        """
         touch_id, self.preparing = self.preparing, None
         if touch_id is not None:
             self.ws.database.transact(lambda tx: self._count_error(tx, touch_id))
@@ -123,6 +127,7 @@ class Sender:
         def before_dot() -> bool:
             nonlocal unsure
             self.probe.at("mark.before")
+            asked = time.monotonic()
             try:
                 marked = self.ws.database.transact(lambda tx: self.mark(tx, begun))
             except (CommitUnknown, Unavailable):
@@ -130,11 +135,18 @@ class Sender:
                 unsure = True
                 return False
             self.probe.at("mark.committed")
+            if marked and time.monotonic() - asked > self.timings.dead_after.total_seconds():
+                # We were frozen, taken for dead, and a person may have settled the email since. Nothing has left yet.
+                unsure = True
+                return False
+            if marked:
+                self.preparing = None
             return marked
 
         outcome = self.transport.send(begun.envelope, before_dot)
         self.probe.at("answered")
         self._record(begun, outcome, unsure=unsure)
+        self.preparing = None
         self.probe.at("sent.recorded")
 
     def mark(self, tx: Tx, begun: Begun) -> bool:
@@ -196,16 +208,19 @@ class Sender:
             return settle.skip(self.ws, tx, touch.id, because("no_address"))
         if _is_suppressed(tx, touch.email_key):
             return settle.skip(self.ws, tx, touch.id, because("suppressed"))
-        until = max(touch.not_after, touch.due_at + _RETRIED_UNTIL) if touch.attempts else touch.not_after
-        if tx.now > until:
-            return settle.skip(self.ws, tx, touch.id, because("too_late", until=until.isoformat(timespec="minutes")))
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
+        retried = touch.attempts and not step.before_meeting
+        until = max(touch.not_after, touch.due_at + _RETRIED_UNTIL) if retried else touch.not_after
+        if tx.now > until:
+            return settle.skip(self.ws, tx, touch.id, because("too_late", until=until.isoformat(timespec="minutes")))
         wait = None if touch.forced or step.any_hour else self._wait(tx, touch, playbook, step)
         if wait is None:
             return None
         again_at, reason = wait
-        return settle.put_back(tx, touch.id, again_at, reason)
+        # Moved to the next opening, never skipped for it; but a step before a meeting is of no use after the meeting.
+        until = None if step.before_meeting else max(touch.not_after, again_at + STILL_GOOD_FOR)
+        return settle.put_back(tx, touch.id, again_at, reason, not_after=until)
 
     def _wait(self, tx: Tx, touch: Record, playbook: Playbook, step: Step) -> tuple[datetime, Reason] | None:
         where = enrolling.where_is(tx, playbook, touch.prospect_id)
@@ -215,11 +230,11 @@ class Sender:
         gap = playbook.limits.prospect_min_gap
         if not gap:
             return None
-        last = tx.conn.execute(
-            select(func.max(Touch.committed_at)).where(
-                Touch.prospect_id == touch.prospect_id, Touch.state.in_(("committing", "sent", "uncertain"))
-            )
-        ).scalar_one()
+        # Another email to the same prospect that is on its way just now counts as leaving now.
+        on_its_way = func.max(case(((Touch.state == "sending") & (Touch.id != touch.id), 1), else_=0))
+        found = select(func.max(Touch.committed_at), on_its_way).where(Touch.prospect_id == touch.prospect_id)
+        marked_at, busy = tx.conn.execute(found).one()
+        last = tx.now if busy else marked_at
         if last is None or last + gap <= tx.now:
             return None
         return calendar.opening(last + gap, playbook.calendar, where.zone, where.country), because("gap")
@@ -241,11 +256,15 @@ class Sender:
         )
         return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope)
 
-    def _count_error(self, tx: Tx, touch_id: str) -> Reason:
-        counted = update(Touch).where(Touch.id == touch_id).values(begin_errors=Touch.begin_errors + 1)
-        times = tx.conn.execute(counted.returning(Touch.begin_errors)).scalar_one()
+    def _count_error(self, tx: Tx, touch_id: str) -> Reason | None:
+        prospects.lock(tx, tx.conn.execute(select(Touch.prospect_id).where(Touch.id == touch_id)).scalar_one())
+        ours = (Touch.state == "claimed") | ((Touch.state == "sending") & (Touch.holder == self.holder))
+        counted = update(Touch).where(Touch.id == touch_id, ours).values(begin_errors=Touch.begin_errors + 1)
+        times = tx.conn.execute(counted.returning(Touch.begin_errors)).scalar_one_or_none()
+        if times is None:
+            return None
         if times >= MOST_BEGIN_ERRORS:
-            return settle.fail(self.ws, tx, touch_id, because("poison", times=times))
+            return settle.fail(tx, touch_id, because("poison", times=times))
         return settle.put_back(tx, touch_id, tx.now + timedelta(seconds=5 * times), because("due"))
 
     def _record(self, begun: Begun, outcome: Outcome, *, unsure: bool) -> None:

@@ -33,6 +33,8 @@ _BACKOFF_S: Final = (5, 15, 60)
 _LONGEST_BACKOFF_S: Final = 1800
 _MOST_POLICY_REFUSALS: Final = 3
 _UNCERTAIN_WITHIN: Final = timedelta(minutes=10)
+# `uncertain` with our token: the reaper took us for dead while we were frozen, and the server's answer is known now.
+_ANSWERED: Final = ("sending", "committing", "uncertain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +60,21 @@ def record(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome, *, unsure: boo
     elif outcome.kind == "uncertain":
         _uncertain(ws, tx, begun)
     elif outcome.kind == "withdrawn":
-        _withdrawn(ws, tx, begun, unsure=unsure)
+        _withdrawn(tx, begun, unsure=unsure)
     elif outcome.kind == "transient":
-        _transient(ws, tx, begun, outcome)
+        _transient(tx, begun, outcome)
     else:
         _permanent(ws, tx, begun, outcome)
 
 
-def put_back(tx: Tx, touch_id: str, again_at: datetime, reason: Reason) -> Reason:
-    """Let a touch wait until `again_at`."""
+def put_back(tx: Tx, touch_id: str, again_at: datetime, reason: Reason, *, not_after: datetime | None = None) -> Reason:
+    """Let a touch wait until `again_at`. The caller knows that nothing of it has left, nor will.
+
+    `not_after` is its new deadline, where it waits for no fault of its own.
+    """
     tx.conn.execute(
         update(Touch)
-        .where(Touch.id == touch_id, Touch.state.in_(("claimed", "sending", "committing")))
+        .where(Touch.id == touch_id, Touch.state.in_(("claimed", "sending", "committing", "uncertain")))
         .values(
             state="scheduled",
             next_attempt_at=again_at,
@@ -79,15 +84,16 @@ def put_back(tx: Tx, touch_id: str, again_at: datetime, reason: Reason) -> Reaso
             lease_until=None,
             committed_at=None,
             committed_version=None,
-        )  # fmt: skip
+            **({"not_after": not_after} if not_after else {}),
+        )
     )
     return reason
 
 
-def skip(ws: Workspace, tx: Tx, touch_id: str, reason: Reason) -> Reason:
-    """Leave a touch out; what waits behind it goes on."""
+def skip(ws: Workspace, tx: Tx, touch_id: str, reason: Reason, *, waited: bool = False) -> Reason:
+    """Leave a touch out; what waits behind it goes on, unless it `waited` itself for the one before it."""
     _end(tx, touch_id, "skipped", reason, enrolling.REVOCABLE)
-    enrolling.step_ended(ws, tx, touch_id, tx.now)
+    enrolling.step_ended(ws, tx, touch_id, None if waited else tx.now)
     return reason
 
 
@@ -97,10 +103,10 @@ def cancel(tx: Tx, touch_id: str, reason: Reason) -> Reason:
     return reason
 
 
-def fail(ws: Workspace, tx: Tx, touch_id: str, reason: Reason, outcome: Outcome | None = None) -> Reason:
+def fail(tx: Tx, touch_id: str, reason: Reason, outcome: Outcome | None = None) -> Reason:
     """Give an email up for good; its sequence ends with it."""
     states = (*enrolling.REVOCABLE, "committing", "uncertain")
-    if _end(tx, touch_id, "failed", reason, states, _answer(outcome)):
+    if _end(tx, touch_id, "failed", reason, states, _refusal(outcome)):
         row = tx.conn.execute(select(Touch.enrollment_id, Touch.step).where(Touch.id == touch_id)).one()
         enrolling.stop(tx, row.enrollment_id, because("stop.failed", step=row.step), state="failed")
     return reason
@@ -127,10 +133,9 @@ def to_uncertain(ws: Workspace, tx: Tx, row: Record, reason: Reason) -> None:
 
 
 def _sent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
-    # `uncertain` with our token: the reaper took us for dead while we were frozen, and we know better.
     changed = tx.conn.execute(
         update(Touch)
-        .where(Touch.id == begun.touch_id, Touch.token == begun.token, Touch.state.in_(("committing", "uncertain")))
+        .where(Touch.id == begun.touch_id, Touch.token == begun.token, Touch.state.in_(_ANSWERED[1:]))
         .values(
             state="sent",
             sent_at=tx.now,
@@ -140,7 +145,7 @@ def _sent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
             lease_until=None,
             next_attempt_at=None,
             **_answer(outcome),
-        )  # fmt: skip
+        )
     )
     if changed.rowcount != 1:
         return
@@ -156,16 +161,16 @@ def _uncertain(ws: Workspace, tx: Tx, begun: Begun) -> None:
         to_uncertain(ws, tx, row, because("uncertain"))
 
 
-def _withdrawn(ws: Workspace, tx: Tx, begun: Begun, *, unsure: bool) -> None:
+def _withdrawn(tx: Tx, begun: Begun, *, unsure: bool) -> None:
     """The dot was not sent, so nothing was delivered. A row that is still ours is asked again from the start."""
-    states = ("sending", "committing") if unsure else ("sending",)
+    states = ("sending", "committing", "uncertain") if unsure else ("sending",)
     if _mine(tx, begun, *states) is not None:
         put_back(tx, begun.touch_id, tx.now, because("due"))
         tx.conn.execute(update(Touch).where(Touch.id == begun.touch_id).values(attempts=Touch.attempts - 1))
 
 
-def _transient(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
-    row = _mine(tx, begun, "sending", "committing")
+def _transient(tx: Tx, begun: Begun, outcome: Outcome) -> None:
+    row = _mine(tx, begun, *_ANSWERED)
     if row is None:
         return
     answer = _words(outcome)
@@ -179,14 +184,14 @@ def _transient(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
     minutes = _RETRY_MINUTES[min(row.attempts, len(_RETRY_MINUTES)) - 1]
     again_at = tx.now + timedelta(minutes=minutes * random.uniform(1.0, 1.2))  # noqa: S311 - jitter, no secret
     if again_at > row.due_at + _GIVE_UP_AFTER and again_at > row.not_after:
-        fail(ws, tx, row.id, because("exhausted", attempts=row.attempts, answer=answer), outcome)
+        fail(tx, row.id, because("exhausted", attempts=row.attempts, answer=answer), outcome)
         return
     put_back(tx, row.id, again_at, because("retry", attempt=row.attempts, answer=answer))
     tx.conn.execute(update(Touch).where(Touch.id == row.id).values(**_answer(outcome)))
 
 
 def _permanent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
-    row = _mine(tx, begun, "sending", "committing")
+    row = _mine(tx, begun, *_ANSWERED)
     if row is None:
         return
     answer = _words(outcome)
@@ -201,7 +206,7 @@ def _permanent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
         put_back(tx, row.id, tx.now, because("due"))
         tx.conn.execute(update(Touch).where(Touch.id == row.id).values(attempts=Touch.attempts - 1))
         return
-    fail(ws, tx, row.id, because("refused", answer=answer), outcome)
+    fail(tx, row.id, because("refused", answer=answer), outcome)
     if outcome.hard_bounce:
         data = {"address": row.recipient, "message_id": row.message_id, "detail": answer, "permanent": True}
         signal = Signal(kinds.BOUNCED, tx.now, "system", f"touch:{row.id}", data=data)
@@ -263,6 +268,11 @@ def _break_circuit(ws: Workspace, tx: Tx, mailbox_id: str) -> None:
 
 def _answer(outcome: Outcome | None) -> dict[str, Any]:
     return {"smtp_code": outcome.code, "smtp_text": outcome.text[:500]} if outcome else {}
+
+
+def _refusal(outcome: Outcome | None) -> dict[str, Any]:
+    """A refusal is certain: nothing has left, and nothing counts against the limits."""
+    return {**_answer(outcome), "committed_at": None, "committed_version": None} if outcome else {}
 
 
 def _words(outcome: Outcome) -> str:
