@@ -1,0 +1,38 @@
+"""The panel: what a rep sees and clicks. Asks `workflow.reports`, acts through `workflow.actions`, decides nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint
+
+from web.errors import PAGE
+from web.pages import register as register_pages
+from web.panel.board import add_routes as add_board
+from web.panel.frame import begin, error_page, finish, guard
+from web.panel.letters import add_routes as add_letters
+from web.panel.moves import add_routes as add_moves
+from web.panel.prospects import add_routes as add_prospects
+from web.panel.settings import add_routes as add_settings
+from web.panel.signing import door
+from web.panel.today import add_routes as add_today
+from web.panel.touches import add_routes as add_touches
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from workflow.workspace import Workspace
+
+
+def register(app: Flask, ws: Workspace) -> None:
+    """Add the panel and its sign-in to `app`."""
+    register_pages(app, ws)
+    inside = Blueprint("panel", __name__)
+    inside.before_request(begin)
+    inside.before_request(guard)
+    inside.after_request(finish)
+    for add in (add_today, add_board, add_moves, add_prospects, add_touches, add_letters, add_settings):
+        add(inside)
+    app.register_blueprint(door())
+    app.register_blueprint(inside)
+    app.extensions[PAGE] = error_page

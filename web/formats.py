@@ -1,0 +1,116 @@
+"""Dates, times and counts as a person reads them: in the language of the request, by the reader's own clock.
+
+Writes, and decides nothing. Patterns are ours where the short forms of CLDR would hide the century.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+from babel.dates import format_datetime, get_timezone_location
+from babel.numbers import format_decimal
+from flask import g
+
+from web.i18n import gettext as _
+from web.i18n import language
+from web.i18n import ngettext as _n
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+_LOCALES: Final = {"en": "en_GB", "bg": "bg_BG"}
+_DATE: Final = {"en": "d MMM y", "bg": "dd.MM.y 'г.'"}
+_WEEKDAY: Final = {"en": "EEE d MMM", "bg": "EEE, d MMMM"}
+_LONG: Final = {"en": "EEEE, d MMMM", "bg": "EEEE, d MMMM"}
+_CLOCK: Final = {"en": "HH:mm", "bg": "H:mm"}
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+
+
+def now() -> datetime:
+    """The moment this answer is about: that of its transaction, where there was one."""
+    return cast("datetime", g.get("now")) or datetime.now(UTC)
+
+
+def zone() -> ZoneInfo:
+    """The reader's time zone."""
+    return cast("ZoneInfo", g.zone)
+
+
+def local(moment: datetime, where: ZoneInfo | None = None) -> datetime:
+    """`moment` by the reader's clock, or by that of `where`."""
+    return moment.astimezone(where or zone())
+
+
+def date(moment: datetime) -> str:
+    """23 Nov 2026 · 23.11.2026 г."""
+    return _write(_DATE, local(moment))
+
+
+def weekday(moment: datetime) -> str:
+    """Mon 23 Nov · пн, 23 ноември; with the year where it is another one."""
+    there = local(moment)
+    return _write(_WEEKDAY if there.year == local(now()).year else _DATE, there)
+
+
+def long_day(moment: datetime) -> str:
+    """Monday, 23 November · понеделник, 23 ноември, with a capital at the start of a line."""
+    told = _write(_LONG, local(moment))
+    return told[:1].upper() + told[1:]
+
+
+def clock(moment: datetime, where: ZoneInfo | None = None) -> str:
+    """08:45 · 8:45."""
+    return _write(_CLOCK, local(moment, where))
+
+
+def when(moment: datetime) -> str:
+    """Today, 07:41 · Fri 20 Nov, 17:05: the day as a person would say it, and the time."""
+    days = (local(moment).date() - local(now()).date()).days
+    near = {0: _("Today"), 1: _("Tomorrow"), -1: _("Yesterday")}
+    return f"{near.get(days) or weekday(moment)}, {clock(moment)}"
+
+
+def there(moment: datetime, where: ZoneInfo) -> str:
+    """The time by the clock of `where`, where it differs from the reader's; else nothing."""
+    if local(moment).utcoffset() == local(moment, where).utcoffset():
+        return ""
+    return clock(moment, where)
+
+
+def ago(moment: datetime) -> str:
+    """18 min ago, 3 h ago; from a day on the day itself."""
+    span = now() - moment
+    if span < _MINUTE:
+        return _("just now")
+    if span < _HOUR:
+        return _("%(count)s min ago") % {"count": span // _MINUTE}
+    if span < _DAY:
+        return _("%(count)s h ago") % {"count": span // _HOUR}
+    return when(moment)
+
+
+def days(span: timedelta) -> str:
+    """1 day, 6 days; less than one counts as none."""
+    count = max(span // _DAY, 0)
+    return _n("%(num)s day", "%(num)s days", count) % {"num": number(count)}
+
+
+def number(value: float) -> str:
+    """12,345.6 · 12 345,6."""
+    return format_decimal(value, locale=_LOCALES[language()])
+
+
+def zone_name(where: ZoneInfo) -> str:
+    """The city of a time zone as its own language calls it."""
+    return get_timezone_location(where, locale=_LOCALES[language()], return_city=True)
+
+
+def _write(patterns: dict[str, str], moment: datetime) -> str:
+    return format_datetime(moment, patterns[language()], tzinfo=moment.tzinfo, locale=_LOCALES[language()])
+
+
+FORMS: Final = (ago, clock, date, days, long_day, number, there, weekday, when, zone_name)
+"""What templates use as filters, by these names."""

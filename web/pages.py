@@ -1,0 +1,138 @@
+"""Pages: one template environment for panel and public pages, and the files that browsers load, by their digest.
+
+Knows no route of the panel. A template sees what it is handed, the words of `web.i18n` and the forms of `web.formats`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from flask import Response, abort, current_app, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from web.formats import FORMS
+from web.i18n import LANGUAGES, gettext, language, later, ngettext, pgettext
+from web.i18n import register as register_words
+from workflow import places
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Flask
+
+    from workflow.workspace import Workspace
+
+STALE_FORM: Final = later("This page was too old to be sent. Load it again and repeat what you did.")
+_WORKSPACE: Final = "onward.workspace"
+_PAGES: Final = "onward.pages"
+_STATIC: Final = Path(__file__).resolve().parent / "static"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that browsers load: its address holds its digest, so that it may be kept for ever."""
+
+    url: str
+    content: bytes
+    packed: bytes
+    kind: str
+
+
+class _Pages:
+    """The files, and the templates once the first page is asked for: a web that serves webhooks only needs none."""
+
+    def __init__(self) -> None:
+        self.assets = _read_assets()
+
+    @cached_property
+    def environment(self) -> Environment:
+        return _environment(self.assets)
+
+
+def register(app: Flask, ws: Workspace) -> None:
+    """Prepare `app` to render pages; asked twice, it does nothing."""
+    if _PAGES in app.extensions:
+        return
+    register_words(app)
+    app.extensions[_WORKSPACE] = ws
+    app.extensions[_PAGES] = _Pages()
+    app.add_url_rule("/assets/<digest>/<path:name>", "asset", _serve, methods=["GET"])
+
+
+def workspace() -> Workspace:
+    """The installation that this application serves."""
+    return cast("Workspace", current_app.extensions[_WORKSPACE])
+
+
+def render(name: str, values: Mapping[str, Any]) -> str:
+    """A whole page."""
+    return _pages().environment.get_template(name).render(values)
+
+
+def render_block(name: str, block: str, values: Mapping[str, Any]) -> str:
+    """One block of a page, for a browser that keeps the rest."""
+    template = _pages().environment.get_template(name)
+    return "".join(template.blocks[block](template.new_context(dict(values))))
+
+
+def is_swap() -> bool:
+    """Whether htmx asks, and puts the answer into the page it has."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def _pages() -> _Pages:
+    return cast("_Pages", current_app.extensions[_PAGES])
+
+
+def _environment(assets: Mapping[str, Asset]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(places.templates_dir()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext)  # type: ignore[attr-defined]
+    environment.globals |= {"asset": lambda name: assets[name].url, "language": language, "languages": LANGUAGES}
+    environment.filters |= {form.__name__: form for form in FORMS}
+    environment.filters["t"] = gettext
+    # Macros stand in the globals, so that a block rendered by itself has them too.
+    drawn = environment.get_template("panel/m.html").module
+    environment.globals |= {name: getattr(drawn, name) for name in ("icon", "meter", "mark", "face")}
+    return environment
+
+
+def _read_assets() -> Mapping[str, Asset]:
+    assets = {}
+    for file in sorted(_STATIC.rglob("*")):
+        if file.is_file() and file.suffix in (".css", ".js", ".svg"):
+            name = file.relative_to(_STATIC).as_posix()
+            content = file.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()[:16]
+            kind = mimetypes.types_map.get(file.suffix, "application/octet-stream")
+            packed = gzip.compress(content, mtime=0)
+            assets[name] = Asset(f"/assets/{digest}/{name}", content, packed, kind)
+    return assets
+
+
+def _serve(digest: str, name: str) -> Response:
+    found = _pages().assets.get(name)
+    if found is None:
+        abort(404)
+    response = Response(found.content, mimetype=found.kind)
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"]:
+        response.set_data(found.packed)
+        response.content_encoding = "gzip"
+    # An address with an older digest gets today's file, but must not keep it under that name.
+    response.headers["Cache-Control"] = _FOR_EVER if found.url.endswith(f"/{digest}/{name}") else "no-store"
+    return response

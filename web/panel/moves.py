@@ -1,0 +1,188 @@
+"""The one door through which the panel moves a prospect, whether by menu, drag or button.
+
+A move that the playbook refuses is answered where the prospect stands, with what is missing and a field to give it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from flask import request
+from sqlalchemy import select
+
+from web.forms import version as read_version
+from web.i18n import gettext as _
+from web.pages import is_swap, workspace
+from web.panel.board import column_part, mine, show_board, ways_from
+from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
+from web.panel.prospects import show_prospect
+from web.panel.wording import changed, said
+from web.panel.wording import stage as stage_title
+from workflow import text
+from workflow.actions import prospects
+from workflow.errors import Conflict
+from workflow.playbook.schema import OUTCOMES
+from workflow.records.models import History, Prospect
+from workflow.reports import scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Blueprint
+    from flask.typing import ResponseReturnValue
+
+    from workflow.actions.prospects import Result
+    from workflow.engine.reasons import Reason
+    from workflow.playbook.schema import Transition
+
+# Fields of the form that are about the form itself, not about the move.
+_OURS: Final = frozenset({"csrf_token", "trigger", "to", "version", "view", "mine", "from"})
+_FACTS: Final = select(Prospect.stage, Prospect.version, Prospect.name, Prospect.company, Prospect.email)
+
+
+def add_routes(routes: Blueprint) -> None:
+    """Add what this module answers."""
+    routes.add_url_rule("/prospects/<prospect_id>/moves", view_func=move, methods=["POST"])
+
+
+def move(prospect_id: str) -> ResponseReturnValue:
+    """Take a prospect to another stage, or say at its card why not."""
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+        row = tx.conn.execute(_FACTS.where(Prospect.id == known)).one()
+    named = row.name or row.company or row.email
+    version = read_version()
+    trigger = text.line(request.form.get("trigger", ""), 80)
+    if not trigger:
+        ways = tuple(way for way in ways_from(row.stage) if way.to == request.form.get("to"))
+        if len(ways) != 1:
+            return _undecided(known, row.stage, ways, row.version, named)
+        trigger = ways[0].trigger
+    given = _given()
+    try:
+        result = prospects.move(workspace(), known, trigger, given, who(), version=version)
+    except Conflict:
+        return _answer(_overtaken(known, named), HTTPStatus.CONFLICT)
+    if result.decision.verdict != "applied":
+        notice = _refusal(known, named, trigger, given, result)
+        return _answer(notice, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _moved(result, row.stage, named)
+
+
+def _given() -> dict[str, str]:
+    return {
+        name: text.block(value, 2000).strip() for name, value in request.form.items() if name not in _OURS and value
+    }
+
+
+def _moved(result: Result, before: str, named: str) -> ResponseReturnValue:
+    after = result.decision.stage
+    said = _("%(name)s moved to %(stage)s") % {"name": named, "stage": stage_title(after)}
+    toast = Toast(said, *_way_back(result, before))
+    if not is_swap():
+        return done(_address(result.prospect_id), toast)
+    if _from_prospect():
+        return show_prospect(result.prospect_id, toast=toast)
+    with reading() as tx:
+        parts = [column_part(tx, stage) for stage in _columns(before, after)]
+    return swap(*parts, toast=toast)
+
+
+def _way_back(result: Result, before: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The move that leads straight back, where the playbook has one that asks for nothing."""
+    back = next((way for way in ways_from(result.decision.stage) if way.to == before and not way.needs), None)
+    if back is None:
+        return "", ()
+    view = "prospect" if _from_prospect() else "board"
+    fields = (("trigger", back.trigger), ("version", str(result.version)), ("view", view))
+    return f"/prospects/{result.prospect_id}/moves", (*fields, ("mine", "1" if mine() else ""))
+
+
+def _undecided(known: str, stage: str, ways: tuple[Transition, ...], version: int, named: str) -> ResponseReturnValue:
+    """A card dropped on a stage to which no way leads, or several."""
+    to = stage_title(request.form.get("to"))
+    if ways:
+        title = _("Which move is it?")
+        notice = Notice(known, title, (), choices=ways, version=version, name=named)
+    else:
+        here = stage_title(stage)
+        sentence = _("No move of the playbook leads from %(here)s to %(to)s.") % {"here": here, "to": to}
+        notice = Notice(known, _("Not yet"), (sentence,), choices=ways_from(stage), version=version, name=named)
+    return _answer(notice, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def _refusal(known: str, named: str, trigger: str, given: Mapping[str, str], result: Result) -> Notice:
+    reasons = result.decision.reasons
+    return Notice(
+        known,
+        _("Not yet"),
+        tuple(said(reason) for reason in reasons if reason.code != "need.field"),
+        trigger=trigger,
+        fields=_asked(reasons),
+        typed=given,
+        version=result.version,
+        name=named,
+        outcomes=_outcomes(result.decision.stage),
+    )
+
+
+def _asked(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
+    """The fields that the refusal can be answered with."""
+    if any(reason.code == "bad_outcome" for reason in reasons):
+        return ("outcome",)
+    fields = [reason.facts["field"] for reason in reasons if reason.code == "need.field"]
+    if "outcome" in fields and "reason" not in fields:
+        # Never required by the playbook, and always worth knowing later.
+        fields.append("reason")
+    return tuple(fields)
+
+
+def _outcomes(stage: str) -> tuple[str, ...]:
+    """What an outcome may be, without those that another move of this stage sets by itself."""
+    elsewhere = {way.sets.get("outcome") for way in ways_from(stage)}
+    return tuple(each for each in OUTCOMES if each not in elsewhere)
+
+
+def _overtaken(known: str, named: str) -> Notice:
+    """Somebody was faster: who changed the prospect last, and what."""
+    with reading() as tx:
+        row = tx.conn.execute(
+            select(History.actor, History.kind, History.at, History.to_stage)
+            .where(History.prospect_id == known)
+            .order_by(History.version.desc())
+            .limit(1)
+        ).one()
+        said = changed(row.actor, row.kind, row.to_stage, row.at)
+    return Notice(known, _("Changed in the meantime"), (said,), name=named)
+
+
+def _answer(notice: Notice, status: int) -> ResponseReturnValue:
+    """Show why a card stays, where it is: in its column, or on the prospect's page."""
+    if _from_prospect():
+        return show_prospect(notice.prospect_id, notice=notice, status=status)
+    with reading() as tx:
+        fresh = tx.conn.execute(select(Prospect.stage).where(Prospect.id == notice.prospect_id)).scalar_one()
+        notice = replace(notice, stage=fresh)
+        if not is_swap():
+            return show_board(notice=notice, status=status)
+        parts = [column_part(tx, stage, notice=notice) for stage in _columns(fresh)]
+    return swap(*parts, status=status)
+
+
+def _columns(*stages: str) -> tuple[str, ...]:
+    """The columns that a move touches, with the one in which the browser still shows the card."""
+    known = workspace().playbooks.current.stages
+    return tuple(stage for stage in dict.fromkeys((request.form.get("from", ""), *stages)) if stage in known)
+
+
+def _from_prospect() -> bool:
+    return request.form.get("view") == "prospect"
+
+
+def _address(known: str) -> str:
+    if _from_prospect():
+        return f"/prospects/{known}"
+    return "/board?" + urlencode({"mine": 1}) if mine() else "/board"

@@ -1,0 +1,235 @@
+"""Prospects: the list with its search, adding one, the page of one, and changing its facts."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import g, request
+from sqlalchemy import select
+
+from web.forms import Form
+from web.forms import block as read_block
+from web.forms import facts as facts_of
+from web.forms import line as read_line
+from web.forms import number as read_number
+from web.forms import prospect as read_prospect
+from web.forms import version as read_version
+from web.i18n import gettext as _
+from web.pages import is_swap, workspace
+from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, who
+from web.panel.wording import changed
+from workflow import rights, text
+from workflow.actions import prospects
+from workflow.engine import calendar
+from workflow.engine.signals import FIELDS
+from workflow.errors import Conflict
+from workflow.mail.address import key_of
+from workflow.records.models import History, Prospect, Rep
+from workflow.reports import listing, prospect, scope
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+    from flask.typing import ResponseReturnValue
+
+    from workflow.records.db import Record, Tx
+
+_LONGEST_SEARCH = 100
+
+
+def add_routes(routes: Blueprint) -> None:
+    """Add what this module answers."""
+    routes.add_url_rule("/prospects", view_func=show_list, methods=["GET"])
+    routes.add_url_rule("/prospects", view_func=add_prospect, methods=["POST"])
+    routes.add_url_rule("/prospects/new", view_func=show_new, methods=["GET"])
+    routes.add_url_rule("/prospects/<prospect_id>", view_func=one_prospect, methods=["GET"])
+    routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=show_edit, methods=["GET"])
+    routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=save_facts, methods=["POST"])
+    routes.add_url_rule("/prospects/<prospect_id>/call", view_func=log_call, methods=["POST"])
+
+
+def show_list() -> ResponseReturnValue:
+    """Everybody, or whom a search finds, the newest first."""
+    wanted = listing.Wanted(
+        search=text.line(request.args.get("q", ""), _LONGEST_SEARCH),
+        stage=text.line(request.args.get("stage", ""), 80),
+        mine=request.args.get("mine") == "1",
+        after=request.args.get("after", "")[:100],
+    )
+    ws = workspace()
+    with reading() as tx:
+        found = listing.prospects(ws, tx, viewer(), wanted)
+    kept = {"q": wanted.search, "stage": wanted.stage, "mine": "1" if wanted.mine else ""}
+    rest = {name: value for name, value in kept.items() if value}
+    older = urlencode({**rest, "after": found.next}) if found.next else ""
+    return page("prospects", here="prospects", wanted=wanted, found=found, older=older)
+
+
+def show_new() -> ResponseReturnValue:
+    """The form for a new prospect."""
+    return _new(Form({"name": text.line(request.args.get("name", ""))}))
+
+
+def add_prospect() -> ResponseReturnValue:
+    """Add a prospect."""
+    form = read_prospect()
+    owner = _owner(form)
+    if form.is_good:
+        try:
+            facts = {name: value for name, value in facts_of(form).items() if value}
+            result = prospects.create(workspace(), facts, {}, who(), owner_id=owner)
+        except Conflict:
+            form.errors["email"] = _("This address belongs to another prospect.")
+        else:
+            toast = Toast(_("%(name)s was added") % {"name": _named(form)})
+            if is_swap():
+                return show_prospect(result.prospect_id, toast=toast)
+            return done(f"/prospects/{result.prospect_id}", toast)
+    return _new(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def one_prospect(prospect_id: str) -> ResponseReturnValue:
+    """One prospect."""
+    return show_prospect(prospect_id)
+
+
+def show_prospect(
+    prospect_id: str,
+    *,
+    toast: Toast | None = None,
+    notice: Notice | None = None,
+    form: Form | None = None,
+    status: int = HTTPStatus.OK,
+) -> ResponseReturnValue:
+    """The page of a prospect; with `form` its facts stand in fields, with `notice` it says why a move was refused."""
+    ws = workspace()
+    with reading() as tx:
+        entries = read_number("entries", prospect.ENTRIES, prospect.MOST_ENTRIES)
+        found = prospect.page(ws, tx, viewer(), prospect_id, entries=entries)
+        reps = _reps(tx) if form is not None else ()
+    return page(
+        "prospect", here="prospects", status=status, toast=toast, notice=notice, form=form, reps=reps, page=found,
+        zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS,
+    )  # fmt: skip
+
+
+def show_edit(prospect_id: str) -> ResponseReturnValue:
+    """The facts in fields."""
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+        row = tx.conn.execute(_FACTS.where(Prospect.id == known)).one()
+    return _show_form(known, Form(_values(row)))
+
+
+def save_facts(prospect_id: str) -> ResponseReturnValue:
+    """Change facts; what somebody else changed meanwhile is shown beside what was typed."""
+    form = read_prospect()
+    owner = _owner(form)
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+        row = tx.conn.execute(_FACTS.where(Prospect.id == known)).one()
+        taken = _taken(tx, form["email"], known)
+    form.values["version"] = request.form.get("version", "")
+    if taken:
+        form.errors["email"] = _("This address belongs to another prospect.")
+    if not form.is_good:
+        return _show_form(known, form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    try:
+        version = read_version()
+        prospects.edit(workspace(), known, facts_of(form), {}, who(), owner_id=owner, version=version)
+    except Conflict:
+        return _overtaken(known, form)
+    differs = {**facts_of(form), "owner": owner or row.owner_id or ""} != _values(row, version=False)
+    toast = Toast(_("Saved") if differs else _("Nothing was changed"))
+    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
+
+
+def log_call(prospect_id: str) -> ResponseReturnValue:
+    """Write down a call that has ended, which may start the emails after it."""
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+    told: dict[str, Any] = {"notes": read_block("notes", 20_000)}
+    minutes = read_line("minutes", 8)
+    if minutes.isascii() and minutes.isdigit() and int(minutes) <= 24 * 60:
+        told["minutes"] = int(minutes)
+    prospects.tell(workspace(), known, "call.ended", told, who())
+    toast = Toast(_("The call was written down"))
+    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
+
+
+_FACTS = select(Prospect.version, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS))
+
+
+def _values(row: Record, *, version: bool = True) -> dict[str, str]:
+    values = {name: str(getattr(row, name) or "") for name in FIELDS}
+    values["owner"] = row.owner_id or ""
+    return {**values, "version": str(row.version)} if version else values
+
+
+def _new(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+    with reading() as tx:
+        reps = _reps(tx)
+    if not form["owner"]:
+        form.values["owner"] = viewer().rep_id
+    return page("prospect_new", here="prospects", status=status, form=form, reps=reps, fields=FIELDS)
+
+
+def _show_form(known: str, form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+    if not is_swap():
+        return show_prospect(known, form=form, status=status)
+    with reading() as tx:
+        reps = _reps(tx)
+    markup = fragment("prospect", "facts_form", form=form, reps=reps, fields=FIELDS, known=known)
+    return swap(Part("#facts", markup), status=status)
+
+
+def _overtaken(known: str, form: Form) -> ResponseReturnValue:
+    """Show the newer facts beside what was typed; saving once more means what was typed."""
+    with reading() as tx:
+        row = tx.conn.execute(_FACTS.where(Prospect.id == known)).one()
+        newest = tx.conn.execute(
+            select(History.actor, History.kind, History.to_stage, History.at)
+            .where(History.prospect_id == known)
+            .order_by(History.version.desc())
+            .limit(1)
+        ).one()
+        form.errors["version"] = changed(newest.actor, newest.kind, newest.to_stage, newest.at)
+    now = _values(row)
+    for name in FIELDS:
+        if name in form.values and form[name] != now[name]:
+            form.errors[name] = _("Now: %(value)s") % {"value": now[name] or "–"}
+    form.values["version"] = now["version"]
+    return _show_form(known, form, HTTPStatus.CONFLICT)
+
+
+def _reps(tx: Tx) -> tuple[Record, ...]:
+    return tuple(tx.conn.execute(select(Rep.id, Rep.name).where(Rep.disabled_at.is_(None)).order_by(Rep.name)))
+
+
+def _owner(form: Form) -> str | None:
+    """Whom the form hands the prospect to: a rep only takes it, who may assign gives it to anybody."""
+    wanted = form["owner"]
+    me = viewer()
+    if not wanted or wanted == me.rep_id:
+        return wanted or None
+    if not rights.may(me.role, "assign"):
+        return None
+    with reading() as tx:
+        known = {row.id for row in _reps(tx)}
+    if wanted not in known:
+        form.errors["owner"] = _("There is no such person.")
+        return None
+    return wanted
+
+
+def _taken(tx: Tx, email: str, but: str) -> bool:
+    email_key = key_of(email) if email else None
+    if email_key is None:
+        return False
+    holder = tx.conn.execute(select(Prospect.id).where(Prospect.email_key == email_key)).scalar_one_or_none()
+    return holder not in (None, but)
+
+
+def _named(form: Form) -> str:
+    return form["name"] or form["company"] or form["email"] or form["phone"]

@@ -1,0 +1,129 @@
+"""Settings: a person's own language, theme, time zone and password; and the state of mailbox and sources."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
+
+from flask import Response, g, redirect, request
+from sqlalchemy import select
+
+from web.auth import person, require, safe_next, session_token
+from web.forms import line as read_line
+from web.i18n import choose, forget
+from web.i18n import gettext as _
+from web.pages import is_swap, workspace
+from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.today import show_today
+from workflow.actions import people
+from workflow.actions.outreach import acts
+from workflow.actions.passwords import SHORTEST
+from workflow.errors import BadInput, NotFound
+from workflow.ids import is_id
+from workflow.records.models import Mailbox, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flask import Blueprint
+    from flask.typing import ResponseReturnValue
+
+
+def add_routes(routes: Blueprint) -> None:
+    """Add what this module answers."""
+    routes.add_url_rule("/settings", view_func=all_settings, methods=["GET"])
+    routes.add_url_rule("/settings", view_func=save_settings, methods=["POST"])
+    routes.add_url_rule("/settings/password", view_func=change_password, methods=["POST"])
+    routes.add_url_rule("/settings/theme", view_func=change_theme, methods=["POST"])
+    routes.add_url_rule("/mailboxes/<mailbox_id>/resume", view_func=resume, methods=["POST"])
+
+
+def all_settings() -> ResponseReturnValue:
+    """All settings on one page."""
+    return _settings()
+
+
+def save_settings() -> ResponseReturnValue:
+    """Keep language, theme, time zone and name."""
+    choices = {name: read_line(name, 80) for name in ("name", "language", "theme", "time_zone") if name in request.form}
+    try:
+        people.prefer(workspace(), person().id, choices)
+    except BadInput as error:
+        return _settings({error.field: worded(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    # The new language and zone already speak on the next page, so this is one a browser loads anew.
+    response = _again("/settings", Toast(_("Saved")))
+    if "language" in choices:
+        forget(response)
+    return response
+
+
+def change_password() -> ResponseReturnValue:
+    """Set a new password; asks for the old one, where there is one, and ends every other session."""
+    me = person()
+    ws = workspace()
+    errors: dict[str, str] = {}
+    try:
+        if me.has_password and not people.password_is(ws, me.id, request.form.get("current", "")):
+            errors["current"] = _("This is not your password.")
+        else:
+            people.set_password(ws, me.id, request.form.get("password", ""), keep=session_token())
+    except BadInput:
+        errors["password"] = _("A password has at least %(num)s and at most 1024 characters.") % {"num": SHORTEST}
+    if errors:
+        return _settings(errors, HTTPStatus.UNPROCESSABLE_ENTITY)
+    toast = Toast(_("The password was changed, and every other session ended"))
+    return _settings(toast=toast) if is_swap() else done("/settings", toast)
+
+
+def change_theme() -> ResponseReturnValue:
+    """Light or dark, from the button in the frame."""
+    people.prefer(workspace(), person().id, {"theme": read_line("theme", 10)})
+    if is_swap():
+        return Response(status=HTTPStatus.NO_CONTENT)
+    return redirect(safe_next(request.form.get("next", "/")), HTTPStatus.SEE_OTHER)
+
+
+def resume(mailbox_id: str) -> ResponseReturnValue:
+    """Let a paused mailbox send again."""
+    require("resume_mailbox")
+    if not is_id(mailbox_id):
+        raise NotFound
+    acts.resume(workspace(), mailbox_id)
+    toast = Toast(_("The mailbox sends again"))
+    to_today = request.form.get("view") == "today"
+    if not is_swap():
+        return done("/" if to_today else "/settings", toast)
+    return show_today(toast=toast) if to_today else _settings(toast=toast)
+
+
+def _settings(
+    errors: Mapping[str, str] | None = None, status: int = HTTPStatus.OK, toast: Toast | None = None
+) -> ResponseReturnValue:
+    with reading() as tx:
+        mailboxes = tx.conn.execute(
+            select(
+                Mailbox.id, Mailbox.sender, Mailbox.state, Mailbox.pause_reason, Mailbox.paused_at,
+                Mailbox.backoff_until,
+            ).order_by(Mailbox.name)
+        ).all()  # fmt: skip
+        sources = tx.conn.execute(
+            select(Source.name, Source.kind, Source.created_at, Source.disabled_at).order_by(Source.name)
+        ).all()
+    return page(
+        "settings", here="settings", status=status, toast=toast, errors=errors or {}, mailboxes=mailboxes,
+        sources=sources, zones=sorted(name for name in available_timezones() if "/" in name),
+        base_url=workspace().settings.base_url, shortest=SHORTEST,
+    )  # fmt: skip
+
+
+def _again(address: str, toast: Toast) -> Response:
+    g.language = choose(request.form.get("language") or None) if "language" in request.form else g.language
+    response = done(address, toast)
+    if not is_swap():
+        return response  # type: ignore[return-value]
+    moved = Response(status=HTTPStatus.OK)
+    moved.headers["HX-Redirect"] = address
+    for cookie in response.headers.getlist("Set-Cookie"):
+        moved.headers.add("Set-Cookie", cookie)
+    return moved

@@ -1,0 +1,93 @@
+"""Emails and tasks of a sequence: skip, send now, done; settle an uncertain one; read one that was written."""
+
+from __future__ import annotations
+
+from email import policy
+from email.parser import BytesParser
+from typing import TYPE_CHECKING
+
+from flask import request
+
+from web.i18n import gettext as _
+from web.pages import is_swap, workspace
+from web.panel.frame import Toast, done, page, reading, viewer, who
+from web.panel.letters import show_letter
+from web.panel.prospects import show_prospect
+from web.panel.today import show_today
+from workflow.actions.outreach import acts
+from workflow.reports import prospect, scope, today
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Blueprint
+    from flask.typing import ResponseReturnValue
+
+
+def add_routes(routes: Blueprint) -> None:
+    """Add what this module answers."""
+    routes.add_url_rule("/uncertain", view_func=show_uncertain, methods=["GET"])
+    routes.add_url_rule("/touches/<touch_id>", view_func=show_email, methods=["GET"])
+    routes.add_url_rule("/touches/<touch_id>/skip", view_func=skip, methods=["POST"])
+    routes.add_url_rule("/touches/<touch_id>/send-now", view_func=send_now, methods=["POST"])
+    routes.add_url_rule("/touches/<touch_id>/done", view_func=mark_done, methods=["POST"])
+    routes.add_url_rule("/touches/<touch_id>/resolve", view_func=resolve, methods=["POST"])
+
+
+def show_uncertain(*, toast: Toast | None = None) -> ResponseReturnValue:
+    """Every email of which nobody knows whether it arrived."""
+    ws = workspace()
+    with reading() as tx:
+        found = today.uncertain(ws, tx, viewer())
+    return page("uncertain", here="uncertain", toast=toast, found=found)
+
+
+def show_email(touch_id: str) -> ResponseReturnValue:
+    """An email as it was written."""
+    with reading() as tx:
+        line, known, content = prospect.email(workspace(), tx, viewer(), touch_id)
+    message = BytesParser(policy=policy.default).parsebytes(content)
+    return show_letter(message, here="prospects", back=f"/prospects/{known}", line=line)
+
+
+def skip(touch_id: str) -> ResponseReturnValue:
+    """Leave it out."""
+    return _act(touch_id, lambda: acts.skip(workspace(), touch_id, who()), _("Skipped"))
+
+
+def send_now(touch_id: str) -> ResponseReturnValue:
+    """Let an email leave at once."""
+    return _act(touch_id, lambda: acts.send_now(workspace(), touch_id, who()), _("It leaves now"))
+
+
+def mark_done(touch_id: str) -> ResponseReturnValue:
+    """Tick off a task."""
+    return _act(touch_id, lambda: acts.done(workspace(), touch_id, who()), _("Done"))
+
+
+def resolve(touch_id: str) -> ResponseReturnValue:
+    """Settle an uncertain email."""
+    as_ = request.form.get("as", "")
+    said = {
+        "sent": _("Counted as arrived"),
+        "resend": _("It is sent once more"),
+        "dropped": _("Dropped; its sequence ends"),
+    }
+    return _act(touch_id, lambda: acts.resolve(workspace(), touch_id, as_, who()), said.get(as_, ""))
+
+
+def _act(touch_id: str, act: Callable[[], object], said: str) -> ResponseReturnValue:
+    """Do it to a touch that the viewer may see, and show the page that it was asked from."""
+    with reading() as tx:
+        known = scope.touch_owner(tx, viewer(), touch_id)
+    act()
+    toast = Toast(said)
+    view = request.form.get("view", "")
+    if not is_swap():
+        addresses = {"today": "/", "uncertain": "/uncertain"}
+        return done(addresses.get(view, f"/prospects/{known}"), toast)
+    if view == "today":
+        return show_today(toast=toast)
+    if view == "uncertain":
+        return show_uncertain(toast=toast)
+    return show_prospect(known, toast=toast)

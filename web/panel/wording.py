@@ -1,0 +1,285 @@
+"""Puts keys into words: stages, triggers, steps, fields, outcomes, actors and reasons, in the language of the request.
+
+A playbook names its own stages and tasks. What it names by key alone is said in our words where we know the key, else
+the key itself is shown as a phrase.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from flask import g
+
+from web.formats import when
+from web.i18n import gettext as _
+from web.i18n import language, later
+from web.pages import workspace
+from workflow.engine.reasons import Reason, codes, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workflow.playbook.schema import Playbook, Step, Transition
+
+_EMAILS: Final = {
+    "call_confirmation": later("Confirmation of the call"),
+    "decision": later("Question about the decision"),
+    "follow_up_questions": later("Follow-up questions"),
+    "lost_check_in": later("A word after some months"),
+    "lost_thanks": later("Thanks and goodbye"),
+    "meeting_confirmation": later("Confirmation of the meeting"),
+    "meeting_recap": later("Meeting recap"),
+    "meeting_reminder_day": later("Reminder a day before the meeting"),
+    "meeting_reminder_hour": later("Reminder an hour before the meeting"),
+    "no_show": later("Missed meeting"),
+    "schedule_next_call": later("Schedule the next call"),
+    "won_referral": later("Request for a referral"),
+    "won_welcome": later("Welcome as a customer"),
+}
+_TRIGGERS: Final = {
+    "qualify": later("Qualify"),
+    "diagnose": later("Need is clear"),
+    "schedule_meeting": later("Meeting agreed"),
+    "cancel_meeting": later("Meeting cancelled"),
+    "no_show": later("Did not come"),
+    "follow_up": later("Follow up"),
+    "close": later("Close"),
+    "disqualify": later("Disqualify"),
+    "reopen": later("Reopen"),
+}
+_FIELDS: Final = {
+    "email": later("Email"),
+    "name": later("Name"),
+    "company": later("Company"),
+    "phone": later("Phone"),
+    "title": later("Role"),
+    "language": later("Language"),
+    "time_zone": later("Time zone"),
+    "country": later("Country"),
+    "outcome": later("Outcome"),
+    "outcome_reason": later("Reason"),
+    "reason": later("Reason"),
+    "owner_id": later("Owner"),
+    "stage": later("Stage"),
+    "budget": later("Budget"),
+    "decision_maker": later("Decision maker"),
+}
+OUTCOMES: Final = {
+    "won": later("Won"),
+    "lost": later("Lost"),
+    "no_decision": later("No decision"),
+    "disqualified": later("Disqualified"),
+}
+_KINDS: Final = {
+    "created": later("Prospect added"),
+    "edited": later("Facts changed"),
+    "call.ended": later("Call"),
+    "answers.recorded": later("Answers recorded"),
+    "meeting.booked": later("Meeting booked"),
+    "meeting.rescheduled": later("Meeting moved"),
+    "meeting.cancelled": later("Meeting cancelled"),
+    "meeting.held": later("Meeting held"),
+    "meeting.no_show": later("Did not come to the meeting"),
+    "email.replied": later("Replied"),
+    "email.bounced": later("An email came back"),
+    "email.complained": later("Marked an email as unwanted"),
+    "email.unsubscribed": later("Unsubscribed"),
+    "touch.skipped": later("Skipped"),
+    "touch.sent_now": later("Sent ahead of time"),
+    "touch.done": later("Task done"),
+    "touch.resolved": later("Uncertain email settled"),
+}
+_STATES: Final = {
+    "scheduled": later("Scheduled"),
+    "claimed": later("About to leave"),
+    "sending": later("Being sent"),
+    "committing": later("Being sent"),
+    "sent": later("Sent"),
+    "failed": later("Failed"),
+    "uncertain": later("Uncertain"),
+    "cancelled": later("Cancelled"),
+    "skipped": later("Skipped"),
+    "done": later("Done"),
+}
+_MEETINGS: Final = {
+    "booked": later("Booked"),
+    "cancelled": later("Cancelled"),
+    "held": later("Held"),
+    "no_show": later("Did not come"),
+}
+_SEQUENCES: Final = {
+    "after_call": later("After the call"),
+    "welcome": later("Welcome"),
+    "nudge": later("Nudge"),
+}
+_REP: Final = re.compile(r"rep:([0-9a-f-]{36})")
+
+
+def phrase(key: str) -> str:
+    """A key as a phrase: `call_back` becomes “Call back”."""
+    words = re.sub(r"[_.\-\s]+", " ", key).strip()
+    return words[:1].upper() + words[1:]
+
+
+def stage(key: str | None) -> str:
+    """The title of a stage, also of one that only an older playbook knew."""
+    playbook = workspace().playbooks.current
+    known = playbook.stages.get(key or "")
+    return playbook.words(known.title, language()) if known else phrase(key or "")
+
+
+def step(made_from: Step | None, key: str = "") -> str:
+    """What an email or task of a sequence is about."""
+    if made_from is None:
+        return phrase(key)
+    if made_from.task is not None:
+        return workspace().playbooks.current.words(made_from.task, language())
+    return _word(_EMAILS, made_from.email or key)
+
+
+def sequence(key: str) -> str:
+    """The title of a sequence."""
+    playbook = workspace().playbooks.current
+    known = playbook.sequences.get(key)
+    return playbook.words(known.title, language()) if known and known.title else _word(_SEQUENCES, key)
+
+
+def trigger(key: str) -> str:
+    """The act that moves a prospect."""
+    return _word(_TRIGGERS, key)
+
+
+def way(playbook: Playbook, taken: Transition, ways: tuple[Transition, ...]) -> str:
+    """Where a move leads; with the act, where two moves lead to the same stage."""
+    to = playbook.words(playbook.stages[taken.to].title, language())
+    alike = sum(other.to == taken.to for other in ways)
+    return f"{to}: {trigger(taken.trigger)}" if alike > 1 else to
+
+
+def field(key: str) -> str:
+    """The name of a fact."""
+    return _word(_FIELDS, key)
+
+
+def fields(keys: Iterable[str]) -> str:
+    """The names of several facts."""
+    return ", ".join(field(key) for key in keys)
+
+
+def outcome(key: str | None) -> str:
+    """How a prospect was closed."""
+    return _word(OUTCOMES, key or "") if key else ""
+
+
+def happened(kind: str) -> str:
+    """What a row of history tells."""
+    return _word(_KINDS, kind)
+
+
+def state(key: str) -> str:
+    """The state of an email or task."""
+    return _word(_STATES, key)
+
+
+def meeting(key: str) -> str:
+    """The state of a meeting."""
+    return _word(_MEETINGS, key)
+
+
+def actor(who: str) -> str:
+    """Whose doing something was."""
+    kind, _colon, name = who.partition(":")
+    if kind == "rep":
+        return _people().get(name) or _("somebody who has left")
+    if kind == "prospect":
+        return _("the prospect")
+    if kind == "api":
+        return _("the program %(name)s") % {"name": name}
+    if kind == "source":
+        return _("the source %(name)s") % {"name": name}
+    return "Onward"
+
+
+def reason(stored: str | None) -> str:
+    """A stored reason as a sentence, with people by their names."""
+    told = unpack(stored)
+    return said(told) if told else ""
+
+
+def said(told: Reason) -> str:
+    """A reason as a sentence."""
+    facts = dict(told.facts)
+    for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):
+        if name in facts:
+            facts[name] = word(facts[name])
+    if "by" in facts:
+        facts["by"] = actor(facts["by"])
+    return Reason(told.code, facts).words(language())
+
+
+def silence(cause: str) -> str:
+    """Why an address gets no more emails."""
+    return Reason(cause).words(language()) if cause in codes() else ""
+
+
+def changes(told: Mapping[str, object]) -> str:
+    """What facts became, in one line."""
+    parts = []
+    for name, value in told.items():
+        if name == "owner_id":
+            shown = _people().get(str(value), "–")
+        elif isinstance(value, Mapping):
+            shown = ", ".join(phrase(str(key)) for key in value)
+        else:
+            shown = str(value or "–")
+        parts.append(f"{field(name)} {shown}")
+    return "; ".join(parts)
+
+
+def moment(told: str) -> str:
+    """A time that history keeps as text."""
+    try:
+        return when(datetime.fromisoformat(told))
+    except ValueError:
+        return told
+
+
+def changed(who: str, kind: str, to_stage: str | None, at: datetime) -> str:
+    """Who changed a prospect last, what, and when."""
+    what = stage(to_stage) if to_stage else happened(kind)
+    return _("%(who)s, %(when)s: %(what)s.") % {"who": actor(who), "when": when(at), "what": what}
+
+
+def _people() -> Mapping[str, str]:
+    found: Mapping[str, str] = g.get("people", {})
+    return found
+
+
+def _word(known: Mapping[str, str], key: str) -> str:
+    return _(known[key]) if key in known else phrase(key)
+
+
+WORDS: Final = (
+    way,
+    stage,
+    step,
+    sequence,
+    trigger,
+    field,
+    outcome,
+    happened,
+    state,
+    meeting,
+    actor,
+    reason,
+    said,
+    phrase,
+    fields,
+    silence,
+    changes,
+    moment,
+)
+"""What templates use as functions, by these names with a leading `say_`."""

@@ -1,0 +1,166 @@
+// Small behaviours only. Every page works without this file: moves are forms, menus lead to the prospect's page.
+(() => {
+  "use strict";
+  const $ = (what, where = document) => where.querySelector(what);
+  const $$ = (what, where = document) => [...where.querySelectorAll(what)];
+
+  // --- toast: eight seconds, but not while somebody looks at it or stands on it
+  let timer;
+  const settle = () => {
+    clearTimeout(timer);
+    const toast = $("[data-toast]");
+    if (!toast) return;
+    const leave = () => { timer = setTimeout(() => toast.remove(), 8000); };
+    for (const on of ["mouseenter", "focusin"]) toast.addEventListener(on, () => clearTimeout(timer));
+    for (const off of ["mouseleave", "focusout"]) toast.addEventListener(off, leave);
+    leave();
+  };
+
+  // --- what went wrong on the way: nothing typed is lost, and the page says so
+  const alarm = text => {
+    const place = $("#alerts");
+    if (!place) return;
+    const line = document.createElement("p");
+    line.className = "alert-line";
+    line.textContent = text;
+    place.replaceChildren(line);
+    line.scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("htmx:error", () => alarm(document.body.dataset.lost));
+
+  // --- after a swap: the focus goes to what asks for it, else back to the card that moved
+  let card = null;
+  document.addEventListener("htmx:before:request", e => {
+    const form = e.target.closest?.("form");
+    card = form?.dataset.card || form?.closest("[data-card]")?.dataset.card || null;
+  });
+  document.addEventListener("htmx:after:settle", () => {
+    settle();
+    pick(shown);
+    const asks = $("[data-focus]");
+    if (asks) {
+      asks.removeAttribute("data-focus");
+      (asks.querySelector("input:not([type=hidden]), select, textarea") || asks).focus();
+      return;
+    }
+    if (card && (document.activeElement === document.body || !document.activeElement)) $(`#card-${card} a`)?.focus();
+  });
+
+  // --- board: one stage at a time on a phone
+  let shown = $(".col.shown")?.dataset.colBody;
+  const pick = key => {
+    if (!key || !$(".board")) return;
+    shown = key;
+    for (const col of $$(".col")) col.classList.toggle("shown", col.dataset.colBody === key);
+    for (const chip of $$("[data-col]")) {
+      if (chip.dataset.col === key) chip.setAttribute("aria-current", "true"); else chip.removeAttribute("aria-current");
+    }
+  };
+
+  // --- board: the menu of moves, one for the page, filled when it opens so that it is never clipped
+  const prepare = (form, from) => {
+    form.dataset.card = from.dataset.card;
+    form.action = `/prospects/${from.dataset.card}/moves`;
+    form.setAttribute("hx-post", form.action);
+    form.elements.version.value = from.dataset.version;
+    form.elements.from.value = from.dataset.stage;
+    form.elements.csrf_token.value = $("input[name=csrf_token]").value;
+  };
+  const openMenu = from => {
+    const menu = $("#moves");
+    const moves = $(`template[data-moves="${CSS.escape(from.dataset.stage)}"]`);
+    const button = $("[data-menu]", from);
+    if (!menu || !moves || !button) return false;
+    menu.replaceChildren(moves.content.cloneNode(true));
+    for (const form of $$("form", menu)) prepare(form, from);
+    htmx.process(menu);
+    menu.showPopover();
+    const at = button.getBoundingClientRect();
+    const { offsetWidth: wide, offsetHeight: high } = menu;
+    menu.style.left = `${Math.max(8, Math.min(at.right - wide, innerWidth - wide - 8))}px`;
+    menu.style.top = `${at.bottom + high + 8 > innerHeight ? Math.max(8, at.top - high - 4) : at.bottom + 4}px`;
+    $("button", menu)?.focus();
+    return true;
+  };
+  document.addEventListener("click", e => {
+    const button = e.target.closest("[data-menu]");
+    if (button && openMenu(button.closest("[data-card]"))) e.preventDefault();
+    const chip = e.target.closest("[data-col]");
+    if (chip && $(".board")) { e.preventDefault(); pick(chip.dataset.col); }
+    const close = e.target.closest("[data-close]");
+    if (close) {
+      const guard = close.closest(".guard");
+      const back = guard.id.replace("guard-", "card-");
+      guard.remove();
+      ($(`#${back} a`) || $("#main")).focus();
+    }
+    if (e.target.closest("[data-dismiss]")) e.target.closest(".toast, .alert-line").remove();
+  });
+  document.addEventListener("submit", e => { if (e.target.closest("#moves")) $("#moves").hidePopover(); });
+
+  // --- board: dragging asks at the same door, by the stage on which the card is let go
+  let held = null;
+  document.addEventListener("dragstart", e => {
+    held = e.target.closest?.("[data-card]");
+    if (!held) return;
+    e.dataTransfer.effectAllowed = "move";
+    e.dataTransfer.setData("text/plain", held.dataset.card);
+    held.classList.add("lifted");
+  });
+  const over = (e, on) => {
+    const place = held && e.target.closest?.("[data-drop]");
+    if (!place || place.dataset.drop === held.dataset.stage) return null;
+    if (on) e.preventDefault();
+    place.classList.toggle("over-ok", on);
+    return place;
+  };
+  document.addEventListener("dragover", e => over(e, true));
+  document.addEventListener("dragleave", e => { if (!e.target.closest?.("[data-drop]")?.contains(e.relatedTarget)) over(e, false); });
+  document.addEventListener("drop", e => {
+    const place = over(e, false);
+    if (!place) return;
+    e.preventDefault();
+    const form = $("template[data-drop-form]").content.firstElementChild.cloneNode(true);
+    prepare(form, held);
+    form.elements.to.value = place.dataset.drop;
+    form.hidden = true;
+    $("#main").append(form);
+    htmx.process(form);
+    form.requestSubmit();
+    form.addEventListener("htmx:finally:request", () => form.remove());
+  });
+  document.addEventListener("dragend", () => { held?.classList.remove("lifted"); held = null; });
+
+  // --- theme: what is seen at once is what the server keeps
+  document.addEventListener("submit", e => {
+    const form = e.target.closest("[data-theme-form]");
+    if (!form) return;
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = form.elements.theme.value = dark ? "light" : "dark";
+  }, true);
+
+  // --- keys: M and digits work on the focused card only; "/" goes to the search
+  document.addEventListener("keydown", e => {
+    const at = e.target;
+    if (e.key === "Escape") {
+      const form = at.closest?.("form[data-escape]");
+      if (form) location.assign(form.dataset.escape);
+    }
+    if (e.ctrlKey || e.metaKey || e.altKey || at.closest("input,textarea,select,[contenteditable]")) return;
+    const menu = at.closest("#moves");
+    if (menu) {
+      const all = $$("button", menu);
+      const place = all.indexOf(document.activeElement);
+      if (e.code === "ArrowDown") { e.preventDefault(); all[(place + 1) % all.length].focus(); }
+      if (e.code === "ArrowUp") { e.preventDefault(); all[(place - 1 + all.length) % all.length].focus(); }
+      const digit = /^(?:Digit|Numpad)(\d)$/.exec(e.code)?.[1];
+      if (digit) all.find(one => $("kbd", one)?.textContent === digit)?.click();
+      return;
+    }
+    if (e.code === "KeyM") { const on = at.closest("[data-card]"); if (on && openMenu(on)) e.preventDefault(); }
+    if (e.code === "Slash" && !e.shiftKey) { const field = $("#q") || $("#jump"); if (field?.offsetParent) { e.preventDefault(); field.focus(); } }
+  });
+
+  settle();
+})();

@@ -1,0 +1,154 @@
+"""The board: how many prospects stand in each stage, and the cards of those that came there last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import ColumnElement, and_, func, select
+
+from workflow.records.models import Enrollment, Prospect
+from workflow.reports import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from workflow.playbook.schema import Stage
+    from workflow.records.db import Record, Tx
+    from workflow.reports.scope import Viewer
+    from workflow.reports.steps import Next
+    from workflow.workspace import Workspace
+
+CARDS: Final = 20
+MOST: Final = 200
+_LATELY: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One prospect on the board."""
+
+    id: str
+    version: int
+    name: str
+    company: str
+    title: str
+    email: str
+    stage: str
+    outcome: str | None
+    outcome_reason: str | None
+    entered_at: datetime
+    here: timedelta
+    stalled: bool
+    next: Next | None
+    failed: bool
+    suppressed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A stage with its newest cards. `median`: how long half of its prospects have been there; `won` counts lately."""
+
+    stage: Stage
+    count: int
+    cards: tuple[Card, ...]
+    median: timedelta | None
+    won: int | None
+
+    @property
+    def more(self) -> int:
+        """How many cards are not shown."""
+        return self.count - len(self.cards)
+
+
+def columns(
+    ws: Workspace, tx: Tx, viewer: Viewer, *, mine: bool = False, more: Mapping[str, int] | None = None
+) -> tuple[Column, ...]:
+    """Every stage of the playbook; `more` asks for longer columns by stage."""
+    found = _which(viewer, mine=mine)
+    counts = select(Prospect.stage, func.count().label("number")).where(found).group_by(Prospect.stage)
+    numbers = {row.stage: row.number for row in tx.conn.execute(counts)}
+    return tuple(
+        _column(ws, tx, stage, found, numbers.get(stage.key, 0), (more or {}).get(stage.key, CARDS))
+        for stage in ws.playbooks.current.stages.values()
+    )
+
+
+def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, *, mine: bool = False, limit: int = CARDS) -> Column:
+    """One stage of the board."""
+    found = _which(viewer, mine=mine)
+    count = select(func.count()).select_from(Prospect).where(found, Prospect.stage == stage.key)
+    return _column(ws, tx, stage, found, tx.conn.execute(count).scalar_one(), limit)
+
+
+CARD: Final = select(
+    Prospect.id, Prospect.version, Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.email_key,
+    Prospect.stage, Prospect.outcome, Prospect.outcome_reason, Prospect.entered_stage_at,
+)  # fmt: skip
+
+
+def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
+    """The cards of these prospects, in their order."""
+    known = [row.id for row in rows]
+    waiting = steps.of_prospects(ws, tx, known) if known else {}
+    silent = steps.suppressed(tx, (row.email_key for row in rows))
+    failed = _failed(tx, known)
+    return tuple(
+        _card(ws, tx.now, row, waiting[row.id], silent.get(row.email_key), failed=row.id in failed) for row in rows
+    )
+
+
+def _which(viewer: Viewer, *, mine: bool) -> ColumnElement[bool]:
+    return Prospect.owner_id == viewer.rep_id if mine else viewer.sees()
+
+
+def _column(ws: Workspace, tx: Tx, stage: Stage, found: ColumnElement[bool], count: int, limit: int) -> Column:
+    here = and_(found, Prospect.stage == stage.key)
+    newest = CARD.where(here).order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
+    rows = tx.conn.execute(newest.limit(min(max(limit, 1), MOST))).all() if count else []
+    median = won = None
+    if stage.final:
+        lately = and_(here, Prospect.outcome == "won", Prospect.entered_stage_at >= tx.now - _LATELY)
+        won = tx.conn.execute(select(func.count()).select_from(Prospect).where(lately)).scalar_one()
+    elif count:
+        half = select(Prospect.entered_stage_at).where(here).order_by(Prospect.entered_stage_at)
+        median = tx.now - tx.conn.execute(half.offset(count // 2).limit(1)).scalar_one()
+    return Column(stage, count, cards(ws, tx, rows), median, won)
+
+
+def _card(
+    ws: Workspace, now: datetime, row: Record, waiting: tuple[Next, ...], silent: str | None, *, failed: bool
+) -> Card:
+    stage = ws.playbooks.current.stages.get(row.stage)
+    limit = stage.stalled_after if stage else None
+    here = now - row.entered_stage_at
+    return Card(
+        id=row.id,
+        version=row.version,
+        name=row.name,
+        company=row.company,
+        title=row.title,
+        email=row.email,
+        stage=row.stage,
+        outcome=row.outcome,
+        outcome_reason=row.outcome_reason,
+        entered_at=row.entered_stage_at,
+        here=here,
+        stalled=limit is not None and here > limit,
+        next=next((step for step in waiting if step.kind == "uncertain"), waiting[0] if waiting else None),
+        failed=failed,
+        suppressed=silent,
+    )
+
+
+def _failed(tx: Tx, known: Sequence[str]) -> frozenset[str]:
+    """Those whose latest sequence ended because an email could not be sent."""
+    rows = tx.conn.execute(
+        select(Enrollment.prospect_id, Enrollment.state)
+        .where(Enrollment.prospect_id.in_(known))
+        .order_by(Enrollment.prospect_id, Enrollment.started_at, Enrollment.id)
+    )
+    latest = {row.prospect_id: row.state for row in rows}
+    return frozenset(each for each, state in latest.items() if state == "failed")

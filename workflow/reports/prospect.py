@@ -1,0 +1,305 @@
+"""One prospect as its page shows it: facts, the way through the stages, what waits, and what has happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from sqlalchemy import func, select
+
+from workflow.engine import machine
+from workflow.errors import NotFound
+from workflow.records.models import (
+    Answer,
+    Enrollment,
+    ExternalRef,
+    History,
+    Meeting,
+    Message,
+    Prospect,
+    Rep,
+    Source,
+    Touch,
+)
+from workflow.reports import steps, touches
+from workflow.reports.scope import prospect_id as visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from workflow.playbook.schema import Stage, Step, Transition
+    from workflow.records.db import Record, Tx
+    from workflow.reports.scope import Viewer
+    from workflow.reports.touches import Hold
+    from workflow.workspace import Workspace
+
+ENTRIES: Final = 30
+MOST_ENTRIES: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One stage on the prospect's way: whether it lies behind, is where it stands, or lies ahead.
+
+    `since` is when it was entered last, `spent` the time in it altogether. `missing` names the fields that the way
+    there from here still asks for.
+    """
+
+    stage: Stage
+    place: Literal["past", "here", "ahead"]
+    since: datetime | None
+    spent: timedelta | None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An email or task, waiting or ended. `at` is when it is due, or when it ended."""
+
+    id: str
+    kind: str
+    state: str
+    at: datetime
+    step: Step | None
+    key: str
+    sequence: str
+    number: int
+    of: int
+    reason: str | None
+    subject: str | None
+    recipient: str | None
+    waits: bool
+    hold: Hold | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened: a row of history by its `kind`, `email` with its line, or `stopped` for the end of a sequence."""
+
+    at: datetime
+    kind: str
+    actor: str = ""
+    from_stage: str | None = None
+    to_stage: str | None = None
+    said: str | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    line: Line | None = None
+    sequence: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The newest entries, and whether there are older ones."""
+
+    entries: tuple[Entry, ...]
+    shown: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything about one prospect."""
+
+    facts: Record
+    owner: str | None
+    suppressed: str | None
+    legs: tuple[Leg, ...]
+    ways: tuple[Transition, ...]
+    waiting: tuple[Line, ...]
+    meetings: tuple[Record, ...]
+    answers: tuple[Record, ...]
+    refs: tuple[Record, ...]
+    timeline: Timeline
+
+
+def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENTRIES) -> Page:
+    """The page of a prospect that the viewer may see. Raises NotFound."""
+    known = visible(tx, viewer, told)
+    facts = tx.conn.execute(select(*Prospect.__table__.columns).where(Prospect.id == known)).one()
+    return Page(
+        facts=facts,
+        owner=tx.conn.execute(select(Rep.name).where(Rep.id == facts.owner_id)).scalar_one_or_none(),
+        suppressed=steps.suppressed(tx, [facts.email_key]).get(facts.email_key),
+        legs=_legs(ws, tx, facts),
+        ways=machine.ways_out(ws.playbooks.current, facts.stage),
+        waiting=_waiting(ws, tx, known),
+        meetings=_meetings(tx, known),
+        answers=tuple(tx.conn.execute(_ANSWERS.where(Answer.prospect_id == known))),
+        refs=tuple(tx.conn.execute(_REFS.where(ExternalRef.prospect_id == known))),
+        timeline=timeline(ws, tx, known, entries),
+    )
+
+
+def timeline(ws: Workspace, tx: Tx, known: str, entries: int = ENTRIES) -> Timeline:
+    """What happened last, newest first."""
+    wanted = min(max(entries, 1), MOST_ENTRIES)
+    found = [*_history(tx, known, wanted), *_ended(ws, tx, known, wanted), *_stopped(tx, known, wanted)]
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return Timeline(tuple(entry for _, entry in found[:wanted]), wanted, len(found) > wanted)
+
+
+def email(ws: Workspace, tx: Tx, viewer: Viewer, touch_id: str) -> tuple[Line, str, bytes]:
+    """An email that was written: its line, its prospect, and its bytes. Raises NotFound."""
+    row = tx.conn.execute(_LINES.add_columns(Touch.prospect_id).where(Touch.id == touch_id[:36])).one_or_none()
+    if row is None or row.subject is None:
+        raise NotFound("There is no such email: it may not have been written yet.")
+    known = visible(tx, viewer, row.prospect_id)
+    content = tx.conn.execute(select(Message.content).where(Message.touch_id == row.id)).scalar_one()
+    return _line(ws, tx, row), known, content
+
+
+_ANSWERS: Final = select(Answer.question, Answer.text, Answer.at).order_by(Answer.at, Answer.question)
+_REFS: Final = select(ExternalRef.ref, ExternalRef.object, Source.name).join(Source, Source.id == ExternalRef.source_id)
+_LINES: Final = (
+    select(
+        Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.sent_at, Touch.committed_at,
+        Touch.ended_at, Touch.step, Touch.position, Touch.sequence, Touch.reason, Touch.recipient,
+        Enrollment.playbook_digest, Message.subject, Touch.mailbox_id, Touch.forced,
+    )
+    .join(Enrollment, Enrollment.id == Touch.enrollment_id)
+    .outerjoin(Message, Message.touch_id == Touch.id)
+)  # fmt: skip
+
+
+def _line(ws: Workspace, tx: Tx, row: Record, hold: Hold | None = None) -> Line:
+    sequence = ws.playbooks.version(tx, row.playbook_digest).sequences.get(row.sequence)
+    is_open = row.state in steps.OPEN
+    ended = row.sent_at or row.ended_at or row.committed_at
+    return Line(
+        id=row.id,
+        kind=row.kind,
+        state=row.state,
+        at=(row.next_attempt_at or row.due_at) if is_open and row.state != "uncertain" else ended or row.due_at,
+        step=steps.step_of(ws, tx, row),
+        key=row.step,
+        sequence=row.sequence,
+        number=row.position + 1,
+        of=len(sequence.steps) if sequence else row.position + 1,
+        reason=row.reason,
+        subject=row.subject,
+        recipient=row.recipient,
+        waits=row.state == "scheduled" and row.next_attempt_at is None,
+        hold=hold if hold is not None and (hold.always or not row.forced) else None,
+    )
+
+
+def _waiting(ws: Workspace, tx: Tx, known: str) -> tuple[Line, ...]:
+    """What is open, the soonest first; an email that is due and does not leave says what holds its mailbox back."""
+    rows = tx.conn.execute(_LINES.where(Touch.prospect_id == known, Touch.state.in_(steps.OPEN))).all()
+    due = {row.id: row.mailbox_id for row in rows if _is_due(row, tx.now)}
+    held = touches.holds(tx, due.values(), ws.playbooks.current.limits.mailbox) if due else {}
+    lines = (_line(ws, tx, row, held.get(due.get(row.id, ""))) for row in rows)
+    return tuple(sorted(lines, key=lambda line: (line.at, line.number)))
+
+
+def _is_due(row: Record, now: datetime) -> bool:
+    waits = row.kind == "email" and row.state == "scheduled"
+    return waits and row.next_attempt_at is not None and row.next_attempt_at <= now
+
+
+def _meetings(tx: Tx, known: str) -> tuple[Record, ...]:
+    newest = select(Meeting.id, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place, Meeting.reason)
+    return tuple(
+        tx.conn.execute(newest.where(Meeting.prospect_id == known).order_by(Meeting.starts_at.desc()).limit(5))
+    )
+
+
+def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
+    playbook = ws.playbooks.current
+    entered = tx.conn.execute(
+        select(History.to_stage, History.occurred_at)
+        .where(History.prospect_id == facts.id, History.to_stage.is_not(None))
+        .order_by(History.version)
+    ).all()
+    since: dict[str, datetime] = {}
+    spent: dict[str, timedelta] = {}
+    for row, after in zip(entered, [*entered[1:], None], strict=True):
+        since[row.to_stage] = row.occurred_at
+        until = after.occurred_at if after is not None else tx.now
+        spent[row.to_stage] = spent.get(row.to_stage, timedelta()) + max(until - row.occurred_at, timedelta())
+    stands = playbook.stages[facts.stage].position if facts.stage in playbook.stages else -1
+    missing = _missing(ws, facts)
+    legs = []
+    for stage in playbook.stages.values():
+        place: Literal["past", "here", "ahead"] = "ahead"
+        if stage.position == stands:
+            place = "here"
+        elif stage.position < stands:
+            place = "past"
+        seen = place != "ahead"
+        legs.append(
+            Leg(
+                stage,
+                place,
+                since.get(stage.key) if seen else None,
+                spent.get(stage.key) if seen else None,
+                missing.get(stage.key, ()),
+            )
+        )
+    return tuple(legs)
+
+
+def _missing(ws: Workspace, facts: Record) -> dict[str, tuple[str, ...]]:
+    """For each stage one move away the facts its way still needs; what is said with the move itself does not count."""
+    missing: dict[str, tuple[str, ...]] = {}
+    for way in machine.ways_out(ws.playbooks.current, facts.stage):
+        needed = (need.field for need in way.needs if need.field not in ("outcome", "reason"))
+        missing[way.to] = tuple(name for name in needed if not (getattr(facts, name, None) or facts.custom.get(name)))
+    return missing
+
+
+Found = tuple[tuple["datetime", int, int], Entry]
+
+
+def _history(tx: Tx, known: str, wanted: int) -> list[Found]:
+    rows = tx.conn.execute(
+        select(*History.__table__.columns)
+        .where(History.prospect_id == known)
+        .order_by(History.version.desc())
+        .limit(wanted + 1)
+    )
+    return [
+        (
+            (row.at, 1, row.version),
+            Entry(
+                at=row.at,
+                kind=row.kind,
+                actor=row.actor,
+                from_stage=row.from_stage,
+                to_stage=row.to_stage,
+                said=row.reason,
+                changes=row.changes,
+                detail=row.detail,
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _ended(ws: Workspace, tx: Tx, known: str, wanted: int) -> list[Found]:
+    ended = func.coalesce(Touch.sent_at, Touch.ended_at, Touch.committed_at)
+    rows = tx.conn.execute(
+        _LINES.where(Touch.prospect_id == known, Touch.state.in_(("sent", "failed", "uncertain", "skipped")))
+        .order_by(ended.desc(), Touch.id.desc())
+        .limit(wanted + 1)
+    ).all()
+    lines = [_line(ws, tx, row) for row in rows if not (row.reason or "").startswith('["skipped_by"')]
+    return [((line.at, 2, line.number), Entry(line.at, "email", line=line, reason=line.reason)) for line in lines]
+
+
+def _stopped(tx: Tx, known: str, wanted: int) -> list[Found]:
+    rows: Sequence[Record] = tx.conn.execute(
+        select(Enrollment.sequence, Enrollment.ended_at, Enrollment.reason)
+        .where(Enrollment.prospect_id == known, Enrollment.state.in_(("stopped", "failed")))
+        .order_by(Enrollment.ended_at.desc())
+        .limit(wanted + 1)
+    ).all()
+    return [
+        ((row.ended_at, 0, 0), Entry(row.ended_at, "stopped", sequence=row.sequence, reason=row.reason))
+        for row in rows
+        if row.ended_at is not None
+    ]

@@ -1,0 +1,58 @@
+"""Whose eyes a report is for: what of the records a rep may see, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, or_, select, true
+
+from workflow import ids, rights
+from workflow.errors import NotFound
+from workflow.records.models import Prospect, Touch
+
+if TYPE_CHECKING:
+    from workflow.records.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: a rep by id, and the role."""
+
+    rep_id: str
+    role: str
+
+    @property
+    def sees_everyone(self) -> bool:
+        """Whether the prospects of other reps may be seen."""
+        return rights.may(self.role, "see_everyone")
+
+    def sees(self) -> ColumnElement[bool]:
+        """The condition on `prospect` rows: one's own, and those without an owner."""
+        if self.sees_everyone:
+            return true()
+        return or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.is_(None))
+
+
+def prospect_id(tx: Tx, viewer: Viewer, told: str) -> str:
+    """`told` when it names a prospect the viewer may see. Raises NotFound, whether it is hidden or not there."""
+    found = None
+    if ids.is_id(told):
+        found = tx.conn.execute(select(Prospect.id).where(Prospect.id == told, viewer.sees())).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such prospect: it may have been removed, or belong to somebody else.")
+    return found
+
+
+def touch_owner(tx: Tx, viewer: Viewer, touch_id: str) -> str:
+    """The prospect of a touch the viewer may see. Raises NotFound."""
+    found = None
+    if ids.is_id(touch_id):
+        found = tx.conn.execute(
+            select(Touch.prospect_id)
+            .join(Prospect, Prospect.id == Touch.prospect_id)
+            .where(Touch.id == touch_id, viewer.sees())
+        ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such email or task: it may have been removed, or belong to somebody else.")
+    return found

@@ -1,0 +1,178 @@
+"""What needs a person today: emails nobody is sure about, tasks, failures, stalled prospects; and what leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from workflow.records.models import Delivery, Enrollment, Mailbox, Meeting, Message, Prospect, Touch
+from workflow.reports import board, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from workflow.playbook.schema import Step
+    from workflow.records.db import Record, Tx
+    from workflow.reports.board import Card
+    from workflow.reports.scope import Viewer
+    from workflow.workspace import Workspace
+
+LISTED: Final = 50
+_AHEAD: Final = 6
+_FAILED_FOR: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An email or task with the person it is about."""
+
+    id: str
+    kind: str
+    state: str
+    at: datetime
+    step: Step | None
+    key: str
+    sequence: str
+    subject: str | None
+    recipient: str | None
+    reason: str | None
+    prospect_id: str
+    name: str
+    company: str
+    title: str
+    email: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The numbers beside the navigation."""
+
+    today: int
+    uncertain: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The day of one rep."""
+
+    tasks: tuple[Item, ...]
+    uncertain: tuple[Item, ...]
+    failed: tuple[Item, ...]
+    stalled: tuple[Card, ...]
+    leaving: tuple[Item, ...]
+    meetings: tuple[Record, ...]
+    paused: tuple[Record, ...]
+
+
+def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
+    """What waits for this person, counted: uncertain emails, tasks due before `until`, unreadable deliveries."""
+    waiting = (
+        select(Touch.state, func.count().label("number"))
+        .join(Prospect, Prospect.id == Touch.prospect_id)
+        .where(viewer.sees(), or_(Touch.state == "uncertain", _due_task(until)))
+        .group_by(Touch.state)
+    )
+    counts = {row.state: row.number for row in tx.conn.execute(waiting)}
+    dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(Delivery.status == "dead")).scalar_one()
+    unsure = counts.get("uncertain", 0)
+    return Attention(today=counts.get("scheduled", 0) + unsure, uncertain=unsure, dead=dead)
+
+
+def today(ws: Workspace, tx: Tx, viewer: Viewer, until: datetime) -> Today:
+    """The day of this person; `until` is its end by their clock."""
+    soonest = func.coalesce(Touch.next_attempt_at, Touch.due_at)
+    tasks = _ITEMS.where(viewer.sees(), _due_task(until)).order_by(soonest, Touch.id)
+    failed = _ITEMS.where(viewer.sees(), Touch.state == "failed", Touch.ended_at > tx.now - _FAILED_FOR)
+    leaving = _ITEMS.where(
+        viewer.sees(), Touch.state == "scheduled", Touch.kind == "email", Touch.next_attempt_at.is_not(None)
+    )
+    paused = select(Mailbox.id, Mailbox.sender, Mailbox.pause_reason, Mailbox.paused_at)
+    return Today(
+        tasks=_items(ws, tx, tx.conn.execute(tasks.limit(LISTED)).all()),
+        uncertain=uncertain(ws, tx, viewer),
+        failed=_items(ws, tx, tx.conn.execute(failed.order_by(Touch.ended_at.desc()).limit(LISTED)).all()),
+        stalled=_stalled(ws, tx, viewer),
+        leaving=_items(ws, tx, tx.conn.execute(leaving.order_by(Touch.next_attempt_at).limit(_AHEAD)).all()),
+        meetings=_meetings(tx, viewer),
+        paused=tuple(tx.conn.execute(paused.where(Mailbox.state == "paused"))),
+    )
+
+
+def uncertain(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Item, ...]:
+    """Emails of which nobody knows whether they arrived, the oldest first."""
+    rows = tx.conn.execute(
+        _ITEMS.where(viewer.sees(), Touch.state == "uncertain").order_by(Touch.committed_at, Touch.id).limit(limit)
+    )
+    return _items(ws, tx, rows.all())
+
+
+_ITEMS: Final = (
+    select(
+        Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.committed_at, Touch.ended_at,
+        Touch.step, Touch.sequence, Touch.reason, Touch.recipient, Touch.prospect_id, Enrollment.playbook_digest,
+        Message.subject, Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.stage,
+    )
+    .join(Enrollment, Enrollment.id == Touch.enrollment_id)
+    .join(Prospect, Prospect.id == Touch.prospect_id)
+    .outerjoin(Message, Message.touch_id == Touch.id)
+)  # fmt: skip
+
+
+def _due_task(until: datetime) -> ColumnElement[bool]:
+    return (Touch.state == "scheduled") & (Touch.kind == "task") & (Touch.next_attempt_at < until)
+
+
+def _items(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Item, ...]:
+    return tuple(
+        Item(
+            id=row.id,
+            kind=row.kind,
+            state=row.state,
+            at=(row.committed_at if row.state == "uncertain" else row.ended_at) or row.next_attempt_at or row.due_at,
+            step=steps.step_of(ws, tx, row),
+            key=row.step,
+            sequence=row.sequence,
+            subject=row.subject,
+            recipient=row.recipient,
+            reason=row.reason,
+            prospect_id=row.prospect_id,
+            name=row.name,
+            company=row.company,
+            title=row.title,
+            email=row.email,
+            stage=row.stage,
+        )
+        for row in rows
+    )
+
+
+def _stalled(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Card, ...]:
+    """Who has been longer in a stage than it allows, the longest first."""
+    late = [
+        (Prospect.stage == stage.key) & (Prospect.entered_stage_at < tx.now - stage.stalled_after)
+        for stage in ws.playbooks.current.stages.values()
+        if stage.stalled_after is not None and not stage.final
+    ]
+    if not late:
+        return ()
+    rows = tx.conn.execute(
+        board.CARD.where(viewer.sees(), or_(*late)).order_by(Prospect.entered_stage_at, Prospect.id).limit(LISTED)
+    )
+    return board.cards(ws, tx, rows.all())
+
+
+def _meetings(tx: Tx, viewer: Viewer) -> tuple[Record, ...]:
+    ahead = (
+        select(Meeting.starts_at, Meeting.place, Prospect.id, Prospect.name, Prospect.company, Prospect.email)
+        .join(Prospect, Prospect.id == Meeting.prospect_id)
+        .where(viewer.sees(), Meeting.state == "booked", Meeting.starts_at >= tx.now)
+        .order_by(Meeting.starts_at)
+        .limit(_AHEAD)
+    )
+    return tuple(tx.conn.execute(ahead))
