@@ -9,6 +9,8 @@ from flask import Flask
 from web.api.mount import register as register_api
 from web.errors import register as register_errors
 from web.health import register as register_health
+from web.panel import register as register_panel
+from web.public import register as register_public
 from web.security import register as register_security
 from web.webhooks.receive import host_time
 from web.webhooks.receive import register as register_webhooks
@@ -31,4 +33,6 @@ def create_app(ws: Workspace, *, clock: Callable[[], datetime] = host_time) -> F
     register_webhooks(app, ws, clock)
     register_api(app, ws)
     register_health(app, ws)
+    register_public(app, ws)
+    register_panel(app, ws)
     return app
