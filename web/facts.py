@@ -36,7 +36,7 @@ def fact(name: str, value: object, *, said: str | None = None) -> str:
     if not told:
         return ""
     if name == "email":
-        return _address(told, said)
+        return address(told, said)
     if name == "language":
         return _language(told, said)
     if name == "country":
@@ -62,6 +62,14 @@ def block(value: object, said: str, longest: int = 20_000) -> str:
     return text.block(plain(value, said), longest)
 
 
+def address(value: object, said: str) -> str:
+    """An email address to write to. Raises BadInput when `value` is none."""
+    try:
+        return parse_address(line(value, said, _LONGEST["email"])).text
+    except BadInput as error:
+        raise BadInput(f"“{said}”: {error.message}", field=said) from error
+
+
 def moment(value: object, said: str) -> datetime:
     """A time with a zone (ISO 8601), or seconds or milliseconds since 1970, in UTC. Raises BadInput.
 
@@ -84,13 +92,6 @@ def moment(value: object, said: str) -> datetime:
     if not _EARLIEST <= told < _LATEST:
         raise BadInput(f"“{said}” is no plausible time.", field=said)
     return told
-
-
-def _address(told: str, said: str) -> str:
-    try:
-        return parse_address(told).text
-    except BadInput as error:
-        raise BadInput(error.message, field=said) from error
 
 
 def _language(told: str, said: str) -> str:

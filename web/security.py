@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from flask import request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +96,16 @@ def register(app: Flask, settings: Settings) -> None:
 
     app.before_request(check_host)
     app.after_request(add_headers)
+
+
+def raw_body(asked: Request, largest: int = LARGEST_BODY) -> bytes:
+    """The bytes of a body, whether it came with its length or in chunks. Raises RequestEntityTooLarge (413)."""
+    # One byte more than allowed: a stream without a length is cut at its limit, which must not pass for its end.
+    asked.max_content_length = largest + 1
+    body = asked.get_data(cache=False)
+    if len(body) > largest:
+        raise RequestEntityTooLarge
+    return body
 
 
 def is_local(asked: Request) -> bool:

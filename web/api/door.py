@@ -22,7 +22,7 @@ from web.api.models import Nothing
 from web.api.refusal import Refusal
 from web.api.route import Call, Route
 from web.errors import problem, request_id
-from web.security import is_local
+from web.security import is_local, raw_body
 from web.strict import Unreadable, loads
 from workflow import ids, rights
 from workflow.actions import people
@@ -58,7 +58,7 @@ class Door:
             raise Forbidden(f"A key with the role “{key.role}” may not do this.")
         if not all(ids.is_id(value) for value in params.values()):
             raise NotFound
-        raw = request.get_data(cache=False) if self.route.method != "GET" else b""
+        raw = raw_body(request) if self.route.method != "GET" else b""
         try:
             asked = self.route.query.model_validate(request.args.to_dict())
             sent = _body(raw, self.route.body)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Response, request
 from werkzeug.exceptions import Unauthorized
 
+from web.security import raw_body
 from web.webhooks.adapter import COMMON, parcel
 from web.webhooks.kinds import ADAPTERS
 from workflow.actions import inbox, sources
@@ -50,8 +51,7 @@ def register(app: Flask, ws: Workspace, clock: Callable[[], datetime] = host_tim
     known = _Sources(ws)
 
     def receive(name: str) -> Response:
-        request.max_content_length = LARGEST
-        body = request.get_data(cache=False)
+        body = raw_body(request, LARGEST)
         source, adapter, headers = _verified(known, name, body, clock())
         return _answer(inbox.receive(ws, source, parcel(adapter, headers, body)))
 

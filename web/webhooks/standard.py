@@ -12,13 +12,12 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from web.facts import LOCALE, block, fact, line, moment
+from web.facts import LOCALE, address, block, fact, line, moment
 from web.strict import Unreadable, loads, tidy
 from web.webhooks.adapter import Adapter, Headers, short_key
 from workflow.actions.inbox import Incoming
 from workflow.engine import signals as kinds
 from workflow.errors import BadInput
-from workflow.mail.address import parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -220,13 +219,6 @@ def _yes_or_no(value: object, said: str) -> bool:
     return value
 
 
-def _address(value: object, said: str) -> str:
-    try:
-        return parse_address(line(value, said, 320)).text
-    except BadInput as error:
-        raise BadInput(f"“{said}”: {error.message}") from error
-
-
 def _answers(value: object, said: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise BadInput(f"“{said}” must be an object of texts.")
@@ -243,7 +235,7 @@ _MEETING: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "reason": _note,
 }
 _MAIL: Final[Mapping[str, Callable[[Any, str], Any]]] = {
-    "address": _address,
+    "address": address,
     "message_id": _word,
     "detail": _note,
     "permanent": _yes_or_no,
