@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from workflow import ids
 from workflow.actions import evidence, prospects
@@ -209,8 +209,10 @@ def _settle(
     done = _Done("failed", reason=because("bad_event", problem=incoming.problem)) if incoming.problem else None
     if done is None:
         try:
-            with tx.attempt():
-                done = _apply(ws, tx, source, row_id, incoming)
+            done = _attempt(ws, tx, source, row_id, incoming)
+        except OperationalError:
+            # The trouble is the database's, not this event's: the sender, or the sweep, brings the whole once more.
+            raise
         except (OnwardError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             # The savepoint undid what this event had begun; the delivery itself stands.
             wait = _RETRY[attempts] if attempts < len(_RETRY) else None
@@ -241,6 +243,16 @@ class _Done:
     reason: Reason | None = None
     prospect_id: str | None = None
     again_at: datetime | None = None
+
+
+def _attempt(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming) -> _Done:
+    try:
+        with tx.attempt():
+            return _apply(ws, tx, source, row_id, incoming)
+    except IntegrityError:
+        # Another delivery made the same prospect known at this very moment: now it can be found.
+        with tx.attempt():
+            return _apply(ws, tx, source, row_id, incoming)
 
 
 def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming) -> _Done:
@@ -365,7 +377,8 @@ def _unpack(event: Record) -> Incoming:
         return Incoming(event.event_id, event.type, problem="This event was kept without its contents.")
     occurred = datetime.fromisoformat(kept["occurred_at"]) if kept["occurred_at"] else None
     data = dict(kept["data"])
-    for name in ("starts_at", "ends_at"):
+    # Only a meeting has times here; in the data of another type these words may mean anything.
+    for name in ("starts_at", "ends_at") if event.type in kinds.MEETING_KINDS else ():
         if isinstance(data.get(name), str):
             data[name] = datetime.fromisoformat(data[name])
     return Incoming(kept["event_id"], kept["type"], occurred, kept["ref"], kept["fields"], kept["custom"], data)
