@@ -23,6 +23,7 @@ from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
 from workflow.probe import SILENT
+from workflow.records.db import CommitUnknown
 from workflow.settings import load
 from workflow.workspace import open_workspace
 
@@ -93,7 +94,7 @@ class Clock:
             try:
                 more = self.tick()
                 away = False
-            except Unavailable:
+            except (Unavailable, CommitUnknown):
                 if not away:
                     _LOG.warning("the database is away; the clock waits for it")
                 away = True
@@ -107,7 +108,7 @@ class Clock:
                 stopped.wait(_POLL_S)
         try:
             recover.farewell(self._ws, self._id)
-        except Unavailable:
+        except (Unavailable, CommitUnknown):
             _LOG.warning("no farewell: the database is away")
 
     def _beat(self) -> None:

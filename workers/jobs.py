@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from workflow.engine import calendar
 from workflow.errors import StartError, Unavailable
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
+from workflow.records.db import CommitUnknown
 from workflow.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -53,13 +54,11 @@ class Hands:
         holder = ids.new_id()
         transport = SmtpTransport(self.server, self.timings.smtp, self.probe)
         sender = Sender(self.ws, transport, self.spool, self.timings, holder, self.probe)
-        with self._alive(holder):
-            try:
+        try:
+            with self._alive(holder), closing(transport):
                 self._drain(sender, mailbox_id)
-            except Unavailable as error:
-                _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
-            finally:
-                transport.close()
+        except (Unavailable, CommitUnknown) as error:
+            _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone."""
@@ -67,19 +66,22 @@ class Hands:
 
     def beat(self, names: Sequence[str]) -> None:
         """Say which workers live. A database that is away is no reason to stop watching them."""
-        for name in names:
-            beat_id = self.beat_ids.setdefault(name, ids.new_id())
-            try:
+        try:
+            for name in names:
+                beat_id = self.beat_ids.setdefault(name, ids.new_id())
                 recover.beat(self.ws, beat_id, "worker", f"{_place()} {name}", {})
-            except Unavailable:
-                return
+            # The spool lies on the disk of this host, where perhaps no clock runs.
+            recover.import_spool(self.ws, self.spool)
+        except (Unavailable, CommitUnknown):
+            return
 
     @staticmethod
     def _drain(sender: Sender, mailbox_id: str) -> None:
         for _ in range(_MOST_ERRORS):
             try:
                 sender.drain(mailbox_id, stop_asked)
-            except Unavailable:
+            except (Unavailable, CommitUnknown):
+                # What was begun and not answered is freed once this process has said farewell, or fell silent.
                 raise
             except Exception:  # noqa: BLE001 - the edge of a job: told, and counted against its email
                 _LOG.exception("an email could not be prepared or recorded")
@@ -98,7 +100,7 @@ class Hands:
             while not done.wait(self.timings.beat_every.total_seconds()):
                 try:
                     recover.beat(self.ws, holder, "sender", name, {})
-                except Unavailable:
+                except (Unavailable, CommitUnknown):
                     _LOG.warning("no heartbeat: the database is away")
 
         thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
@@ -110,7 +112,7 @@ class Hands:
             thread.join()
             try:
                 recover.farewell(self.ws, holder)
-            except Unavailable:
+            except (Unavailable, CommitUnknown):
                 _LOG.warning("no farewell: the database is away")
 
 
