@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ from workflow.workspace import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import timedelta
 
     from workflow.actions.outreach.claim import Claimed
     from workflow.actions.outreach.spool import Spool
@@ -78,8 +78,7 @@ class Clock:
         now = time.monotonic()
         for chore in self._chores:
             chore.run_if_due(now)
-        # While hints do not arrive nothing more is claimed: it would only wait in another state.
-        if not self._hints_arrive and not self._queue.ping():
+        if not self._hints_arrive and not self._reach_again():
             return False
         claims = claim.claim_due(self._ws)
         if claims:
@@ -122,7 +121,15 @@ class Clock:
     def _hint_again(self) -> None:
         # With hints still in line nothing was lost: the workers are busy, and more hints would only pile up.
         if self._queue.waiting() < _ENOUGH_HINTS:
-            self._hint(claim.hint_again(self._ws, self._timings))
+            self._hint(claim.hint_again(self._ws, self._timings.hint_again))
+
+    def _reach_again(self) -> bool:
+        """While hints do not arrive nothing more is claimed; once they do, what was claimed before is hinted first."""
+        if not self._queue.ping():
+            return False
+        self._hints_arrive = True
+        self._hint(claim.hint_again(self._ws, timedelta()))
+        return self._hints_arrive
 
     def _hint(self, claims: Iterable[Claimed]) -> None:
         for each in claims:

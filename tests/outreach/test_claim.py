@@ -191,10 +191,10 @@ def test_a_claim_that_nobody_begins_is_hinted_again(scene: Scene) -> None:
     timings = Timings()
     scene.qualified()
     scene.claim()
-    assert claim.hint_again(scene.ws, timings) == ()
+    assert claim.hint_again(scene.ws, timings.hint_again) == ()
     scene.clock.advance(seconds=6)
-    assert [each.touches for each in claim.hint_again(scene.ws, timings)] == [1]
-    assert claim.hint_again(scene.ws, timings) == (), "not at every tick"
+    assert [each.touches for each in claim.hint_again(scene.ws, timings.hint_again)] == [1]
+    assert claim.hint_again(scene.ws, timings.hint_again) == (), "not at every tick"
 
 
 def test_an_hour_of_limit_makes_no_email_too_late(stage: Stage) -> None:

@@ -19,7 +19,6 @@ from workflow.records.models import Enrollment, Mailbox, Touch
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from workflow.actions.outreach.timings import Timings
     from workflow.playbook.schema import MailboxLimits, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -54,12 +53,11 @@ def claim_due(ws: Workspace) -> tuple[Claimed, ...]:
     return tuple(claim for claim in claims if claim is not None)
 
 
-def hint_again(ws: Workspace, timings: Timings) -> tuple[Claimed, ...]:
-    """Mailboxes with claimed mail that nobody began for a while: their hint was lost, or their worker was."""
+def hint_again(ws: Workspace, unheard_for: timedelta) -> tuple[Claimed, ...]:
+    """Mailboxes with claimed mail that nobody began for so long: their hint was lost, or their worker was."""
     limits = ws.playbooks.current.limits.mailbox
     with ws.database.read() as tx:
-        before = tx.now - timings.hint_again
-        forgotten = (Touch.state == "claimed") & (Touch.hint_at < before)
+        forgotten = (Touch.state == "claimed") & (Touch.hint_at <= tx.now - unheard_for)
         if tx.conn.execute(select(Touch.id).where(forgotten).limit(1)).first() is None:
             return ()
 
