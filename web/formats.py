@@ -57,8 +57,7 @@ def weekday(moment: datetime) -> str:
 
 def long_day(moment: datetime) -> str:
     """Monday, 23 November · понеделник, 23 ноември, with a capital at the start of a line."""
-    told = _write(_LONG, local(moment))
-    return told[:1].upper() + told[1:]
+    return first_up(_write(_LONG, local(moment)))
 
 
 def clock(moment: datetime, where: ZoneInfo | None = None) -> str:
@@ -66,11 +65,16 @@ def clock(moment: datetime, where: ZoneInfo | None = None) -> str:
     return _write(_CLOCK, local(moment, where))
 
 
-def when(moment: datetime) -> str:
-    """Today, 07:41 · Fri 20 Nov, 17:05: the day as a person would say it, and the time."""
-    days = (local(moment).date() - local(now()).date()).days
-    near = {0: _("Today"), 1: _("Tomorrow"), -1: _("Yesterday")}
-    return f"{near.get(days) or weekday(moment)}, {clock(moment)}"
+def moment(at: datetime) -> str:
+    """today, 07:41 · Fri 20 Nov, 17:05: the day as a person would say it inside a sentence, and the time."""
+    apart = (local(at).date() - local(now()).date()).days
+    near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
+    return f"{near.get(apart) or weekday(at)}, {clock(at)}"
+
+
+def when(at: datetime) -> str:
+    """The same with a capital, where it stands by itself."""
+    return first_up(moment(at))
 
 
 def there(moment: datetime, where: ZoneInfo) -> str:
@@ -93,8 +97,10 @@ def ago(moment: datetime) -> str:
 
 
 def days(span: timedelta) -> str:
-    """1 day, 6 days; less than one counts as none."""
+    """1 day, 6 days."""
     count = max(span // _DAY, 0)
+    if not count:
+        return _("under a day")
     return _n("%(num)s day", "%(num)s days", count) % {"num": number(count)}
 
 
@@ -112,5 +118,10 @@ def _write(patterns: dict[str, str], moment: datetime) -> str:
     return format_datetime(moment, patterns[language()], tzinfo=moment.tzinfo, locale=_LOCALES[language()])
 
 
-FORMS: Final = (ago, clock, date, days, long_day, number, there, weekday, when, zone_name)
+def first_up(told: str) -> str:
+    """A text with a capital at its start."""
+    return told[:1].upper() + told[1:]
+
+
+FORMS: Final = (ago, clock, date, days, first_up, long_day, moment, number, there, weekday, when, zone_name)
 """What templates use as filters, by these names."""

@@ -6,11 +6,12 @@ One address, two renderings: a browser gets a page or is sent on by 303, htmx ge
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from flask import Response, g, redirect, request
@@ -78,6 +79,10 @@ class Notice:
     stage: str = ""
 
 
+# A sentence of the panel itself, which needs no translation any more.
+_CYRILLIC: Final = re.compile("[а-я]")
+
+
 def begin() -> None:
     """Find out who asks, in which language and by whose clock to answer."""
     load_session()
@@ -132,9 +137,16 @@ def end_of_day(now: datetime) -> datetime:
     return midnight + timedelta(days=1)
 
 
+def warn(sentence: str) -> None:
+    """Let the page that follows say that something did not work; its status is then 409, unless it says another."""
+    g.alert = sentence
+
+
 def page(name: str, *, here: str, status: int = 200, toast: Toast | None = None, **values: Any) -> Response:  # noqa: ANN401
     """A page of the panel; for htmx only its main part. `here` is the place in the navigation."""
-    context = {**_context(here), "toast": toast or _noted(), **values}
+    context = {**_context(here), "toast": toast or _noted(), "alert": g.get("alert", ""), **values}
+    if context["alert"] and status == HTTPStatus.OK:
+        status = HTTPStatus.CONFLICT
     if not is_swap():
         return Response(render(f"panel/{name}.html", context), status, mimetype="text/html")
     main = render_block(f"panel/{name}.html", "main", context)
@@ -144,7 +156,7 @@ def page(name: str, *, here: str, status: int = 200, toast: Toast | None = None,
 
 def swap(*parts: Part, status: int = 200, toast: Toast | None = None, title: str = "") -> Response:
     """The parts of a page that changed, for htmx. Whatever went wrong before is taken off the page."""
-    shown = [*parts, Part("#alerts", "", "innerHTML")]
+    shown = [*parts, Part("#alerts", _alert(), "innerHTML")]
     if toast is not None:
         shown.append(Part("#toast", render("panel/toast.html", {**outside(), "toast": toast}), "innerHTML"))
     markup = "".join(f'<hx-partial hx-target="{p.target}" hx-swap="{p.swap}">{p.markup}</hx-partial>' for p in shown)
@@ -175,11 +187,11 @@ def error_page(status: int, sentence: str) -> str:
             begin()
     told = _(sentence) if ours else worded(sentence)
     if is_swap():
-        line = render("panel/alert.html", {"sentence": told})
-        return f'<hx-partial hx-target="#alerts" hx-swap="innerHTML">{line}</hx-partial>'
+        g.alert = told
+        return f'<hx-partial hx-target="#alerts" hx-swap="innerHTML">{_alert()}</hx-partial>'
     inside = signed_in() is not None and not ours
     context = _context("") if inside else outside()
-    told_more = {"toast": None, "inside": inside, "heading": _heading(status), "sentence": told}
+    told_more = {"toast": None, "alert": "", "inside": inside, "heading": _heading(status), "sentence": told}
     return render("panel/error.html", {**context, **told_more})
 
 
@@ -199,7 +211,7 @@ def worded(error: OnwardError | str) -> str:
     """The sentence of an error for the person who asked; in Bulgarian ours, where the error's own is not translated."""
     sentence = error if isinstance(error, str) else error.message
     told = _(sentence)
-    if told != sentence or g.language == "en":
+    if told != sentence or g.language == "en" or _CYRILLIC.search(sentence):
         return told
     return _("This could not be done. Load the page again and check what it says.")
 
@@ -217,6 +229,11 @@ def _context(here: str) -> dict[str, Any]:
         "counts": counts,
         "catcher": ws.settings.local_catcher,
     }
+
+
+def _alert() -> str:
+    sentence = g.get("alert", "")
+    return render("panel/alert.html", {"sentence": sentence}) if sentence else ""
 
 
 def _noted() -> Toast | None:

@@ -31,7 +31,7 @@ _LARGEST: Final = 2 * 1024 * 1024
 _LONGEST: Final = 200_000
 # As the catcher names them: the time, and a few random digits.
 _NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}")
-_HEADS: Final = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "List-Unsubscribe")
+_HEADS: Final = ("From", "To", "Date", "Message-ID", "In-Reply-To", "List-Unsubscribe")
 # Shut in twice, by the frame's attribute and by this: no scripts, no forms, nothing from other places.
 _INSIDE: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
@@ -72,7 +72,7 @@ def show_caught(name: str) -> ResponseReturnValue:
 
 def show_caught_html(name: str) -> ResponseReturnValue:
     """The HTML of a caught email, for the frame."""
-    return _inside(_body(_read(_file(name)), "html"))
+    return inside(body_of(_read(_file(name)), "html"))
 
 
 def show_letter(
@@ -80,9 +80,9 @@ def show_letter(
 ) -> ResponseReturnValue:
     """The page of an email; `html` is the address of its HTML part, where that can be looked at."""
     heads = [(name, text.line(str(message.get(name, "")), 500)) for name in _HEADS if message.get(name)]
-    framed = html if html and _body(message, "html") else ""
+    framed = html if html and body_of(message, "html") else ""
     answer = page(
-        "letter", here=here, back=back, heads=heads, body=text.block(_body(message, "plain"), _LONGEST),
+        "letter", here=here, back=back, heads=heads, body=text.block(body_of(message, "plain"), _LONGEST),
         subject=text.line(str(message.get("Subject", "")), 300), html=framed, line=line,
     )  # fmt: skip
     if framed:
@@ -90,7 +90,8 @@ def show_letter(
     return answer
 
 
-def _inside(markup: str) -> Response:
+def inside(markup: str) -> Response:
+    """The HTML of an email, for the frame: it may load nothing and do nothing."""
     answer = Response(markup or "<!doctype html><title></title>", mimetype="text/html")
     answer.headers["Content-Security-Policy"] = _INSIDE
     return answer
@@ -130,7 +131,7 @@ def _caught(file: Path) -> Caught | None:
     return Caught(file.stem, told["To"], told["Subject"], at)
 
 
-def _body(message: Message, kind: str) -> str:
+def body_of(message: Message, kind: str) -> str:
     """The part of this kind as text; whatever cannot be read is left out, because anything may be in a mail."""
     part = message.get_body((kind,)) if hasattr(message, "get_body") else None
     if part is None:

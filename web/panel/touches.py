@@ -7,14 +7,18 @@ from email.parser import BytesParser
 from typing import TYPE_CHECKING
 
 from flask import request
+from sqlalchemy import select
 
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
-from web.panel.frame import Toast, done, page, reading, viewer, who
-from web.panel.letters import show_letter
+from web.panel.frame import Toast, done, page, reading, viewer, warn, who
+from web.panel.letters import body_of, inside, show_letter
 from web.panel.prospects import show_prospect
 from web.panel.today import show_today
+from web.panel.wording import state as state_word
 from workflow.actions.outreach import acts
+from workflow.errors import Conflict
+from workflow.records.models import Mailbox, Touch
 from workflow.reports import prospect, scope, today
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
     routes.add_url_rule("/uncertain", view_func=show_uncertain, methods=["GET"])
     routes.add_url_rule("/touches/<touch_id>", view_func=show_email, methods=["GET"])
+    routes.add_url_rule("/touches/<touch_id>/html", view_func=show_email_html, methods=["GET"])
     routes.add_url_rule("/touches/<touch_id>/skip", view_func=skip, methods=["POST"])
     routes.add_url_rule("/touches/<touch_id>/send-now", view_func=send_now, methods=["POST"])
     routes.add_url_rule("/touches/<touch_id>/done", view_func=mark_done, methods=["POST"])
@@ -47,12 +52,20 @@ def show_email(touch_id: str) -> ResponseReturnValue:
     with reading() as tx:
         line, known, content = prospect.email(workspace(), tx, viewer(), touch_id)
     message = BytesParser(policy=policy.default).parsebytes(content)
-    return show_letter(message, here="prospects", back=f"/prospects/{known}", line=line)
+    html = f"/touches/{touch_id}/html"
+    return show_letter(message, here="prospects", back=f"/prospects/{known}", html=html, line=line)
+
+
+def show_email_html(touch_id: str) -> ResponseReturnValue:
+    """The HTML of an email, for the frame."""
+    with reading() as tx:
+        _line, _known, content = prospect.email(workspace(), tx, viewer(), touch_id)
+    return inside(body_of(BytesParser(policy=policy.default).parsebytes(content), "html"))
 
 
 def skip(touch_id: str) -> ResponseReturnValue:
     """Leave it out."""
-    return _act(touch_id, lambda: acts.skip(workspace(), touch_id, who()), _("Skipped"))
+    return _act(touch_id, lambda: acts.skip(workspace(), touch_id, who()), _("It was skipped"))
 
 
 def send_now(touch_id: str) -> ResponseReturnValue:
@@ -80,14 +93,37 @@ def _act(touch_id: str, act: Callable[[], object], said: str) -> ResponseReturnV
     """Do it to a touch that the viewer may see, and show the page that it was asked from."""
     with reading() as tx:
         known = scope.touch_owner(tx, viewer(), touch_id)
-    act()
-    toast = Toast(said)
     view = request.form.get("view", "")
+    try:
+        act()
+    except Conflict:
+        return _show(view, known, alert=_overtaken(touch_id))
+    toast = Toast(said)
     if not is_swap():
         addresses = {"today": "/", "uncertain": "/uncertain"}
         return done(addresses.get(view, f"/prospects/{known}"), toast)
+    return _show(view, known, toast)
+
+
+def _show(view: str, known: str, toast: Toast | None = None, *, alert: str = "") -> ResponseReturnValue:
+    """The page that the act was asked from, as it is now."""
+    if alert:
+        warn(alert)
     if view == "today":
         return show_today(toast=toast)
     if view == "uncertain":
         return show_uncertain(toast=toast)
     return show_prospect(known, toast=toast)
+
+
+def _overtaken(touch_id: str) -> str:
+    """Why the act meant nothing any more."""
+    with reading() as tx:
+        row = tx.conn.execute(
+            select(Touch.state, Mailbox.state.label("mailbox"))
+            .outerjoin(Mailbox, Mailbox.id == Touch.mailbox_id)
+            .where(Touch.id == touch_id)
+        ).one()
+    if row.state == "scheduled" and row.mailbox == "paused":
+        return _("The mailbox is paused. Resume it first.")
+    return _("This could not be done any more. It is now: %(state)s.") % {"state": state_word(row.state)}

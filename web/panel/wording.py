@@ -106,9 +106,20 @@ _STATES: Final = {
 }
 _MEETINGS: Final = {
     "booked": later("Booked"),
-    "cancelled": later("Cancelled"),
+    "cancelled": later("Called off"),
     "held": later("Held"),
     "no_show": later("Did not come"),
+}
+_FATES: Final = {
+    "dead": later("Cannot be read"),
+    "applied": later("Applied"),
+    "duplicate": later("Came before"),
+    "ignored": later("No effect here"),
+    "blocked": later("Refused by the playbook"),
+    "stale": later("Overtaken"),
+    "parked": later("Waits for its prospect"),
+    "failed": later("Could not be applied"),
+    "pending": later("About to be applied"),
 }
 _SEQUENCES: Final = {
     "after_call": later("After the call"),
@@ -189,6 +200,11 @@ def meeting(key: str) -> str:
     return _word(_MEETINGS, key)
 
 
+def fate(key: str) -> str:
+    """What became of a delivery or an event."""
+    return _word(_FATES, key)
+
+
 def actor(who: str) -> str:
     """Whose doing something was."""
     kind, _colon, name = who.partition(":")
@@ -203,15 +219,19 @@ def actor(who: str) -> str:
     return "Onward"
 
 
-def reason(stored: str | None) -> str:
-    """A stored reason as a sentence, with people by their names."""
+def reason(stored: str | None, of_sequence: str = "") -> str:
+    """A stored reason as a sentence, with people by their names, and the steps of a sequence by theirs."""
     told = unpack(stored)
-    return said(told) if told else ""
+    return said(told, of_sequence) if told and told.code != "due" else ""
 
 
-def said(told: Reason) -> str:
+def said(told: Reason, of_sequence: str = "") -> str:
     """A reason as a sentence."""
     facts = dict(told.facts)
+    if "step" in facts:
+        known = workspace().playbooks.current.sequences.get(of_sequence)
+        made_from = next((one for one in known.steps if one.key == facts["step"]), None) if known else None
+        facts["step"] = step(made_from, facts["step"])
     for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):
         if name in facts:
             facts[name] = word(facts[name])
@@ -273,6 +293,7 @@ WORDS: Final = (
     happened,
     state,
     meeting,
+    fate,
     actor,
     reason,
     said,

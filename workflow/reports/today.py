@@ -71,7 +71,7 @@ class Today:
 
 
 def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
-    """What waits for this person, counted: uncertain emails, tasks due before `until`, unreadable deliveries."""
+    """What waits for this person, counted: uncertain emails, tasks due before `until`, lately unreadable deliveries."""
     waiting = (
         select(Touch.state, func.count().label("number"))
         .join(Prospect, Prospect.id == Touch.prospect_id)
@@ -79,7 +79,8 @@ def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
         .group_by(Touch.state)
     )
     counts = {row.state: row.number for row in tx.conn.execute(waiting)}
-    dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(Delivery.status == "dead")).scalar_one()
+    lately = (Delivery.status == "dead", Delivery.received_at > until - _FAILED_FOR)
+    dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(*lately)).scalar_one()
     unsure = counts.get("uncertain", 0)
     return Attention(today=counts.get("scheduled", 0) + unsure, uncertain=unsure, dead=dead)
 
