@@ -68,6 +68,16 @@ def command(service: str, port: int = 0) -> list[str]:
     return [word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in SERVICES[service]["command"]]
 
 
+def waiting(machine: Installation) -> list[dict[str, object]]:
+    """The touches that have not ended; one behind an uncertain mail waits for a person."""
+    found = []
+    for ref in PROSPECTS:
+        touches = machine.touches(ref)
+        unsure = any(touch["state"] == "uncertain" for touch in touches)
+        found += [t for t in touches if t["state"] not in ("sent", "uncertain") and not unsure]
+    return found
+
+
 def alive(machine: Installation, role: str) -> bool:
     """Whether the health check of the compose file passes."""
     _, _, *words = SERVICES[role]["healthcheck"]["test"]
@@ -84,6 +94,7 @@ def machines(place: Path, postgres_url: str, smtp_sink: SmtpSink) -> Iterator[Ma
         yield both
 
 
+@pytest.mark.timeout(240)
 def test_every_mail_leaves_once_though_a_machine_dies(machines: Machines) -> None:
     """Both machines take deliveries and send; half-way the workers and the clock of one are killed for good."""
     first, second = machines.all
@@ -96,26 +107,28 @@ def test_every_mail_leaves_once_though_a_machine_dies(machines: Machines) -> Non
     first.wait_for(lambda: len(first.mails()) >= len(PROSPECTS) // 2, what="the first mails")
     first.kill("worker")
     first.kill("clock")
-    second.wait_for(
-        lambda: all(touch["state"] in ("sent", "uncertain") for ref in PROSPECTS for touch in second.touches(ref)),
-        seconds=100,
-        what="every touch to end",
-    )
+    try:
+        second.wait_for(lambda: not waiting(second), seconds=90, what="every touch to end")
+    except AssertionError as error:
+        error.add_note(str(waiting(second)))
+        raise
     states = [touch["state"] for ref in PROSPECTS for touch in second.touches(ref)]
     mails = [str(mail["Message-ID"]) for mail in second.mails()]
     assert len(states) == 2 * len(PROSPECTS)
     assert len(set(mails)) == len(mails), "a mail left twice"
-    assert states.count("sent") <= len(mails) <= len(states)
+    assert states.count("sent") <= len(mails) <= states.count("sent") + states.count("uncertain")
     second.onward("doctor")
 
 
-def test_the_health_checks_tell_the_living_from_the_dead(machines: Machines) -> None:
-    """A worker and a clock are alive once they have beaten, and dead when they have not for half a minute."""
-    first, _ = machines.all
+def test_the_health_checks_tell_the_living_from_those_that_left(machines: Machines) -> None:
+    """A worker and a clock are alive once they have beaten, and gone once they have said farewell."""
+    first, second = machines.all
     for role in ("worker", "clock"):
         first.wait_for(partial(alive, first, role), what=f"the {role} to beat")
+    # Both, since here the two machines have the same host name.
     first.stop("clock")
-    first.wait_for(lambda: not alive(first, "clock"), seconds=45, what="the clock to be missed")
+    second.stop("clock")
+    assert not alive(first, "clock")
     assert alive(first, "worker")
 
 
