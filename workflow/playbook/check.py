@@ -82,12 +82,14 @@ def unknown_trigger(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
 def unknown_template(playbook: Playbook, templates: frozenset[str]) -> Iterator[Finding]:
     """A step sends an email that does not exist."""
     for path, step in _steps(playbook):
-        if step.email is not None and step.email not in templates:
-            yield Finding(
-                playbook.line(f"{path}.email"),
-                "unknown_template",
-                f"There is no email template `{step.email[:40]}`: {nearest(step.email, templates)}",
-            )
+        named = {f"{path}.variants.{variant.key}.email": variant.email for variant in step.variants}
+        for where, email in (named or {f"{path}.email": step.email or ""}).items():
+            if email and email not in templates:
+                yield Finding(
+                    playbook.line(where),
+                    "unknown_template",
+                    f"There is no email template `{email[:40]}`: {nearest(email, templates)}",
+                )
 
 
 def ambiguous_transition(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:

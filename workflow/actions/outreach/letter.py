@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from workflow import ids
 from workflow.actions import enrolling
+from workflow.engine import sequences
 from workflow.mail import tokens
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address, parse_mailbox
@@ -49,7 +50,7 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
     values = _values(ws, tx, playbook, touch, person, language, link)
-    rendered = ws.templates.render(step.email or "", language, values)
+    rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, values)
     sender = _sender(ws.settings.mail_from)
     message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), ws.mail_domain)
     thread, subject = _thread(tx, touch, step)
