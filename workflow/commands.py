@@ -5,6 +5,7 @@ Only turns words into calls of the actions and answers into lines. What a script
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from workflow.errors import BadInput, NotFound, PlaybookError
 from workflow.playbook import loader
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
+from workflow.playbook.editors import json_schema
 from workflow.reports import doctor as reports
 from workflow.settings import load
 from workflow.workspace import open_workspace
@@ -171,6 +173,12 @@ def playbook_check(file: Path) -> None:
 def playbook_diagram(file: Path | None, language: str) -> None:
     """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""
     click.echo(diagram(loader.read(file or places.shipped_playbook()), language))
+
+
+@playbook.command("schema")
+def playbook_schema() -> None:
+    """Print the grammar as JSON Schema, for editors that complete and check a playbook while it is written."""
+    click.echo(json.dumps(json_schema(), indent=2))
 
 
 @click.command()

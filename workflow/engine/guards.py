@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from workflow.engine import scoring
 from workflow.engine.reasons import Reason, because
+from workflow.playbook import references
 from workflow.playbook.needs import (
     ROLES,
     AllOf,
@@ -140,7 +141,7 @@ def _(need: Called, _playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 
 @_unmet.register(Evidence)
 def _(need: Evidence, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
-    count = sum(_answered(facts, key) for key in questions_of(playbook, need))
+    count = sum(_answered(facts, key) for key in references.questions_of(playbook, need))
     if count >= need.at_least:
         return ()
     return (because("need.evidence", count=count, least=need.at_least, **_about(playbook, need)),)
@@ -183,17 +184,6 @@ def is_ticked(playbook: Playbook, key: str, facts: Facts) -> bool:
     """Whether an item of the checklist is ticked. One without `done_when` never is by itself."""
     item = playbook.content.checklist.get(key)
     return item is not None and bool(item.done_when) and not unmet(playbook, item.done_when, facts)
-
-
-def questions_of(playbook: Playbook, need: Evidence) -> tuple[str, ...]:
-    """The questions of the bank that count for `need`. One that fits every phase of the journey fits each of them."""
-    return tuple(
-        key
-        for key, question in playbook.content.questions.items()
-        if (not need.spin or question.spin in need.spin)
-        and (not need.checklist or question.checklist in need.checklist)
-        and (not need.journey or not question.journey or not set(need.journey).isdisjoint(question.journey))
-    )
 
 
 def statement(playbook: Playbook, need: Need) -> Reason:
