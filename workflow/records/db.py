@@ -166,8 +166,10 @@ def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int)
         engine = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, **_pool(pooled, pool_size))
         event.listen(engine, "connect", _sqlite_connected)
     else:
+        # A commit that the server may still forget is none: a forgotten commit mark would send an email twice. So it is
+        # asked for here, whatever the server's own default.
         options = (
-            f"-c statement_timeout={statement_timeout_s * 1000} -c lock_timeout=5000"
+            f"-c synchronous_commit=on -c statement_timeout={statement_timeout_s * 1000} -c lock_timeout=5000"
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         )
         connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}
