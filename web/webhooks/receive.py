@@ -107,7 +107,10 @@ class _Desk:
         """Store and apply the delivery in a request; gives the body of the answer. Raises for every other answer."""
         body = raw_body(asked, LARGEST)
         source, adapter, headers = _verified(self.known, name, asked.environ, body, self.clock())
-        return _receipt(inbox.receive(self.ws, source, parcel(adapter, headers, body)))
+        found = parcel(adapter, headers, body)
+        if found.unreadable is not None:
+            _LOG.warning("a delivery from %s is kept as a dead letter: %s", source.name, found.unreadable)
+        return _receipt(inbox.receive(self.ws, source, found))
 
 
 class _Sources:
@@ -148,7 +151,7 @@ def _verified(
         headers = _headers(adapter, environ)
         if adapter.verify(headers, body, source.secrets, now):
             return source, adapter, headers
-    _LOG.info("a webhook was refused: no such source, or its signature does not fit: %s", name[:40])
+    _LOG.warning("a webhook was refused: no such source, or its signature does not fit: %s", name[:40])
     raise Unauthorized("The signature is missing or wrong, or there is no such source.")
 
 
