@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, exists, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
 
 from workflow import ids
 from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Prospect, Rep, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
 REVOCABLE: Final = ("scheduled", "claimed", "sending")
-_PLAN: Final = insert(Touch)
-_END: Final = update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active")
-_REVOKE: Final = update(Touch).where(Touch.enrollment_id == bindparam("which"), Touch.state.in_(REVOCABLE))
+_PLAN: Final = Prepared(insert(Touch))
+_END: Final = Prepared(update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active"))
+_REVOKE: Final = Prepared(
+    update(Touch).where(
+        Touch.enrollment_id == bindparam("which"), Touch.state.in_([literal(state) for state in REVOCABLE])
+    )
+)
 
 
 def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str) -> None:
@@ -48,15 +53,15 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
         rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
-        tx.conn.execute(_PLAN, rows)
+        _PLAN.run_all(tx, rows)
 
 
 def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, state: str = "stopped") -> None:
     """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred."""
     packed = reason.pack()
     ended = {"which": enrollment_id, "reason": packed, "ended_at": tx.now}
-    tx.conn.execute(_END, {**ended, "state": state})
-    tx.conn.execute(_REVOKE, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
+    _END.run(tx, {**ended, "state": state})
+    _REVOKE.run(tx, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
 
 
 def reanchor(tx: Tx, moved: Reanchor) -> None:

@@ -41,12 +41,20 @@ class Tx:
     SQLite locks the whole file instead, before the first statement.
     """
 
-    __slots__ = ("conn", "locks_rows", "now")
+    __slots__ = ("_cursor", "conn", "locks_rows", "now")
 
     def __init__(self, conn: Connection, now: datetime, *, locks_rows: bool) -> None:
         self.conn = conn
         self.now = now
         self.locks_rows = locks_rows
+        self._cursor: Any = None
+
+    @property
+    def cursor(self) -> Any:  # noqa: ANN401 - the driver's, which is not the same class on both databases
+        """The driver's own cursor, for `workflow.records.prepared`."""
+        if self._cursor is None:
+            self._cursor = self.conn.connection.cursor()
+        return self._cursor
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
