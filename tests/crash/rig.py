@@ -33,7 +33,7 @@ from workflow.workspace import Workspace, open_workspace
 T = TypeVar("T")
 CRM = Who("source:crm", "test")
 FREED_S = 15.0
-"""Within this time everything that was killed is taken up again: a dead sender is known after 2.5 s, the rest is slack
+"""Within this time everything that was killed is taken up again: a dead sender is known after 1.5 s, the rest is slack
 for a machine that is busy. The product waits ten times as long, and promises 60 s."""
 
 

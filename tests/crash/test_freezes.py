@@ -20,7 +20,7 @@ def test_a_sender_frozen_between_begin_and_mark_is_replaced(rig: Rig) -> None:
     touch_id = rig.email_due()
     pid = rig.fired("mark.before")
     touch = rig.wait_until(touch_id, "sent")
-    assert touch.attempts == 2
+    assert touch.attempts >= 2
     wake(pid)
     rig.wait_for(lambda: not alive(pid), what="the sleeper to end its work")
     assert rig.copies(touch_id) == 1

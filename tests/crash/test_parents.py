@@ -41,7 +41,7 @@ def test_a_whole_crew_dies_with_its_parent(rig: Rig) -> None:
     rig.house.kill("worker", only=True)
     rig.wait_for(lambda: not alive(horse.pid) and not alive(worker.pid), LAST_GASP_S, "the crew to die")
     rig.revive()
-    assert rig.wait_until(touch_id, "sent").attempts == 2
+    assert rig.wait_until(touch_id, "sent").attempts >= 2
     assert rig.copies(touch_id) == 1
     rig.check()
 

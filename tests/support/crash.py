@@ -28,8 +28,8 @@ TIMINGS = Timings(
     smtp=Timeouts(connect=3.0, command=3.0, body=3.0, dot=4.0),
     sending_lease=timedelta(seconds=20),
     committing_lease=timedelta(seconds=20),
-    beat_every=timedelta(seconds=0.4),
-    dead_after=timedelta(seconds=2.5),
+    beat_every=timedelta(seconds=0.3),
+    dead_after=timedelta(seconds=1.5),
     hint_again=timedelta(seconds=1),
     drain_for=timedelta(seconds=10),
 )
@@ -50,6 +50,7 @@ POINTS = (
     "sent.recorded",
 )
 """Every point on the way of an email, in the order in which it is passed."""
+TEN_S = timedelta(seconds=10)
 INBOX_POINTS = ("delivery.kept", "delivery.committed")
 
 
