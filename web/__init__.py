@@ -27,7 +27,6 @@ def create_app(ws: Workspace, *, clock: Callable[[], datetime] = host_time) -> F
     app = Flask("web", static_folder=None)
     # A redirect would cost a sender its delivery: an address is right or it is not there.
     app.url_map.merge_slashes = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     register_errors(app)
     register_security(app, ws.settings)
     register_webhooks(app, ws, clock)

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
+from web.strict import line as clean_line
 from web.strict import plain
 from workflow import text
 from workflow.engine import calendar
@@ -52,7 +53,7 @@ def line(value: object, said: str, longest: int = 200) -> str:
     """A text on one line. Raises BadInput when `value` is no text."""
     if not isinstance(value, str):
         raise BadInput(f"“{said}” must be text.", field=said)
-    return text.line(plain(value, said), longest)
+    return clean_line(plain(value, said), longest)
 
 
 def block(value: object, said: str, longest: int = 20_000) -> str:

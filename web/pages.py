@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import mimetypes
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 STALE_FORM: Final = later("This page was too old to be sent. Load it again and repeat what you did.")
 _WORKSPACE: Final = "onward.workspace"
-_PAGES: Final = "onward.pages"
 _STATIC: Final = Path(__file__).resolve().parent / "static"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -45,24 +44,12 @@ class Asset:
     kind: str
 
 
-class _Pages:
-    """The files, and the templates once the first page is asked for: a web that serves webhooks only needs none."""
-
-    def __init__(self) -> None:
-        self.assets = _read_assets()
-
-    @cached_property
-    def environment(self) -> Environment:
-        return _environment(self.assets)
-
-
 def register(app: Flask, ws: Workspace) -> None:
     """Prepare `app` to render pages; asked twice, it does nothing."""
-    if _PAGES in app.extensions:
+    if _WORKSPACE in app.extensions:
         return
     register_words(app)
     app.extensions[_WORKSPACE] = ws
-    app.extensions[_PAGES] = _Pages()
     app.add_url_rule("/assets/<digest>/<path:name>", "asset", _serve, methods=["GET"])
 
 
@@ -73,12 +60,12 @@ def workspace() -> Workspace:
 
 def render(name: str, values: Mapping[str, Any]) -> str:
     """A whole page."""
-    return _pages().environment.get_template(name).render(values)
+    return _environment().get_template(name).render(values)
 
 
 def render_block(name: str, block: str, values: Mapping[str, Any]) -> str:
     """One block of a page, for a browser that keeps the rest."""
-    template = _pages().environment.get_template(name)
+    template = _environment().get_template(name)
     return "".join(template.blocks[block](template.new_context(dict(values))))
 
 
@@ -87,11 +74,9 @@ def is_swap() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def _pages() -> _Pages:
-    return cast("_Pages", current_app.extensions[_PAGES])
-
-
-def _environment(assets: Mapping[str, Asset]) -> Environment:
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """The templates, compiled when a page is first asked for: a web that only takes webhooks needs none."""
     environment = Environment(
         loader=FileSystemLoader(places.templates_dir()),
         autoescape=True,
@@ -102,7 +87,7 @@ def _environment(assets: Mapping[str, Asset]) -> Environment:
         auto_reload=False,
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext)  # type: ignore[attr-defined]
-    environment.globals |= {"asset": lambda name: assets[name].url, "language": language, "languages": LANGUAGES}
+    environment.globals |= {"asset": lambda name: _assets()[name].url, "language": language, "languages": LANGUAGES}
     environment.filters |= {form.__name__: form for form in FORMS}
     environment.filters["t"] = gettext
     # Macros stand in the globals, so that a block rendered by itself has them too.
@@ -111,7 +96,8 @@ def _environment(assets: Mapping[str, Asset]) -> Environment:
     return environment
 
 
-def _read_assets() -> Mapping[str, Asset]:
+@lru_cache(maxsize=1)
+def _assets() -> Mapping[str, Asset]:
     assets = {}
     for file in sorted(_STATIC.rglob("*")):
         if file.is_file() and file.suffix in (".css", ".js", ".svg"):
@@ -125,7 +111,7 @@ def _read_assets() -> Mapping[str, Asset]:
 
 
 def _serve(digest: str, name: str) -> Response:
-    found = _pages().assets.get(name)
+    found = _assets().get(name)
     if found is None:
         abort(404)
     response = Response(found.content, mimetype=found.kind)

@@ -16,7 +16,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flask import Flask, Request, Response
+    from flask import Flask, Response
+    from werkzeug.wrappers import Request
 
     from workflow.settings import Settings
 

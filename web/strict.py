@@ -51,12 +51,19 @@ def plain(value: str, name: str) -> str:
     return value
 
 
+def line(value: str, longest: int) -> str:
+    """`text.line`, at a tenth of its price where there is nothing to take out: in almost every field of ours."""
+    if len(value) <= longest and value.isascii() and value.isprintable():
+        return " ".join(value.split())
+    return text.line(value, longest)
+
+
 def tidy(value: Any, name: str) -> Any:  # noqa: ANN401 - JSON
     """Any JSON value with every text in it cleaned. Raises BadInput as `plain` does."""
     if isinstance(value, str):
         return text.block(plain(value, name))
     if isinstance(value, dict):
-        return {text.line(plain(key, name), _LONGEST_KEY): tidy(each, name) for key, each in value.items()}
+        return {line(plain(key, name), _LONGEST_KEY): tidy(each, name) for key, each in value.items()}
     if isinstance(value, list):
         return [tidy(each, name) for each in value]
     return value

@@ -153,7 +153,7 @@ def playbook() -> None:
 
 
 @playbook.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def playbook_check(file: Path) -> None:
     """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any."""
     try:
@@ -168,7 +168,7 @@ def playbook_check(file: Path) -> None:
 
 
 @playbook.command("diagram")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
 def playbook_diagram(file: Path | None, language: str) -> None:
     """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""

@@ -40,6 +40,7 @@ _BEARER: Final = re.compile(r"bearer +(\S+)", re.IGNORECASE)
 _KEY_NAMES: Final = frozenset({"key", "api_key", "apikey", "api-key", "token", "access_token"})
 _JSON: Final = re.compile(r"application/(?:[a-z.-]+\+)?json")
 _MOST_ERRORS: Final = 20
+_LANGUAGES: Final = ("en", "bg")
 _WORDS: Final[Mapping[str, str]] = {"extra_forbidden": "is unknown here", "missing": "is missing"}
 
 
@@ -64,7 +65,7 @@ class Door:
             sent = _body(raw, self.route.body)
         except ValidationError as error:
             return _wrong(error)
-        language = request.accept_languages.best_match(["en", "bg"]) or "en"
+        language = _language()
         who = Who(f"api:{key.name}", f"request:{request_id()}")
         call = Call(self.ws, key, who, language, params, sent, asked)
         name = request.headers.get("Idempotency-Key")
@@ -96,6 +97,12 @@ class Door:
         if self.route.status == HTTPStatus.CREATED:
             answer.headers["Location"] = f"{request.path}/{getattr(told, 'id', '')}"
         return answer
+
+
+def _language() -> str:
+    """The language of sentences: the first we have of those the caller accepts; bg-BG is bg."""
+    wanted = (name.partition("-")[0].lower() for name in request.accept_languages.values())
+    return next((name for name in wanted if name in _LANGUAGES), _LANGUAGES[0])
 
 
 def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:

@@ -116,7 +116,7 @@ def reading() -> Iterator[Tx]:
     """A transaction to read a page from; the page then speaks of its moment."""
     with workspace().database.read() as tx:
         g.now = tx.now
-        g.people = dict(tx.conn.execute(select(Rep.id, Rep.name)).tuples().all())
+        g.people = {row.id: row.name for row in tx.conn.execute(select(Rep.id, Rep.name))}
         yield tx
 
 

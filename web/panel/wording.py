@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import g
 
+from web.formats import moment as day_and_time
 from web.formats import when
 from web.i18n import gettext as _
 from web.i18n import language, later
@@ -270,7 +271,7 @@ def moment(told: str) -> str:
 def changed(who: str, kind: str, to_stage: str | None, at: datetime) -> str:
     """Who changed a prospect last, what, and when."""
     what = stage(to_stage) if to_stage else happened(kind)
-    return _("%(who)s, %(when)s: %(what)s.") % {"who": actor(who), "when": when(at), "what": what}
+    return _("%(who)s, %(when)s: %(what)s.") % {"who": actor(who), "when": day_and_time(at), "what": what}
 
 
 def _people() -> Mapping[str, str]:

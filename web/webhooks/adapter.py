@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from web.strict import Unreadable
-from workflow import text
+from web.strict import Unreadable, line
 from workflow.actions.inbox import Incoming, Parcel
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Adapter:
 def parcel(adapter: Adapter, headers: Headers, body: bytes) -> Parcel:
     """A verified request as the inbox takes it. What cannot be read becomes a dead letter that says why."""
     key = adapter.key(headers, body)
-    kept = {name: text.line(value, _LONGEST_HEADER) for name, value in headers.items() if _may_rest(name)}
+    kept = {name: line(value, _LONGEST_HEADER) for name, value in headers.items() if _may_rest(name)}
     try:
         _refuse_encoded(headers)
         return Parcel(key, kept, body, adapter.read(key, headers, body))

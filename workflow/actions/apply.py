@@ -16,6 +16,7 @@ from workflow.mail.address import key_of
 from workflow.records import upserts
 from workflow.records.chain import digest, plain
 from workflow.records.models import Answer, Call, Event, History, Meeting, Prospect, Suppression
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,10 @@ _NEW: Final[Mapping[str, Any]] = {
     "owner_id": None,
 }
 _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
-# Statements of the hot route are built once: building one costs more than running it.
-_MAKE: Final = insert(Prospect)
-_CHANGE: Final = update(Prospect).where(Prospect.id == bindparam("which"))
-_REMEMBER: Final = insert(History)
-_WAKE: Final = update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key"))
+_MAKE: Final = Prepared(insert(Prospect))
+_CHANGE: Final = Prepared(update(Prospect).where(Prospect.id == bindparam("which")))
+_REMEMBER: Final = Prepared(insert(History))
+_WAKE: Final = Prepared(update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key")))
 
 
 def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, chain: str) -> int:
@@ -90,7 +90,7 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
     _write_prospect(tx, view, folded, version, chain)
-    tx.conn.execute(_REMEMBER, rows)
+    _REMEMBER.run_all(tx, rows)
     if "email" in folded or view.version == 0:
         _wake_parked(tx, key_of(folded.get("email", "")))
     return version
@@ -104,15 +104,15 @@ def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], versi
         facts = {**view.fields, **folded}
         row["search"] = text.searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
     if view.version == 0:
-        tx.conn.execute(_MAKE, {**_NEW, **row, "id": view.id, "created_at": tx.now})
+        _MAKE.run(tx, {**_NEW, **row, "id": view.id, "created_at": tx.now})
     else:
-        tx.conn.execute(_CHANGE, {**row, "which": view.id})
+        _CHANGE.run(tx, {**row, "which": view.id})
 
 
 def _wake_parked(tx: Tx, email_key: str | None) -> None:
     """Events that wait for this address may be applied now; those that wait for a ref are woken where it is written."""
     if email_key:
-        tx.conn.execute(_WAKE, {"email_key": email_key, "next_attempt_at": tx.now})
+        _WAKE.run(tx, {"email_key": email_key, "next_attempt_at": tx.now})
 
 
 def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:

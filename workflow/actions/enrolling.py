@@ -7,30 +7,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, exists, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
 
 from workflow import ids
-from workflow.engine import sequences
+from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Prospect, Rep, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from workflow.engine.decide import Enroll, Reanchor
     from workflow.engine.sequences import Planned, Whereabouts
-    from workflow.playbook.schema import Playbook, Sequence
+    from workflow.playbook.schema import Playbook
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
 REVOCABLE: Final = ("scheduled", "claimed", "sending")
-_OPEN: Final = (*REVOCABLE, "committing", "uncertain")
-_PLAN: Final = insert(Touch)
-_END: Final = update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active")
-_REVOKE: Final = update(Touch).where(Touch.enrollment_id == bindparam("which"), Touch.state.in_(REVOCABLE))
+_PLAN: Final = Prepared(insert(Touch))
+_END: Final = Prepared(update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active"))
+_REVOKE: Final = Prepared(
+    update(Touch).where(
+        Touch.enrollment_id == bindparam("which"), Touch.state.in_([literal(state) for state in REVOCABLE])
+    )
+)
 
 
 def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str) -> None:
@@ -50,15 +53,15 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
         rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
-        tx.conn.execute(_PLAN, rows)
+        _PLAN.run_all(tx, rows)
 
 
 def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, state: str = "stopped") -> None:
     """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred."""
     packed = reason.pack()
     ended = {"which": enrollment_id, "reason": packed, "ended_at": tx.now}
-    tx.conn.execute(_END, {**ended, "state": state})
-    tx.conn.execute(_REVOKE, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
+    _END.run(tx, {**ended, "state": state})
+    _REVOKE.run(tx, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
 
 
 def reanchor(tx: Tx, moved: Reanchor) -> None:
@@ -92,12 +95,12 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) 
         .order_by(Touch.position, Touch.generation)
     ).all()
     if ended_at is not None and not sequence.steps[touch.position].before_meeting:
-        waiting = _waiting_behind(sequence, rows, touch.position)
+        waiting = leaving.waiting_behind(sequence, rows, touch.position)
         steps = [sequence.steps[position] for position in waiting]
         where = where_is(tx, playbook, touch.prospect_id)
         for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
-            _set_free(tx, waiting[released.position], released)
-    if all(row.state not in _OPEN or _lingers(sequence, row) or row.id == touch_id for row in rows):
+            _set_free(tx, waiting[released.position].id, released)
+    if all(row.state not in leaving.OPEN or leaving.lingers(sequence, row) or row.id == touch_id for row in rows):
         tx.conn.execute(
             update(Enrollment).where(Enrollment.id == touch.enrollment_id).values(state="completed", ended_at=tx.now)
         )
@@ -107,7 +110,7 @@ def complete_if_nothing_waits(tx: Tx, enrollment_id: str, *, uncertain_since: da
     """Complete an enrollment of which nothing is open but emails whose fate has been uncertain since that long."""
     settled = and_(Touch.state == "uncertain", Touch.committed_at < uncertain_since)
     open_ = exists().where(
-        Touch.enrollment_id == enrollment_id, Touch.kind == "email", Touch.state.in_(_OPEN), ~settled
+        Touch.enrollment_id == enrollment_id, Touch.kind == "email", Touch.state.in_(leaving.OPEN), ~settled
     )
     tx.conn.execute(
         update(Enrollment)
@@ -153,28 +156,6 @@ def _with_enrollment(tx: Tx, touch_id: str) -> Record | None:
         .join(Enrollment, Enrollment.id == Touch.enrollment_id)
         .where(Touch.id == touch_id)
     ).one_or_none()
-
-
-def _waiting_behind(sequence: Sequence, rows: Iterable[Record], position: int) -> dict[int, str]:
-    """The touches that waited for the one at `position`: up to the next that was released already and holds the rest.
-
-    There is one when a task that nothing waits for ends, or when an uncertain email is settled after it had counted
-    as sent.
-    """
-    waiting: dict[int, str] = {}
-    for row in rows:
-        if row.position <= position or row.state not in _OPEN or sequence.steps[row.position].before_meeting:
-            continue
-        if row.state == "scheduled" and row.next_attempt_at is None:
-            waiting[row.position] = row.id
-        elif not _lingers(sequence, row):
-            break
-    return waiting
-
-
-def _lingers(sequence: Sequence, row: Record) -> bool:
-    """Whether an open touch holds nothing up: a task that nothing waits for."""
-    return row.kind == "task" and not sequence.steps[row.position].blocking
 
 
 def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:

@@ -12,7 +12,9 @@ from sqlalchemy import bindparam, func, select
 
 from workflow.engine.guards import Facts
 from workflow.engine.signals import MeetingView
+from workflow.playbook.needs import CALL_WORDS
 from workflow.records.models import Answer, ApiKey, Call, Enrollment, Meeting, Rep
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,22 +25,26 @@ if TYPE_CHECKING:
     from workflow.records.db import Tx
 
 # Statements of the hot route are built once: building one costs more than running it.
-_ANSWERS: Final = select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect"))
-_CALLS: Final = select(
-    func.count().label("ended"),
-    func.count(Call.minutes).label("timed"),
-    func.count(func.nullif(Call.notes, "")).label("noted"),
-).where(Call.prospect_id == bindparam("prospect"))
-_BEGUN: Final = (
+_ANSWERS: Final = Prepared(select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect")))
+_CALLS: Final = Prepared(
+    select(
+        func.count().label("ended"),
+        func.count(Call.minutes).label("timed"),
+        func.count(func.nullif(Call.notes, "")).label("noted"),
+    ).where(Call.prospect_id == bindparam("prospect"))
+)
+_BEGUN: Final = Prepared(
     select(Enrollment.sequence, func.max(Enrollment.started_at).label("last"))
     .where(Enrollment.prospect_id == bindparam("prospect"))
     .group_by(Enrollment.sequence)
 )
-_MEETINGS: Final = select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at).where(
-    Meeting.prospect_id == bindparam("prospect")
+_MEETINGS: Final = Prepared(
+    select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at).where(
+        Meeting.prospect_id == bindparam("prospect")
+    )
 )
-_ROLE_OF_REP: Final = select(Rep.role).where(Rep.id == bindparam("name"))
-_ROLE_OF_KEY: Final = select(ApiKey.role).where(ApiKey.name == bindparam("name"))
+_ROLE_OF_REP: Final = Prepared(select(Rep.role).where(Rep.id == bindparam("name")))
+_ROLE_OF_KEY: Final = Prepared(select(ApiKey.role).where(ApiKey.name == bindparam("name")))
 
 
 def complete(tx: Tx, view: ProspectView, signal: Signal, kinds: frozenset[Kind]) -> tuple[ProspectView, Signal]:
@@ -66,23 +72,23 @@ def facts(tx: Tx, prospect_id: str, fields: Mapping[str, str | None], kinds: fro
 
 def answers(tx: Tx, prospect_id: str) -> dict[str, str]:
     """The newest answer to each question and criterion."""
-    return {row.question: row.text for row in tx.conn.execute(_ANSWERS, {"prospect": prospect_id})}
+    return {row.question: row.text for row in _ANSWERS.all(tx, {"prospect": prospect_id})}
 
 
 def calls(tx: Tx, prospect_id: str) -> frozenset[str]:
     """What is known of the prospect's calls: whether any ended, with minutes, with notes."""
-    row = tx.conn.execute(_CALLS, {"prospect": prospect_id}).one()
-    return frozenset(word for word in ("ended", "timed", "noted") if getattr(row, word))
+    (row,) = _CALLS.all(tx, {"prospect": prospect_id})
+    return frozenset(word for word in CALL_WORDS if getattr(row, word))
 
 
 def begun(tx: Tx, prospect_id: str) -> dict[str, datetime]:
     """When each sequence of the prospect last began."""
-    return {row.sequence: row.last for row in tx.conn.execute(_BEGUN, {"prospect": prospect_id})}
+    return {row.sequence: row.last for row in _BEGUN.all(tx, {"prospect": prospect_id})}
 
 
 def meetings(tx: Tx, prospect_id: str) -> tuple[MeetingView, ...]:
     """Every meeting of the prospect."""
-    rows = tx.conn.execute(_MEETINGS, {"prospect": prospect_id}).all()
+    rows = _MEETINGS.all(tx, {"prospect": prospect_id})
     return tuple(MeetingView(row.id, row.uid, row.state, row.starts_at, row.changed_at) for row in rows)
 
 
@@ -90,4 +96,5 @@ def role(tx: Tx, actor: str) -> str | None:
     """The role of a person or of a key of the API; a source of webhooks and Onward itself have none."""
     kind, _, name = actor.partition(":")
     statement = {"rep": _ROLE_OF_REP, "api": _ROLE_OF_KEY}.get(kind)
-    return tx.conn.execute(statement, {"name": name}).scalar_one_or_none() if statement is not None else None
+    row = statement.first(tx, {"name": name}) if statement else None
+    return row.role if row else None

@@ -26,6 +26,7 @@ from workflow.mail.address import key_of
 from workflow.probe import SILENT
 from workflow.records import upserts
 from workflow.records.models import Delivery, Event, Source
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
 BUDGET_S: Final = 1.0
 PARKED_FOR: Final = timedelta(days=7)
 _RETRY: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
-# Statements of the hot route are built once: building one costs more than running it.
-_SETTLE: Final = update(Event).where(Event.id == bindparam("which"))
+_SETTLE: Final = Prepared(update(Event).where(Event.id == bindparam("which")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _settle(
         "waits_email": key_of(_address(incoming)) if done.outcome == "parked" else None,
         "payload": _pack(incoming) if kept and not incoming.problem else None,
     }
-    tx.conn.execute(_SETTLE, {**changed, "which": row_id})
+    _SETTLE.run(tx, {**changed, "which": row_id})
     return EventReceipt(incoming.event_id, done.outcome, done.stage, done.reason.words("en") if done.reason else None)
 
 

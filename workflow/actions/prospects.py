@@ -16,6 +16,7 @@ from workflow.errors import Conflict, NotFound
 from workflow.mail.address import key_of
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Event, ExternalRef, Prospect, Rep, Suppression, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,22 +29,28 @@ _COLUMNS: Final = (
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
-# Statements of the hot route are built once: building one costs more than running it.
 _WHOLE: Final = (
     select(*_COLUMNS, Rep.time_zone.label("rep_zone"), Suppression.email_key.label("suppressed"))
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
     .with_for_update(of=Prospect)
 )
-_BY_ID: Final = _WHOLE.where(Prospect.id == bindparam("prospect"))
+_BY_ID: Final = Prepared(_WHOLE.where(Prospect.id == bindparam("prospect")))
 # A ref names the same prospect for ever, so that it can be read together with the row it leads to.
-_BY_REF: Final = _WHOLE.join(ExternalRef, ExternalRef.prospect_id == Prospect.id).where(
-    ExternalRef.source_id == bindparam("source"), ExternalRef.object == "prospect", ExternalRef.ref == bindparam("ref")
+_BY_REF: Final = Prepared(
+    _WHOLE.join(ExternalRef, ExternalRef.prospect_id == Prospect.id).where(
+        ExternalRef.source_id == bindparam("source"),
+        ExternalRef.object == "prospect",
+        ExternalRef.ref == bindparam("ref"),
+    )
 )
-_LOCK: Final = select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update()
-_BY_EMAIL: Final = select(Prospect.id).where(Prospect.email_key == bindparam("email_key"))
-_ACTIVE: Final = select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
-    Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
+_LOCK: Final = Prepared(select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update())
+_BY_EMAIL: Final = Prepared(select(Prospect.id).where(Prospect.email_key == bindparam("email_key")))
+_BARRED: Final = Prepared(select(Suppression.email_key).where(Suppression.email_key == bindparam("email_key")))
+_ACTIVE: Final = Prepared(
+    select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
+        Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
+    )
 )
 
 
@@ -171,7 +178,7 @@ def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> N
 
 def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
     """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
-    row = tx.conn.execute(_BY_ID, {"prospect": prospect_id}).one_or_none()
+    row = _BY_ID.first(tx, {"prospect": prospect_id})
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
@@ -181,7 +188,7 @@ def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> 
 def lock(tx: Tx, prospect_id: str) -> None:
     """Lock a prospect's row: it comes first in the one order of locks, before enrollments and touches."""
     if tx.locks_rows:
-        tx.conn.execute(_LOCK, {"prospect": prospect_id})
+        _LOCK.all(tx, {"prospect": prospect_id})
 
 
 def find(
@@ -189,7 +196,7 @@ def find(
 ) -> tuple[Loaded | None, bool]:
     """The prospect a source means, by its own `ref`, else by address, locked; and whether the ref was known."""
     if ref:
-        row = tx.conn.execute(_BY_REF, {"source": source_id, "ref": ref}).one_or_none()
+        row = _BY_REF.first(tx, {"source": source_id, "ref": ref})
         if row is not None:
             return _loaded(ws, tx, row, meetings=meetings), True
     found = by_email(tx, email_key) if email_key else None
@@ -204,8 +211,8 @@ def by_message(tx: Tx, message_id: str) -> str | None:
 
 def by_email(tx: Tx, email_key: str) -> str | None:
     """The prospect with this address."""
-    found: str | None = tx.conn.execute(_BY_EMAIL, {"email_key": email_key}).scalar_one_or_none()
-    return found
+    found = _BY_EMAIL.first(tx, {"email_key": email_key})
+    return found.id if found else None
 
 
 def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
@@ -240,7 +247,7 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
 
 
 def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
-    rows = tx.conn.execute(_ACTIVE, {"prospect": prospect_id}).all()
+    rows = _ACTIVE.all(tx, {"prospect": prospect_id})
     return tuple(
         EnrollmentView(row.id, ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence], row.meeting_id)
         for row in rows
@@ -249,10 +256,7 @@ def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ..
 
 def _is_suppressed(tx: Tx, email: str | None) -> bool:
     email_key = key_of(email or "")
-    if email_key is None:
-        return False
-    found = select(Suppression.email_key).where(Suppression.email_key == email_key)
-    return tx.conn.execute(found).scalar_one_or_none() is not None
+    return email_key is not None and _BARRED.first(tx, {"email_key": email_key}) is not None
 
 
 def _refuse_taken(tx: Tx, email: str, *, but: str) -> None:

@@ -222,7 +222,7 @@ def _within(path: str, need: Need) -> Iterator[tuple[str, Need]]:
         yield from _within(f"{path}.not", need.need)
 
 
-def _unknown(  # noqa: PLR0917 - where, what, and how to call it
+def _unknown(
     playbook: Playbook, path: str, names: Iterable[str], known: Collection[str], code: str, noun: str
 ) -> Iterator[Finding]:
     for number, name in enumerate(names):

@@ -41,12 +41,20 @@ class Tx:
     SQLite locks the whole file instead, before the first statement.
     """
 
-    __slots__ = ("conn", "locks_rows", "now")
+    __slots__ = ("_cursor", "conn", "locks_rows", "now")
 
     def __init__(self, conn: Connection, now: datetime, *, locks_rows: bool) -> None:
         self.conn = conn
         self.now = now
         self.locks_rows = locks_rows
+        self._cursor: Any = None
+
+    @property
+    def cursor(self) -> Any:  # noqa: ANN401 - the driver's, which is not the same class on both databases
+        """The driver's own cursor, for `workflow.records.prepared`."""
+        if self._cursor is None:
+            self._cursor = self.conn.connection.cursor()
+        return self._cursor
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -166,8 +174,10 @@ def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int)
         engine = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, **_pool(pooled, pool_size))
         event.listen(engine, "connect", _sqlite_connected)
     else:
+        # A commit that the server may still forget is none: a forgotten commit mark would send an email twice. So it is
+        # asked for here, whatever the server's own default.
         options = (
-            f"-c statement_timeout={statement_timeout_s * 1000} -c lock_timeout=5000"
+            f"-c synchronous_commit=on -c statement_timeout={statement_timeout_s * 1000} -c lock_timeout=5000"
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         )
         connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}

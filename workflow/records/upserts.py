@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.dialects import postgresql, sqlite
 
+from workflow.records.prepared import Prepared
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def insert_new(tx: Tx, table: type[Base], row: Mapping[str, Any]) -> bool:
     """Insert `row` unless any unique key of it is taken; tells whether it was inserted."""
-    return tx.conn.execute(_unless_there(table, postgres=tx.locks_rows), dict(row)).rowcount == 1
+    return _unless_there(table, postgres=tx.locks_rows).run(tx, row) == 1
 
 
 def upsert(tx: Tx, table: type[Base], row: Mapping[str, Any], keys: Sequence[str], keep: Sequence[str] = ()) -> None:
@@ -27,10 +29,8 @@ def upsert(tx: Tx, table: type[Base], row: Mapping[str, Any], keys: Sequence[str
 
 
 @lru_cache(maxsize=64)
-def _unless_there(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape
-    # Kept, because building the statement costs more than running it. Without the option nobody counts the rows of an
-    # INSERT on PostgreSQL, and what was inserted would look refused.
-    return _insert(table, postgres=postgres).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+def _unless_there(table: type[Base], *, postgres: bool) -> Prepared:
+    return Prepared(_insert(table, postgres=postgres).on_conflict_do_nothing())
 
 
 def _insert(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape

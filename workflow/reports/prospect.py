@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
 
+from workflow import ids
 from workflow.engine import machine
 from workflow.errors import NotFound
 from workflow.records.models import (
@@ -144,7 +145,8 @@ def timeline(ws: Workspace, tx: Tx, known: str, entries: int = ENTRIES) -> Timel
 
 def email(ws: Workspace, tx: Tx, viewer: Viewer, touch_id: str) -> tuple[Line, str, bytes]:
     """An email that was written: its line, its prospect, and its bytes. Raises NotFound."""
-    row = tx.conn.execute(_LINES.add_columns(Touch.prospect_id).where(Touch.id == touch_id[:36])).one_or_none()
+    found = _LINES.add_columns(Touch.prospect_id).where(Touch.id == touch_id)
+    row = tx.conn.execute(found).one_or_none() if ids.is_id(touch_id) else None
     if row is None or row.subject is None:
         raise NotFound("There is no such email: it may not have been written yet.")
     known = visible(tx, viewer, row.prospect_id)

@@ -53,7 +53,7 @@ def of_prospects(ws: Workspace, tx: Tx, ids: Sequence[str]) -> Mapping[str, tupl
     ahead = select(Meeting.prospect_id, Meeting.starts_at, Meeting.place).where(
         Meeting.prospect_id.in_(ids), Meeting.state == "booked", Meeting.starts_at >= tx.now
     )
-    for known, starts_at, place in tx.conn.execute(ahead).tuples():
+    for known, starts_at, place in tx.conn.execute(ahead):
         if starts_at is not None:
             found[known].append(Next("meeting", starts_at, place=place))
     return {each: tuple(sorted(steps, key=lambda step: step.at)) for each, steps in found.items()}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Select, func, select, update
 
 from workflow import ids
+from workflow.engine.leaving import STILL_GOOD_FOR
 from workflow.records.models import Enrollment, Mailbox, Touch
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _PER_JOB: Final = 50
 _IN_FLIGHT: Final = ("claimed", "sending")
 # A deadline is moved when less than this is left of it, and then by a day: each row is written once a day at most.
 _NEAR: Final = timedelta(hours=1)
-STILL_GOOD_FOR: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)

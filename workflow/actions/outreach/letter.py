@@ -22,6 +22,10 @@ from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
     from workflow.playbook.schema import Playbook, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -46,12 +50,13 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     playbook = ws.playbooks.version(tx, touch.playbook_digest)
     step = playbook.sequences[touch.sequence].step(touch.step)
     person = tx.conn.execute(_PERSON.where(Prospect.id == touch.prospect_id)).one()
-    language = person.language if person.language in playbook.languages else playbook.languages[0]
+    language = language_of(playbook, person.language)
     token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
-    values = _values(ws, tx, playbook, touch, person, language, link)
-    rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, values)
     sender = _sender(ws.settings.mail_from)
+    facts = _facts(tx, playbook, touch, person)
+    told = values(playbook, facts, language, sender_name=sender.name, link=link)
+    rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, told)
     message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), ws.mail_domain)
     thread, subject = _thread(tx, touch, step)
     recipient = parse_address(touch.email)
@@ -80,40 +85,79 @@ _PERSON: Final = select(
 ).outerjoin(Rep, Rep.id == Prospect.owner_id)  # fmt: skip
 
 
-def _values(  # noqa: PLR0917 - all that a template may name
-    ws: Workspace, tx: Tx, playbook: Playbook, touch: Record, person: Record, language: str, link: str
-) -> dict[str, object]:
-    answers = tx.conn.execute(select(Answer.question, Answer.text).where(Answer.prospect_id == touch.prospect_id))
-    sender = _sender(ws.settings.mail_from)
-    stage = playbook.stages.get(person.stage)
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an email may tell of its prospect, their rep and the meeting it is about."""
+
+    name: str
+    email: str
+    company: str
+    title: str
+    stage: str
+    rep_name: str
+    rep_email: str
+    answers: Mapping[str, str]
+    meeting_starts: datetime | None
+    meeting_place: str
+    zone: ZoneInfo | None
+    """The clock on the prospect's wall; asked for only where a meeting is named."""
+
+
+def language_of(playbook: Playbook, language: str) -> str:
+    """The language an email is written in: the prospect's, where the playbook knows it, else its first."""
+    return language if language in playbook.languages else playbook.languages[0]
+
+
+def values(playbook: Playbook, facts: Facts, language: str, *, sender_name: str, link: str) -> dict[str, object]:
+    """All that a template may name. `link` ends the emails, `sender_name` signs for a prospect without a rep."""
+    stage = playbook.stages.get(facts.stage)
     return {
-        "name": person.name,
-        "first_name": person.name.split(" ")[0] if person.name else "",
-        "company": person.company,
-        "title": person.title,
-        "email": person.email,
+        "name": facts.name,
+        "first_name": facts.name.split(" ")[0] if facts.name else "",
+        "company": facts.company,
+        "title": facts.title,
+        "email": facts.email,
         "language": language,
-        "rep_name": person.rep_name or "",
-        "rep_email": person.rep_email or "",
-        "sender_name": person.rep_name or sender.name,
+        "rep_name": facts.rep_name,
+        "rep_email": facts.rep_email,
+        "sender_name": facts.rep_name or sender_name,
         "stage_title": playbook.words(stage.title, language) if stage else "",
-        "answers": {row.question: row.text for row in answers},
+        "answers": facts.answers,
         "unsubscribe_url": link,
         "booking_url": "",
-        **_meeting(tx, playbook, touch, language),
+        **_meeting(facts, language),
     }
 
 
-def _meeting(tx: Tx, playbook: Playbook, touch: Record, language: str) -> dict[str, object]:
+def _facts(tx: Tx, playbook: Playbook, touch: Record, person: Record) -> Facts:
+    answers = tx.conn.execute(select(Answer.question, Answer.text).where(Answer.prospect_id == touch.prospect_id))
     found = select(Meeting.starts_at, Meeting.place).where(Meeting.id == touch.meeting_id)
     meeting = tx.conn.execute(found).one_or_none() if touch.meeting_id else None
-    if meeting is None or meeting.starts_at is None:
-        return {"meeting_starts": "", "meeting_place": meeting.place if meeting else "", "meeting_zone": ""}
-    zone = enrolling.where_is(tx, playbook, touch.prospect_id).zone
+    return Facts(
+        name=person.name,
+        email=person.email,
+        company=person.company,
+        title=person.title,
+        stage=person.stage,
+        rep_name=person.rep_name or "",
+        rep_email=person.rep_email or "",
+        answers={row.question: row.text for row in answers},
+        meeting_starts=meeting.starts_at if meeting else None,
+        meeting_place=meeting.place if meeting else "",
+        zone=enrolling.where_is(tx, playbook, touch.prospect_id).zone if meeting else None,
+    )
+
+
+def _meeting(facts: Facts, language: str) -> dict[str, object]:
+    starts = facts.meeting_starts
+    if starts is None or facts.zone is None:
+        return {"meeting_starts": "", "meeting_place": facts.meeting_place, "meeting_zone": ""}
     locale = _LOCALES[language]
-    starts = format_datetime(meeting.starts_at, _FORMATS[language], tzinfo=zone, locale=locale)
-    named = get_timezone_name(meeting.starts_at.astimezone(zone), locale=locale, width="long")
-    return {"meeting_starts": starts, "meeting_place": meeting.place, "meeting_zone": named}
+    return {
+        "meeting_starts": format_datetime(starts, _FORMATS[language], tzinfo=facts.zone, locale=locale),
+        "meeting_place": facts.meeting_place,
+        "meeting_zone": get_timezone_name(starts.astimezone(facts.zone), locale=locale, width="long"),
+    }
 
 
 def _thread(tx: Tx, touch: Record, step: Step) -> tuple[tuple[str, ...], str]:

@@ -16,9 +16,8 @@ from sqlalchemy import ColumnElement, case, exists, func, select, update
 from workflow import ids
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import letter, settle
-from workflow.actions.outreach.claim import STILL_GOOD_FOR
 from workflow.actions.outreach.settle import Begun
-from workflow.engine import calendar
+from workflow.engine import leaving
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
@@ -33,13 +32,11 @@ if TYPE_CHECKING:
     from workflow.actions.outreach.spool import Spool
     from workflow.actions.outreach.timings import Timings
     from workflow.mail.transport import Outcome, Transport
-    from workflow.playbook.schema import Playbook, Step
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 MOST_BEGIN_ERRORS: Final = 3
-_RETRIED_UNTIL: Final = timedelta(hours=48)
 _RECORD_PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
 _CHOSEN: Final = (
     select(
@@ -210,34 +207,19 @@ class Sender:
             return settle.skip(self.ws, tx, touch.id, because("suppressed"))
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
-        retried = touch.attempts and not step.before_meeting
-        until = max(touch.not_after, touch.due_at + _RETRIED_UNTIL) if retried else touch.not_after
+        until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
             return settle.skip(self.ws, tx, touch.id, because("too_late", until=until.isoformat(timespec="minutes")))
-        wait = None if touch.forced or step.any_hour else self._wait(tx, touch, playbook, step)
-        if wait is None:
-            return None
-        again_at, reason = wait
-        # Moved to the next opening, never skipped for it; but a step before a meeting is of no use after the meeting.
-        until = None if step.before_meeting else max(touch.not_after, again_at + STILL_GOOD_FOR)
-        return settle.put_back(tx, touch.id, again_at, reason, not_after=until)
-
-    def _wait(self, tx: Tx, touch: Record, playbook: Playbook, step: Step) -> tuple[datetime, Reason] | None:
-        where = enrolling.where_is(tx, playbook, touch.prospect_id)
-        opens = calendar.opening(tx.now, playbook.calendar, where.zone, where.country)
-        if opens > tx.now and not step.before_meeting:
-            return opens, because("window")
-        gap = playbook.limits.prospect_min_gap
-        if not gap:
-            return None
-        # Another email to the same prospect that is on its way just now counts as leaving now.
-        on_its_way = func.max(case(((Touch.state == "sending") & (Touch.id != touch.id), 1), else_=0))
-        found = select(func.max(Touch.committed_at), on_its_way).where(Touch.prospect_id == touch.prospect_id)
-        marked_at, busy = tx.conn.execute(found).one()
-        last = tx.now if busy else marked_at
-        if last is None or last + gap <= tx.now:
-            return None
-        return calendar.opening(last + gap, playbook.calendar, where.zone, where.country), because("gap")
+        hold = leaving.when_it_may_leave(
+            playbook,
+            step,
+            tx.now,
+            not_after=touch.not_after,
+            forced=touch.forced,
+            where=lambda: enrolling.where_is(tx, playbook, touch.prospect_id),
+            last_mail_at=lambda: _last_mail_at(tx, touch),
+        )
+        return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after) if hold else None
 
     def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter) -> Begun:
         token = ids.new_id()
@@ -291,6 +273,14 @@ def _may_leave(begun: Begun, now: datetime) -> ColumnElement[bool]:
     same = exists().where(Prospect.id == begun.prospect_id, Prospect.email == begun.address)
     late = (Touch.not_after < now) & (Touch.attempts == 1)
     return active & ~barred & same & ~late
+
+
+def _last_mail_at(tx: Tx, touch: Record) -> datetime | None:
+    """When the prospect last got an email; another one that is on its way just now counts as leaving now."""
+    on_its_way = func.max(case(((Touch.state == "sending") & (Touch.id != touch.id), 1), else_=0))
+    found = select(func.max(Touch.committed_at), on_its_way).where(Touch.prospect_id == touch.prospect_id)
+    marked_at, busy = tx.conn.execute(found).one()
+    return tx.now if busy else marked_at
 
 
 def _is_suppressed(tx: Tx, email_key: str | None) -> bool:

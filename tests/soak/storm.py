@@ -1,0 +1,194 @@
+"""A storm over a real installation: a nemesis that kills processes at random, and a vendor that goes on delivering.
+
+Both draw from one seed. Judges nothing: it keeps what it did and what it was answered.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+import psutil
+
+from tests.support.checker import Accepted
+from tests.support.processes import Installation, signed
+
+KILL_EVERY_S = 0.5
+"""The mean of the times between two kills, which are distributed exponentially."""
+PROSPECTS_PER_S = 6.0
+_RETRY_S = 0.4
+_WEIGHTS = {"web": 2, "web worker": 2, "crew": 1, "worker": 3, "horse": 4, "clock": 2, "redis": 1, "up": 0.4}
+_SCRIPTS = {"ok": 80, "f451x1": 6, "drop_after_dot": 3, "lose_after_dot": 3, "drop_after_250": 4, "f451dotx1": 4}
+
+
+class Nemesis(threading.Thread):
+    """Kills one process of the installation after another until it is told to rest."""
+
+    def __init__(self, house: Installation, seed: int, revive: Callable[[], None]) -> None:
+        super().__init__(name="nemesis", daemon=True)
+        self._house = house
+        self._random = random.Random(seed)
+        self._revive = revive
+        self._rest = threading.Event()
+        self.kills: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Kill, wait, kill."""
+        while not self._rest.wait(self._random.expovariate(1 / KILL_EVERY_S)):
+            role = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
+            victims = roles(self._house).get(role)
+            if not victims:
+                continue
+            victim = self._random.choice(sorted(victims, key=lambda each: each.pid))
+            with suppress(psutil.NoSuchProcess):
+                victim.send_signal(signal.SIGKILL)
+                self.kills[role] += 1
+            if role == "up":
+                self._revive()
+
+    def rest(self) -> None:
+        """No more kills."""
+        self._rest.set()
+        self.join()
+
+
+def roles(house: Installation) -> dict[str, list[psutil.Process]]:
+    """Every process of the installation by what it does; a work-horse is known by its parents."""
+    found: dict[str, list[psutil.Process]] = {}
+    store = str(house.data_dir / "redis")
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.cwd() == store:
+                found.setdefault("redis", []).append(process)
+            elif process.environ().get("ONWARD_DATA_DIR") == str(house.data_dir):
+                found.setdefault(_role(process), []).append(process)
+    return found
+
+
+def _role(process: psutil.Process) -> str:
+    words = process.cmdline()
+    part = words[words.index("tests.support.crash") + 1] if "tests.support.crash" in words else "other"
+    if part not in ("web", "worker"):
+        return part
+    depth = 0
+    above = process.parent()
+    while above is not None and above.cmdline() == words:
+        depth += 1
+        above = above.parent()
+    return {"web": ["web", "web worker"], "worker": ["crew", "worker", "horse"]}[part][min(depth, 2)]
+
+
+@dataclass(order=True)
+class _Due:
+    """A delivery and when to try it next."""
+
+    at: float
+    number: int
+    key: str = field(compare=False)
+    body: bytes = field(compare=False)
+    events: tuple[str, ...] = field(compare=False)
+
+
+class Vendor(threading.Thread):
+    """Delivers events at a steady rate: some twice, some out of order; again and again until each is accepted."""
+
+    def __init__(self, house: Installation, seed: int, seconds: float) -> None:
+        super().__init__(name="vendor", daemon=True)
+        self._house = house
+        self._random = random.Random(seed)
+        self._until = time.monotonic() + seconds
+        self._numbers = count()
+        self._waiting: list[_Due] = []
+        self._prospects = count()
+        self.accepted: list[Accepted] = []
+        self.expected: list[tuple[str, str]] = []
+        self.refused: Counter[str] = Counter()
+        self.stopped_early = threading.Event()
+
+    def run(self) -> None:
+        """Bring new prospects until the time is up, then go on until nothing waits for its answer."""
+        next_at = time.monotonic()
+        while not self.stopped_early.is_set():
+            now = time.monotonic()
+            if now >= self._until and not self._waiting:
+                return
+            if next_at <= now < self._until:
+                self._introduce(now)
+                next_at += self._random.expovariate(PROSPECTS_PER_S)
+            if self._waiting and self._waiting[0].at <= now:
+                self._deliver(heappop(self._waiting))
+            else:
+                time.sleep(0.005)
+
+    def _introduce(self, now: float) -> None:
+        """One prospect's life: a call, perhaps a move, a reply or an unsubscribe, in whatever order they arrive."""
+        number = next(self._prospects)
+        script = self._random.choices(list(_SCRIPTS), list(_SCRIPTS.values()))[0]
+        ref, email = f"r-{number}", f"{script}+{number}@sink.test"
+        self.expected.append((email, "after_call"))
+        lives: list[tuple[str, dict[str, Any], float]] = [("call.ended", {"minutes": 20}, 0.0)]
+        if self._random.random() < 0.4:
+            lives.append(("move.requested", {"trigger": "qualify"}, self._random.uniform(-0.5, 3.0)))
+            self.expected.append((email, "welcome"))
+        luck = self._random.random()
+        if luck < 0.08:
+            lives.append(("email.replied", {"address": email}, self._random.uniform(-0.3, 9.0)))
+        elif luck < 0.12:
+            lives.append(("email.unsubscribed", {"address": email}, self._random.uniform(0.0, 9.0)))
+        begun = datetime.now(UTC)
+        for kind, data, later in lives:
+            at = begun + timedelta(seconds=max(later, 0.0))
+            self._send(now + max(later, 0.0), self._event(kind, ref, email, data, at))
+        if self._random.random() < 0.05:
+            # A batch: notes about this prospect and the one before.
+            pair = [
+                self._event("answers.recorded", f"r-{max(number - back, 0)}", None, {"answers": {"budget": "5"}}, begun)
+                for back in (0, 1)
+            ]
+            self._send(now + 1.0, pair)
+
+    @staticmethod
+    def _event(kind: str, ref: str, email: str | None, data: dict[str, Any], at: datetime) -> dict[str, Any]:
+        who = {"ref": ref} | ({"email": email} if email else {})
+        return {"type": kind, "occurred_at": at.isoformat(), "prospect": who, "data": data}
+
+    def _send(self, at: float, told: dict[str, Any] | list[dict[str, Any]]) -> None:
+        events = told if isinstance(told, list) else [told]
+        for event in events:
+            event["id"] = f"evt-{next(self._numbers)}"
+        number = next(self._numbers)
+        ids = tuple(event["id"] for event in events)
+        due = _Due(at, number, f"msg-{number}", json.dumps(told).encode(), ids)
+        heappush(self._waiting, due)
+        if self._random.random() < 0.1:
+            # The same delivery once more, as after an answer that was lost.
+            heappush(
+                self._waiting, _Due(at + self._random.uniform(0.0, 5.0), next(self._numbers), due.key, due.body, ids)
+            )
+
+    def _deliver(self, due: _Due) -> None:
+        headers = signed(self._house.secret, due.body, due.key)
+        try:
+            answer = self._house.request("POST", "/webhooks/crm", due.body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            self.refused[type(error).__name__] += 1
+        else:
+            if 200 <= answer.status < 300:
+                self.accepted.append(Accepted(due.key, due.body, due.events))
+                return
+            self.refused[str(answer.status)] += 1
+        heappush(self._waiting, _Due(time.monotonic() + _RETRY_S, next(self._numbers), due.key, due.body, due.events))
