@@ -6,6 +6,7 @@ nothing, so that the score grows with what is known.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 
 
 def score(playbook: Playbook, answers: Mapping[str, str]) -> int:
-    """The share of the points that could be had, weighted, as a whole number from 0 to 100, rounded down."""
-    got = most = 0
+    """How much of the weights is earned, a whole number from 0 to 100, rounded down.
+
+    An option earns its criterion's weight in proportion to the best option's points, whatever their scale.
+    """
+    earned, whole = Fraction(), 0
     for criterion in playbook.content.criteria.values():
         best = max((option.points for option in criterion.options.values()), default=0)
-        option = rating(criterion, answers)
-        got += criterion.weight * (option.points if option else 0)
-        most += criterion.weight * best
-    return 100 * got // most if most else 0
+        if best:
+            option = rating(criterion, answers)
+            earned += Fraction(criterion.weight * (option.points if option else 0), best)
+            whole += criterion.weight
+    return int(100 * earned / whole) if whole else 0
 
 
 def rating(criterion: Criterion, answers: Mapping[str, str]) -> Option | None:
