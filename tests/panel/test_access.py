@@ -75,7 +75,9 @@ def test_what_prospects_are_called_is_never_markup(scene: Scene, iva: Visitor, s
             assert (path == "/") or "{{7*7}}" in unescape(text), path
 
 
-@pytest.mark.parametrize("told", ["x", "0" * 36, "../../etc", "%00", "01a20398-81c2-78da-b81b-3d2631c1f7b7", "a" * 5000])
+@pytest.mark.parametrize(
+    "told", ["x", "0" * 36, "../../etc", "%00", "01a20398-81c2-78da-b81b-3d2631c1f7b7", "a" * 5000]
+)
 def test_odd_addresses_are_not_found(iva: Visitor, told: str) -> None:
     for path in (f"/prospects/{told}", f"/touches/{told}", f"/deliveries/{told}", f"/mail/{told}"):
         assert iva.get(path).status_code == 404, path
