@@ -40,7 +40,9 @@ def test_a_card_tells_what_comes_next_and_what_is_wrong(scene: Scene) -> None:
     scene.tell(due, "call.ended", minutes=10)
     scene.tell(bounced, "email.bounced", permanent=True)
     text = scene.visitor("iva").read("/board")
-    cards = {each: re.search(rf'id="card-{each}".*?</article>', text, re.DOTALL) for each in (due, bounced, doubtful, won)}
+    cards = {
+        each: re.search(rf'id="card-{each}".*?</article>', text, re.DOTALL) for each in (due, bounced, doubtful, won)
+    }
     said = {each: found[0] for each, found in cards.items() if found}
     assert "Follow-up questions, tomorrow, 11:00" in said[due]
     assert "Email came back" in said[bounced]
