@@ -181,7 +181,7 @@ def _show_form(known: str, form: Form, status: int = HTTPStatus.OK) -> ResponseR
     with reading() as tx:
         reps = _reps(tx)
     markup = fragment("prospect", "facts_form", form=form, reps=reps, fields=FIELDS, known=known)
-    return swap(Part("#facts", markup), status=status)
+    return swap(Part("#facts", markup, "innerHTML"), status=status)
 
 
 def _overtaken(known: str, form: Form) -> ResponseReturnValue:
