@@ -193,7 +193,12 @@ class Database:
 
 def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int) -> Engine:
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, **_pool(pooled, pool_size))
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": 5, "check_same_thread": False},
+            **_pool(pooled, pool_size),
+        )
         event.listen(engine, "connect", _sqlite_connected)
     else:
         # A commit that the server may still forget is none: a forgotten commit mark would send an email twice. So it is
@@ -203,7 +208,7 @@ def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int)
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         )
         connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}
-        engine = create_engine(url, connect_args=connect, **_pool(pooled, pool_size))
+        engine = create_engine(url, hide_parameters=True, connect_args=connect, **_pool(pooled, pool_size))
     return engine
 
 
