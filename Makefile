@@ -34,7 +34,7 @@ test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m browser $(or $(T),tests/browser)
 
 soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails
-	$(BIN)/python -m pytest -m soak -s $(T)
+	$(BIN)/python -m pytest -m soak -s $(or $(T),tests/soak)
 
 lint: $(READY_DEV) ## check style, arrows between the rooms, and the house's numbers
 	$(BIN)/ruff check

@@ -71,8 +71,8 @@ def _database(ground: Ground, kind: str, port: int) -> list[Figure]:
     literal.close()
     label = "SQLite, FULL" if kind == "sqlite" else "PostgreSQL"
     return [
-        _figure(f"one email, {label}: time", wall, "ms"),
-        _figure(f"one email, {label}: CPU of the worker", cpu, "ms"),
+        _figure(f"one email, {label}: time", wall),
+        _figure(f"one email, {label}: CPU of the worker", cpu),
     ]
 
 

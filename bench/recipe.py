@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg.types.json import Json, Jsonb
 from sqlalchemy import event
 
@@ -56,17 +58,35 @@ def record(
     """The statements that `act` issues, and how many ids it makes.
 
     `known` names the words of the sample that differ between requests, after = those that do not; `body` is what was
-    sent. The database is not to be measured afterwards: an engine that is listened to stays slower.
+    sent. What the driver is told is heard, whoever tells it.
     """
     heard: list[tuple[str, Any]] = []
 
-    def hear(_conn: object, _cursor: object, sql: str, values: Any, _context: object, _many: bool) -> None:  # noqa: FBT001
-        heard.append((sql, values))
+    class Ears(sqlite3.Cursor):
+        def execute(self, sql: str, values: Any = ()) -> Any:
+            heard.append((sql, values))
+            return super().execute(sql, values)
+
+    class PostgresEars(psycopg.Cursor[Any]):
+        def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+            heard.append((query, params or {}))
+            return super().execute(query, params, **more)
+
+    class SqliteConnection(sqlite3.Connection):
+        def cursor(self, factory: Any = Ears) -> Any:
+            return super().cursor(factory)
+
+    def listen(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+        options |= {"factory": SqliteConnection} if database.is_sqlite else {"cursor_factory": PostgresEars}
 
     with database.read() as tx:
         engine = tx.conn.engine
-    event.listen(engine, "before_cursor_execute", hear)
+    database.close()
+    event.listen(engine, "do_connect", listen)
     event.listen(engine, "commit", lambda _conn: heard.append((COMMIT, ())))
+    with database.read():
+        heard.clear()
+    heard.clear()
     act()
     slots = _Slots(known, body)
     return tuple(_statement(sql, values, slots) for sql, values in heard), slots.fresh

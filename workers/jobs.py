@@ -21,7 +21,8 @@ from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
 from workflow.engine import calendar
-from workflow.errors import StartError, Unavailable
+from workflow.errors import BadInput, StartError, Unavailable
+from workflow.mail.address import parse_mailbox
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
 from workflow.records.db import CommitUnknown
@@ -125,6 +126,12 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
         server = SmtpServer.parse(settings.smtp_url)
     except ValueError as error:
         raise StartError(str(error)) from error
+    try:
+        parse_mailbox(settings.mail_from, local_host=True)
+    except BadInput as error:
+        # Found here once, instead of by every email, which would fail for good.
+        message = f"ONWARD_MAIL_FROM cannot be used: {error.message}"
+        raise StartError(message) from error
     ws = open_workspace(settings, pooled=False)
     _warm(ws)
     return Hands(ws, server, spool_of(settings), timings or Timings(), probe)

@@ -17,6 +17,12 @@ NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: nothing here depends on which."""
+    return sqlite_url
+
+
+@pytest.fixture
 def told(client: FlaskClient) -> Any:
     return body_of(client.get("/api/v1/openapi.json"))
 

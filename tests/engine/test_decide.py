@@ -50,14 +50,16 @@ def after(view: ProspectView, decision: Decision) -> ProspectView:
     kept = tuple(each for each in view.enrollments if each.id not in stopped)
     begun = tuple(EnrollmentView(f"on-{each.sequence.key}", each.sequence) for each in decision.enroll)
     columns = ("stage", "outcome", "outcome_reason", "entered_stage_at", "moved_at", "custom")
-    fields: dict[str, str] = {**view.fields, **{name: folded[name] for name in kinds.FIELDS if name in folded}}
+    fields: dict[str, str] = {**view.fields}
+    fields |= {name: folded[name] for name in kinds.FIELDS if name in folded}
+    changed: dict[str, Any] = {name: folded[name] for name in columns if name in folded}
     return replace(
         view,
         version=view.version + len(decision.history),
         fields=fields,
         enrollments=kept + begun,
         suppressed=view.suppressed or decision.suppress is not None,
-        **{name: folded[name] for name in columns if name in folded},
+        **changed,
     )
 
 

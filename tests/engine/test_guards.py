@@ -79,7 +79,7 @@ FULL = Facts(
     begun=frozenset({"after"}),
     role="manager",
 )
-MET = [
+MET: list[Need] = [
     Filled("name"),
     Answered(("pain", "fit")),
     Rated("fit", ("poor", "good")),
@@ -94,7 +94,7 @@ MET = [
     HasRole("rep"),
     HasRole("manager"),
 ]
-UNMET = [
+UNMET: list[Need] = [
     Filled("outcome"),
     Filled("no_such"),
     Answered(("pain", "budget")),

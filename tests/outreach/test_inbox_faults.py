@@ -168,10 +168,9 @@ def test_what_is_wrong_with_one_event_does_not_touch_the_others(scene: Scene, cr
     assert "minutes" in (receipt.events[1].reason or "")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_locked_prospect_is_no_fault_of_the_event(scene: Scene, crm: OpenSource) -> None:
     """F22: somebody holds the row: nothing is stored, so that the sender tries again; it is not put aside as failed."""
-    if scene.ws.database.is_sqlite:
-        pytest.skip("SQLite locks the file before anything is stored")
     inbox.receive(scene.ws, crm, parcel(event("prospect.upserted")))
     with impatient(scene) as ws, held(scene), pytest.raises(Unavailable):
         inbox.receive(ws, crm, parcel(event()))

@@ -116,7 +116,12 @@ class Scene:
 
     def prospect(self, name: str = "Ana Petrova", *, owner: str | None = None, **facts: str) -> str:
         """A prospect; without more facts with an address and a company."""
-        fields = {"name": name, "company": "Example OOD", "email": f"{name.split()[0].lower()}@buyer.example", **facts}
+        fields = {
+            "name": name,
+            "company": "Example OOD",
+            "email": f"{name.split(maxsplit=1)[0].lower()}@buyer.example",
+            **facts,
+        }
         owner_id = self.reps[owner] if owner else None
         return prospects.create(self.ws, fields, {}, CRM, owner_id=owner_id).prospect_id
 

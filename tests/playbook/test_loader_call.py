@@ -211,7 +211,10 @@ def test_it_reads_variants() -> None:
         (bare("qualification: {criteria: {}}\n"), 7, "empty"),
         (bare("qualification: {criteria: {c: {title: {en: C}, weight: 1, options: {}}}}\n"), 7, "empty"),
         (
-            bare("qualification: {criteria: {c: {weight: 0, title: {en: C}, options: {o: {title: {en: O}, points: 1}}}}}"),
+            bare(
+                "qualification: {criteria: {c: {title: {en: C}, weight: 0, "
+                "options: {o: {title: {en: O}, points: 1}}}}}\n"
+            ),
             7,
             "type",
         ),

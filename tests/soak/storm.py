@@ -68,9 +68,11 @@ def roles(house: Installation) -> dict[str, list[psutil.Process]]:
     """Every process of the installation by what it does; a work-horse is known by its parents."""
     found: dict[str, list[psutil.Process]] = {}
     store = str(house.data_dir / "redis")
+    ours_since = psutil.Process().create_time()
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if process.status() == psutil.STATUS_ZOMBIE:
+            # What is older than this test is none of its processes, and looking closer costs most.
+            if process.create_time() < ours_since or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             if process.cwd() == store:
                 found.setdefault("redis", []).append(process)

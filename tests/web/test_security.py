@@ -28,6 +28,12 @@ HEADERS = {
 }
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: nothing here depends on which."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/nowhere", "/healthz", "/api/v1/prospects", "/api/v1/openapi.json"])
 def test_every_answer_carries_the_headers(client: FlaskClient, path: str) -> None:
     answer = client.get(path)

@@ -42,7 +42,7 @@ EVENTS = st.fixed_dictionaries(
 )
 # One database for all examples of a test: what was kept before must not matter.
 relaxed = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
+from email.message import EmailMessage
 from email.parser import BytesParser
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from web.security import policy as content_policy
 from workflow import text
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage, Message
+    from email.message import Message
     from pathlib import Path
 
     from flask import Blueprint
@@ -31,6 +32,8 @@ _LARGEST: Final = 2 * 1024 * 1024
 _LONGEST: Final = 200_000
 # As the catcher names them: the time, and a few random digits.
 _NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{8}")
+# What the standard library raises for heads and bodies that break the rules.
+_STUMBLES: Final = (LookupError, ValueError, AttributeError, TypeError)
 _HEADS: Final = ("From", "To", "Date", "Message-ID", "In-Reply-To", "List-Unsubscribe")
 # Shut in twice, by the frame's attribute and by this: no scripts, no forms, nothing from other places.
 _INSIDE: Final = (
@@ -79,11 +82,11 @@ def show_letter(
     message: Message, *, here: str, back: str, html: str = "", line: Line | None = None
 ) -> ResponseReturnValue:
     """The page of an email; `html` is the address of its HTML part, where that can be looked at."""
-    heads = [(name, text.line(str(message.get(name, "")), 500)) for name in _HEADS if message.get(name)]
+    heads = [(name, told) for name in _HEADS if (told := head_of(message, name))]
     framed = html if html and body_of(message, "html") else ""
     answer = page(
         "letter", here=here, back=back, heads=heads, body=text.block(body_of(message, "plain"), _LONGEST),
-        subject=text.line(str(message.get("Subject", "")), 300), html=framed, line=line,
+        subject=head_of(message, "Subject", 300), html=framed, line=line,
     )  # fmt: skip
     if framed:
         answer.headers["Content-Security-Policy"] = content_policy(frame_src="'self'")
@@ -126,17 +129,25 @@ def _caught(file: Path) -> Caught | None:
             message = BytesParser(policy=policy.default).parse(stream, headersonly=True)
     except FileNotFoundError:
         return None
-    told = {name: text.line(str(message.get(name, "")), 200) for name in ("To", "Subject")}
+    told = {name: head_of(message, name, 200) for name in ("To", "Subject")}
     at = datetime.strptime(file.stem[:22], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
     return Caught(file.stem, told["To"], told["Subject"], at)
 
 
+def head_of(message: Message, name: str, limit: int = 500) -> str:
+    """A head as a person reads it; one that the library stumbles over, as it came."""
+    try:
+        told = message.get(name, "")
+    except _STUMBLES:
+        told = next((value for known, value in message.raw_items() if known.lower() == name.lower()), "")
+    return text.line(str(told), limit)
+
+
 def body_of(message: Message, kind: str) -> str:
     """The part of this kind as text; whatever cannot be read is left out, because anything may be in a mail."""
-    part = message.get_body((kind,)) if hasattr(message, "get_body") else None
-    if part is None:
-        return ""
     try:
-        return str(part.get_content())
-    except (LookupError, UnicodeError, ValueError):
-        return bytes(part.get_payload(decode=True) or b"").decode("utf-8", "replace")
+        part = message.get_body((kind,)) if isinstance(message, EmailMessage) else None
+        return str(part.get_content()) if part is not None else ""
+    except _STUMBLES:
+        raw = message.get_payload(decode=True)
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""

@@ -140,7 +140,8 @@ def save_facts(prospect_id: str) -> ResponseReturnValue:
         prospects.edit(workspace(), known, facts_of(form), {}, who(), owner_id=owner, version=version)
     except Conflict:
         return _overtaken(known, form)
-    differs = {**facts_of(form), "owner": owner or row.owner_id or ""} != _values(row, version=False)
+    told = {**facts_of(form), "owner": owner or row.owner_id or ""}
+    differs = not told.items() <= _values(row).items()
     toast = Toast(_("Saved") if differs else _("Nothing was changed"))
     return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
 
@@ -161,10 +162,9 @@ def log_call(prospect_id: str) -> ResponseReturnValue:
 _FACTS = select(Prospect.version, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS))
 
 
-def _values(row: Record, *, version: bool = True) -> dict[str, str]:
+def _values(row: Record) -> dict[str, str]:
     values = {name: str(getattr(row, name) or "") for name in FIELDS}
-    values["owner"] = row.owner_id or ""
-    return {**values, "version": str(row.version)} if version else values
+    return {**values, "owner": row.owner_id or "", "version": str(row.version)}
 
 
 def _new(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
@@ -181,7 +181,7 @@ def _show_form(known: str, form: Form, status: int = HTTPStatus.OK) -> ResponseR
     with reading() as tx:
         reps = _reps(tx)
     markup = fragment("prospect", "facts_form", form=form, reps=reps, fields=FIELDS, known=known)
-    return swap(Part("#facts", markup), status=status)
+    return swap(Part("#facts", markup, "innerHTML"), status=status)
 
 
 def _overtaken(known: str, form: Form) -> ResponseReturnValue:

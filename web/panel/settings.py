@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from web.auth import person, require, safe_next, session_token
 from web.forms import line as read_line
-from web.i18n import choose, forget
+from web.i18n import FALLBACK, LANGUAGES, forget
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.frame import Toast, done, page, reading, worded
@@ -51,10 +51,15 @@ def save_settings() -> ResponseReturnValue:
         people.prefer(workspace(), person().id, choices)
     except BadInput as error:
         return _settings({error.field: worded(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
-    # The new language and zone already speak on the next page, so this is one a browser loads anew.
-    response = _again("/settings", Toast(_("Saved")))
+    if "language" in choices:
+        g.language = choices["language"] or request.accept_languages.best_match(LANGUAGES, FALLBACK)
+    response = done("/settings", Toast(_("Saved")))
     if "language" in choices:
         forget(response)
+    if is_swap():
+        # Language, theme and zone speak in the frame too, so the browser loads the page anew.
+        response.status_code = HTTPStatus.OK
+        response.headers["HX-Redirect"] = response.headers.pop("Location")
     return response
 
 
@@ -115,15 +120,3 @@ def _settings(
         sources=sources, zones=sorted(name for name in available_timezones() if "/" in name),
         base_url=workspace().settings.base_url, shortest=SHORTEST,
     )  # fmt: skip
-
-
-def _again(address: str, toast: Toast) -> Response:
-    g.language = choose(request.form.get("language") or None) if "language" in request.form else g.language
-    response = done(address, toast)
-    if not is_swap():
-        return response  # type: ignore[return-value]
-    moved = Response(status=HTTPStatus.OK)
-    moved.headers["HX-Redirect"] = address
-    for cookie in response.headers.getlist("Set-Cookie"):
-        moved.headers.add("Set-Cookie", cookie)
-    return moved

@@ -60,8 +60,9 @@
   // --- board: the menu of moves, one for the page, filled when it opens so that it is never clipped
   const prepare = (form, from) => {
     form.dataset.card = from.dataset.card;
-    form.action = `/prospects/${from.dataset.card}/moves`;
-    form.setAttribute("hx-post", form.action);
+    const address = `/prospects/${from.dataset.card}/moves`;
+    form.setAttribute("action", address);
+    form.setAttribute("hx-post", address);
     form.elements.version.value = from.dataset.version;
     form.elements.from.value = from.dataset.stage;
     form.elements.csrf_token.value = $("input[name=csrf_token]").value;

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workflow.engine.decide import Enroll, Reanchor
     from workflow.engine.sequences import Planned, Whereabouts
     from workflow.playbook.schema import Playbook
-    from workflow.records.db import Record, Tx
+    from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
@@ -33,6 +33,26 @@ _REVOKE: Final = Prepared(
     update(Touch).where(
         Touch.enrollment_id == bindparam("which"), Touch.state.in_([literal(state) for state in REVOCABLE])
     )
+)
+
+_ENDED: Final = Prepared(
+    select(
+        Touch.prospect_id, Touch.enrollment_id, Touch.position, Enrollment.sequence, Enrollment.playbook_digest,
+        Enrollment.state.label("enrollment_state"),
+    )
+    .join(Enrollment, Enrollment.id == Touch.enrollment_id)
+    .where(Touch.id == bindparam("touch"))
+)  # fmt: skip
+_TOUCHES: Final = Prepared(
+    select(Touch.id, Touch.position, Touch.kind, Touch.state, Touch.next_attempt_at)
+    .where(Touch.enrollment_id == bindparam("enrollment"))
+    .order_by(Touch.position, Touch.generation)
+)
+_FREE: Final = Prepared(update(Touch).where(Touch.id == bindparam("touch"), Touch.state == "scheduled"))
+_WHERE_IS: Final = Prepared(
+    select(Prospect.time_zone, Prospect.country, Rep.time_zone.label("rep_zone"))
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .where(Prospect.id == bindparam("prospect"))
 )
 
 
@@ -84,16 +104,12 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) 
     Without `ended_at` nothing is released: the touch waited itself for the one before it, and so do those behind it.
     The caller has locked the prospect.
     """
-    touch = _with_enrollment(tx, touch_id)
+    touch = _ENDED.first(tx, {"touch": touch_id})
     if touch is None or touch.enrollment_state != "active":
         return
     playbook = ws.playbooks.version(tx, touch.playbook_digest)
     sequence = playbook.sequences[touch.sequence]
-    rows = tx.conn.execute(
-        select(Touch.id, Touch.position, Touch.kind, Touch.state, Touch.next_attempt_at)
-        .where(Touch.enrollment_id == touch.enrollment_id)
-        .order_by(Touch.position, Touch.generation)
-    ).all()
+    rows = _TOUCHES.all(tx, {"enrollment": touch.enrollment_id})
     if ended_at is not None and not sequence.steps[touch.position].before_meeting:
         waiting = leaving.waiting_behind(sequence, rows, touch.position)
         steps = [sequence.steps[position] for position in waiting]
@@ -101,9 +117,7 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) 
         for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
             _set_free(tx, waiting[released.position].id, released)
     if all(row.state not in leaving.OPEN or leaving.lingers(sequence, row) or row.id == touch_id for row in rows):
-        tx.conn.execute(
-            update(Enrollment).where(Enrollment.id == touch.enrollment_id).values(state="completed", ended_at=tx.now)
-        )
+        _END.run(tx, {"which": touch.enrollment_id, "state": "completed", "ended_at": tx.now})
 
 
 def complete_if_nothing_waits(tx: Tx, enrollment_id: str, *, uncertain_since: datetime) -> None:
@@ -135,40 +149,13 @@ def waits_behind(tx: Tx, enrollment_id: str, position: int, reason: Reason) -> N
 
 def where_is(tx: Tx, playbook: Playbook, prospect_id: str) -> Whereabouts:
     """The zone and the country whose calendar holds for a prospect."""
-    row = tx.conn.execute(
-        select(Prospect.time_zone, Prospect.country, Rep.time_zone.label("rep_zone"))
-        .outerjoin(Rep, Rep.id == Prospect.owner_id)
-        .where(Prospect.id == prospect_id)
-    ).one()
+    row = _WHERE_IS.all(tx, {"prospect": prospect_id})[0]
     return sequences.whereabouts(playbook, row.time_zone, row.rep_zone, row.country)
 
 
-def _with_enrollment(tx: Tx, touch_id: str) -> Record | None:
-    return tx.conn.execute(
-        select(
-            Touch.prospect_id,
-            Touch.enrollment_id,
-            Touch.position,
-            Enrollment.sequence,
-            Enrollment.playbook_digest,
-            Enrollment.state.label("enrollment_state"),
-        )
-        .join(Enrollment, Enrollment.id == Touch.enrollment_id)
-        .where(Touch.id == touch_id)
-    ).one_or_none()
-
-
 def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
-    tx.conn.execute(
-        update(Touch)
-        .where(Touch.id == touch_id, Touch.state == "scheduled")
-        .values(
-            due_at=released.due_at,
-            not_after=released.not_after,
-            next_attempt_at=released.due_at,
-            reason=because("due").pack(),
-        )
-    )
+    times = {"due_at": released.due_at, "not_after": released.not_after, "next_attempt_at": released.due_at}
+    _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
 
 
 def _touch(ws: Workspace, tx: Tx, enrollment: dict[str, Any], planned: Planned) -> dict[str, Any]:

@@ -283,12 +283,11 @@ class _Course:
     def _facts(self, given: Mapping[str, str]) -> guards.Facts:
         """What the needs of a move may ask about, with what this very signal tells."""
         view, data = self.view, self.signal.data
-        answers, calls = dict(view.answers), set(view.calls)
+        answers, calls = dict(view.answers), view.calls
         if self.signal.kind == kinds.ANSWERS:
             answers |= _texts(data.get("answers", {}))
         if self.signal.kind == kinds.CALL_ENDED:
-            told = {"timed": data.get("minutes") is not None, "noted": bool(data.get("notes"))}
-            calls |= {"ended", *(word for word, is_so in told.items() if is_so)}
+            calls |= kinds.call_words(data)
         meetings = {each.uid: each.state for each in view.meetings}
         if self.meeting is not None:
             meetings[self.meeting.uid] = self.meeting.state
@@ -296,7 +295,7 @@ class _Course:
             fields={**view.fields, **_texts(view.custom), "outcome": view.outcome, **given},
             answers=answers,
             meetings=frozenset(meetings.values()),
-            calls=frozenset(calls),
+            calls=calls,
             begun=frozenset(view.begun) | {each.sequence.key for each in view.enrollments},
             role=self.signal.role,
         )

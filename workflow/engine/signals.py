@@ -102,3 +102,13 @@ class ProspectView:
     answers: Mapping[str, str] = field(default_factory=dict)
     calls: frozenset[str] = frozenset()
     begun: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def call_words(told: Mapping[str, Any]) -> frozenset[str]:
+    """What is known of a call by what was told of it: `needs.CALL_WORDS`."""
+    found = {"ended"}
+    if isinstance(told.get("minutes"), int | float):
+        found.add("timed")
+    if str(told.get("notes") or "").strip():
+        found.add("noted")
+    return frozenset(found)

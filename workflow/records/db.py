@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, NullPool, Row, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from workflow.errors import OnwardError, Unavailable
@@ -26,7 +26,6 @@ Record: TypeAlias = Row[*tuple[Any, ...]]
 """One row of an answer; its columns are attributes."""
 
 _TRIES = 5
-_NOW = text("SELECT now()")
 # Deadlock and serialization failure: PostgreSQL undid the transaction and asks to run it again.
 _AGAIN = frozenset({"40P01", "40001", "55P03"})
 
@@ -43,17 +42,22 @@ class Tx:
 
     __slots__ = ("_cursor", "conn", "locks_rows", "now")
 
-    def __init__(self, conn: Connection, now: datetime, *, locks_rows: bool) -> None:
-        self.conn = conn
-        self.now = now
-        self.locks_rows = locks_rows
-        self._cursor: Any = None
+    now: datetime
 
-    @property
-    def cursor(self) -> Any:  # noqa: ANN401 - the driver's, which is not the same class on both databases
-        """The driver's own cursor, for `workflow.records.prepared`."""
-        if self._cursor is None:
-            self._cursor = self.conn.connection.cursor()
+    def __init__(self, conn: Connection, *, locks_rows: bool) -> None:
+        self.conn = conn
+        self.locks_rows = locks_rows
+        self._cursor: Any = conn.connection.cursor()
+
+    def drive(self, sql: str, values: object = (), *, many: bool = False) -> Any:  # noqa: ANN401 - two drivers
+        """Let the driver run `sql`, once or for `many` sets of values; gives its cursor, the same one each time.
+
+        For `workflow.records.prepared`. An error is named as SQLAlchemy names those of its own statements.
+        """
+        try:
+            (self._cursor.executemany if many else self._cursor.execute)(sql, values)
+        except self._driver.Error as error:
+            raise self._named(sql, error) from error
         return self._cursor
 
     @contextmanager
@@ -62,14 +66,28 @@ class Tx:
 
         By hand, because the library compiles each savepoint anew, which costs as much as three statements.
         """
-        self.conn.exec_driver_sql("SAVEPOINT attempt")
+        self.drive("SAVEPOINT attempt")
         try:
             yield
         except BaseException:
             if not self.conn.invalidated:
-                self.conn.exec_driver_sql("ROLLBACK TO SAVEPOINT attempt")
+                self.drive("ROLLBACK TO SAVEPOINT attempt")
             raise
-        self.conn.exec_driver_sql("RELEASE SAVEPOINT attempt")
+        self.drive("RELEASE SAVEPOINT attempt")
+
+    @property
+    def _driver(self) -> Any:  # noqa: ANN401 - a module
+        return self.conn.dialect.loaded_dbapi
+
+    def _named(self, sql: str, error: Any) -> StatementError:  # noqa: ANN401 - of a driver
+        gone = self.conn.dialect.is_disconnect(error, self.conn.connection.dbapi_connection, self._cursor)
+        dialect, base = self.conn.dialect, self._driver.Error
+        named: StatementError = DBAPIError.instance(
+            sql, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect
+        )
+        if gone:
+            self.conn.invalidate(error)
+        return named
 
 
 class Database:
@@ -152,26 +170,35 @@ class Database:
         for dead_before in (False, True):
             conn = self._engine.connect()
             try:
-                return Tx(conn, self._first_answer(conn, begin), locks_rows=not self.is_sqlite)
+                conn.begin()
+                tx = Tx(conn, locks_rows=not self.is_sqlite)
+                tx.now = self._first_answer(tx, begin)
             except BaseException as error:
                 conn.close()
                 died = isinstance(error, DBAPIError) and error.connection_invalidated
                 if dead_before or not died:
                     raise
+            else:
+                return tx
         raise AssertionError
 
-    def _first_answer(self, conn: Connection, begin: str) -> datetime:
+    def _first_answer(self, tx: Tx, begin: str) -> datetime:
         if self.is_sqlite:
-            conn.exec_driver_sql(begin)
+            tx.drive(begin)
             return self._clock() if self._clock else datetime.now(UTC)
         # Asked even where the time is told: the answer shows that the connection lives.
-        moment: datetime = conn.execute(_NOW).scalar_one()
+        moment: datetime = tx.drive("SELECT now()").fetchone()[0]
         return self._clock() if self._clock else moment.astimezone(UTC)
 
 
 def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int) -> Engine:
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 5, "check_same_thread": False}, **_pool(pooled, pool_size))
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"timeout": 5, "check_same_thread": False},
+            **_pool(pooled, pool_size),
+        )
         event.listen(engine, "connect", _sqlite_connected)
     else:
         # A commit that the server may still forget is none: a forgotten commit mark would send an email twice. So it is
@@ -181,7 +208,7 @@ def _engine(url: str, *, pooled: bool, pool_size: int, statement_timeout_s: int)
             " -c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
         )
         connect = {"options": options, "connect_timeout": 5, "application_name": "onward"}
-        engine = create_engine(url, connect_args=connect, **_pool(pooled, pool_size))
+        engine = create_engine(url, hide_parameters=True, connect_args=connect, **_pool(pooled, pool_size))
     return engine
 
 

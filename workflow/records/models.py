@@ -78,6 +78,11 @@ def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=name)
 
 
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that `where` picks, the same on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Base(DeclarativeBase):
     """All tables; names of constraints follow one pattern so that migrations can address them."""
 
@@ -204,14 +209,7 @@ class Enrollment(Base):
     ended_at: Mapped[datetime | None]
     __table_args__ = (
         _one_of("state", ENROLLMENT_STATES, "state"),
-        Index(
-            "uq_enrollment_active",
-            "prospect_id",
-            "sequence",
-            unique=True,
-            sqlite_where=text("state = 'active'"),
-            postgresql_where=text("state = 'active'"),
-        ),
+        _partial("uq_enrollment_active", "prospect_id", "sequence", where="state = 'active'", unique=True),
         Index("ix_enrollment_prospect", "prospect_id", "started_at"),
     )
 
@@ -276,28 +274,17 @@ class Touch(Base):
         _one_of("state", TOUCH_STATES, "state"),
         _one_of("kind", ("email", "task"), "kind"),
         UniqueConstraint("enrollment_id", "step", "generation"),
-        Index(
+        _partial(
             "ix_touch_due",
             "mailbox_id",
             "next_attempt_at",
             "id",
-            sqlite_where=text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
-            postgresql_where=text("state = 'scheduled' AND next_attempt_at IS NOT NULL"),
+            where="state = 'scheduled' AND next_attempt_at IS NOT NULL",
         ),
-        Index(
-            "ix_touch_open",
-            "state",
-            "mailbox_id",
-            sqlite_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
-            postgresql_where=text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
+        _partial(
+            "ix_touch_open", "state", "mailbox_id", where="state IN ('claimed', 'sending', 'committing', 'uncertain')"
         ),
-        Index(
-            "ix_touch_forced",
-            "mailbox_id",
-            "next_attempt_at",
-            sqlite_where=text("state = 'scheduled' AND forced"),
-            postgresql_where=text("state = 'scheduled' AND forced"),
-        ),
+        _partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
         Index("ix_touch_used", "mailbox_id", "committed_at"),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
     )
@@ -355,12 +342,7 @@ class Delivery(Base):
         UniqueConstraint("source_id", "dedupe_key"),
         _one_of("status", DELIVERY_STATES, "status"),
         Index("ix_delivery_received", "received_at", "id"),
-        Index(
-            "ix_delivery_status",
-            "status",
-            sqlite_where=text("status <> 'accepted'"),
-            postgresql_where=text("status <> 'accepted'"),
-        ),
+        _partial("ix_delivery_status", "status", where="status <> 'accepted'"),
     )
 
 
@@ -392,24 +374,9 @@ class Event(Base):
         UniqueConstraint("source_id", "event_key"),
         UniqueConstraint("delivery_id", "position"),
         _one_of("outcome", EVENT_OUTCOMES, "outcome"),
-        Index(
-            "ix_event_waiting",
-            "next_attempt_at",
-            sqlite_where=text("next_attempt_at IS NOT NULL"),
-            postgresql_where=text("next_attempt_at IS NOT NULL"),
-        ),
-        Index(
-            "ix_event_parked",
-            "waits_ref",
-            sqlite_where=text("outcome = 'parked'"),
-            postgresql_where=text("outcome = 'parked'"),
-        ),
-        Index(
-            "ix_event_parked_email",
-            "waits_email",
-            sqlite_where=text("outcome = 'parked'"),
-            postgresql_where=text("outcome = 'parked'"),
-        ),
+        _partial("ix_event_waiting", "next_attempt_at", where="next_attempt_at IS NOT NULL"),
+        _partial("ix_event_parked", "waits_ref", where="outcome = 'parked'"),
+        _partial("ix_event_parked_email", "waits_email", where="outcome = 'parked'"),
     )
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Select
-from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,8 +32,7 @@ class Prepared:
     def run(self, tx: Tx, values: Mapping[str, object]) -> int:
         """Run it; how many rows it touched."""
         form = self._form(tx, values)
-        _driven(tx, tx.cursor.execute, form.sql, form.filled(values))
-        count: int = tx.cursor.rowcount
+        count: int = tx.drive(form.sql, form.filled(values)).rowcount
         return count
 
     def run_all(self, tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
@@ -43,13 +41,12 @@ class Prepared:
             self.run(tx, rows[0])
         elif rows:
             form = self._form(tx, rows[0])
-            _driven(tx, tx.cursor.executemany, form.sql, [form.filled(row) for row in rows])
+            tx.drive(form.sql, [form.filled(row) for row in rows], many=True)
 
     def all(self, tx: Tx, values: Mapping[str, object]) -> Sequence[Record]:
         """Every row it finds."""
         form = self._form(tx, values)
-        _driven(tx, tx.cursor.execute, form.sql, form.filled(values))
-        return form.read(tx.cursor.fetchall())
+        return form.read(tx.drive(form.sql, form.filled(values)).fetchall())
 
     def first(self, tx: Tx, values: Mapping[str, object]) -> Record | None:
         """The first row it finds, if any."""
@@ -121,24 +118,3 @@ def _compiled(
         read_back=tuple((position, read) for position, read in enumerate(readers) if read is not None),
         row=found._make,
     )
-
-
-def _driven(tx: Tx, call: Callable[[str, Any], object], sql: str, values: object) -> None:
-    """Let the driver run `sql`, and give its error the name that it has everywhere else."""
-    dialect = tx.conn.dialect
-    try:
-        call(sql, values)
-    except dialect.loaded_dbapi.Error as error:
-        gone = dialect.is_disconnect(error, tx.conn.connection.dbapi_connection, tx.cursor)
-        named = DBAPIError.instance(
-            sql,
-            None,
-            error,
-            dialect.loaded_dbapi.Error,
-            hide_parameters=True,
-            connection_invalidated=gone,
-            dialect=dialect,
-        )
-        if gone:
-            tx.conn.invalidate(error)
-        raise named from error

@@ -23,14 +23,20 @@ def insert_new(tx: Tx, table: type[Base], row: Mapping[str, Any]) -> bool:
 
 def upsert(tx: Tx, table: type[Base], row: Mapping[str, Any], keys: Sequence[str], keep: Sequence[str] = ()) -> None:
     """Insert `row`, or where its `keys` exist overwrite the other columns, except those to `keep`."""
-    insert: Any = _insert(table, postgres=tx.locks_rows)
-    changed = {name: insert.excluded[name] for name in row if name not in keys and name not in keep}
-    tx.conn.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=changed), dict(row))
+    changed = tuple(name for name in row if name not in keys and name not in keep)
+    _or_overwrite(table, tuple(keys), changed, postgres=tx.locks_rows).run(tx, row)
 
 
 @lru_cache(maxsize=64)
 def _unless_there(table: type[Base], *, postgres: bool) -> Prepared:
     return Prepared(_insert(table, postgres=postgres).on_conflict_do_nothing())
+
+
+@lru_cache(maxsize=64)
+def _or_overwrite(table: type[Base], keys: tuple[str, ...], changed: tuple[str, ...], *, postgres: bool) -> Prepared:
+    insert = _insert(table, postgres=postgres)
+    values = {name: insert.excluded[name] for name in changed}
+    return Prepared(insert.on_conflict_do_update(index_elements=list(keys), set_=values))
 
 
 def _insert(table: type[Base], *, postgres: bool) -> Any:  # noqa: ANN401 - two classes with one shape

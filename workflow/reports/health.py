@@ -99,8 +99,10 @@ def mailboxes(tx: Tx) -> Sequence[Record]:
 
 def _touches(tx: Tx) -> Mapping[str, int]:
     found = dict.fromkeys(_STATES, 0)
-    still_open = select(Touch.state, func.count()).where(Touch.state.in_(_STATES)).group_by(Touch.state)
-    return found | {state: count for state, count in tx.conn.execute(still_open)}
+    still_open = (
+        select(Touch.state, func.count().label("touches")).where(Touch.state.in_(_STATES)).group_by(Touch.state)
+    )
+    return found | {row.state: row.touches for row in tx.conn.execute(still_open)}
 
 
 def _beats(tx: Tx) -> Mapping[str, Beats]:

@@ -15,12 +15,13 @@ from sqlalchemy import Select, func, select, update
 
 from workflow import ids
 from workflow.engine.leaving import STILL_GOOD_FOR
+from workflow.errors import PlaybookError
 from workflow.records.models import Enrollment, Mailbox, Touch
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from workflow.playbook.schema import MailboxLimits, Step
+    from workflow.playbook.schema import MailboxLimits
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -84,7 +85,7 @@ def hold_open(ws: Workspace) -> int:
             .where(Mailbox.backoff_until.is_(None), Touch.not_after.between(now, now + _NEAR))
             .limit(BATCH)
         ).all()
-        moved = [row.id for row in rows if not _step(ws, tx, row).before_meeting]
+        moved = [row.id for row in rows if _keeps(ws, tx, row)]
     if moved:
         near = update(Touch).where(Touch.id.in_(moved), Touch.state == "scheduled")
         ws.database.transact(lambda tx: tx.conn.execute(near.values(not_after=tx.now + STILL_GOOD_FOR)))
@@ -155,8 +156,14 @@ def _used(tx: Tx, mailbox_id: str, since: datetime) -> int:
     ).scalar_one()
 
 
-def _step(ws: Workspace, tx: Tx, row: Record) -> Step:
-    return ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence].step(row.step)
+def _keeps(ws: Workspace, tx: Tx, row: Record) -> bool:
+    """Whether an email is worth as much a day later."""
+    try:
+        playbook = ws.playbooks.version(tx, row.playbook_digest)
+    except PlaybookError:
+        # Of a version that this release cannot read nothing leaves anyway; the others must not wait for it.
+        return False
+    return not playbook.sequences[row.sequence].step(row.step).before_meeting
 
 
 def _hints(touches: int, limits: MailboxLimits) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from babel.dates import format_datetime, get_timezone_name
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal, select
 
 from workflow import ids
 from workflow.actions import enrolling
@@ -20,6 +20,7 @@ from workflow.mail.compose import Draft, compose, new_message_id
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     """
     playbook = ws.playbooks.version(tx, touch.playbook_digest)
     step = playbook.sequences[touch.sequence].step(touch.step)
-    person = tx.conn.execute(_PERSON.where(Prospect.id == touch.prospect_id)).one()
+    person = _PERSON.all(tx, {"prospect": touch.prospect_id})[0]
     language = language_of(playbook, person.language)
     token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
@@ -79,10 +80,26 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     return Letter(message_id, Envelope(sender.address.text, recipient.text, content))
 
 
-_PERSON: Final = select(
-    Prospect.name, Prospect.email, Prospect.company, Prospect.title, Prospect.language, Prospect.stage,
-    Rep.name.label("rep_name"), Rep.email.label("rep_email"),
-).outerjoin(Rep, Rep.id == Prospect.owner_id)  # fmt: skip
+_PERSON: Final = Prepared(
+    select(
+        Prospect.name, Prospect.email, Prospect.company, Prospect.title, Prospect.language, Prospect.stage,
+        Rep.name.label("rep_name"), Rep.email.label("rep_email"),
+    )
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .where(Prospect.id == bindparam("prospect"))
+)  # fmt: skip
+_ANSWERS: Final = Prepared(select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect")))
+_MEETING: Final = Prepared(select(Meeting.starts_at, Meeting.place).where(Meeting.id == bindparam("meeting")))
+_EARLIER: Final = Prepared(
+    select(Message.message_id, Message.subject)
+    .join(Touch, Touch.id == Message.touch_id)
+    .where(
+        Touch.enrollment_id == bindparam("enrollment"),
+        Touch.position < bindparam("position"),
+        Touch.state.in_([literal("sent"), literal("uncertain")]),
+    )
+    .order_by(Touch.position, Touch.generation)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +147,8 @@ def values(playbook: Playbook, facts: Facts, language: str, *, sender_name: str,
 
 
 def _facts(tx: Tx, playbook: Playbook, touch: Record, person: Record) -> Facts:
-    answers = tx.conn.execute(select(Answer.question, Answer.text).where(Answer.prospect_id == touch.prospect_id))
-    found = select(Meeting.starts_at, Meeting.place).where(Meeting.id == touch.meeting_id)
-    meeting = tx.conn.execute(found).one_or_none() if touch.meeting_id else None
+    answers = _ANSWERS.all(tx, {"prospect": touch.prospect_id})
+    meeting = _MEETING.first(tx, {"meeting": touch.meeting_id}) if touch.meeting_id else None
     return Facts(
         name=person.name,
         email=person.email,
@@ -164,16 +180,7 @@ def _thread(tx: Tx, touch: Record, step: Step) -> tuple[tuple[str, ...], str]:
     """The Message-IDs this email answers, oldest first, and the subject they share."""
     if not step.same_thread:
         return (), ""
-    rows = tx.conn.execute(
-        select(Message.message_id, Message.subject)
-        .join(Touch, Touch.id == Message.touch_id)
-        .where(
-            Touch.enrollment_id == touch.enrollment_id,
-            Touch.position < touch.position,
-            Touch.state.in_(("sent", "uncertain")),
-        )
-        .order_by(Touch.position, Touch.generation)
-    ).all()
+    rows = _EARLIER.all(tx, {"enrollment": touch.enrollment_id, "position": touch.position})
     return tuple(row.message_id for row in rows), rows[0].subject.removeprefix("Re: ") if rows else ""
 
 

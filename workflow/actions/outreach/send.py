@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, case, exists, func, select, update
+from sqlalchemy import bindparam, case, exists, func, literal, select, update
 
 from workflow import ids
-from workflow.actions import enrolling, prospects
+from workflow.actions import prospects
 from workflow.actions.outreach import letter, settle
 from workflow.actions.outreach.settle import Begun
-from workflow.engine import leaving
+from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
 from workflow.records.db import CommitUnknown
-from workflow.records.models import Enrollment, Mailbox, Prospect, Suppression, Touch
+from workflow.records.models import Enrollment, Mailbox, Moment, Prospect, Rep, Suppression, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,16 +39,70 @@ if TYPE_CHECKING:
 
 MOST_BEGIN_ERRORS: Final = 3
 _RECORD_PAUSES_S: Final = (0.1, 0.5, 2.0, 5.0)
-_CHOSEN: Final = (
+_NOW: Final = bindparam("now", type_=Moment())
+_ROOM: Final = Prepared(
+    select(
+        select(func.count())
+        .where(
+            Touch.mailbox_id == bindparam("mailbox"),
+            Touch.state.in_([literal("sending"), literal("committing")]),
+            Touch.lease_until > _NOW,
+        )
+        .scalar_subquery()
+        .label("busy")
+    ).where(Mailbox.id == bindparam("mailbox"), Mailbox.state == "active")
+)
+_CHOSEN: Final = Prepared(
     select(
         Touch.id, Touch.prospect_id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.token,
         Touch.attempts, Touch.due_at, Touch.not_after, Touch.forced, Touch.message_id,
         Enrollment.state.label("enrollment_state"), Enrollment.sequence, Enrollment.playbook_digest,
-        Enrollment.meeting_id, Prospect.email, Prospect.email_key, Prospect.time_zone, Prospect.country,
+        Enrollment.meeting_id, Prospect.email, Prospect.time_zone, Prospect.country,
+        Rep.time_zone.label("rep_zone"), Suppression.email_key.label("barred"),
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .join(Prospect, Prospect.id == Touch.prospect_id)
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
+    .where(Touch.mailbox_id == bindparam("mailbox"), Touch.state == "claimed")
+    .order_by(Touch.next_attempt_at, Touch.id)
+    .limit(1)
+    .with_for_update(of=Prospect, skip_locked=True)
 )  # fmt: skip
+_STILL_CLAIMED: Final = Prepared(
+    select(Touch.id)
+    .where(Touch.id == bindparam("touch"), Touch.state == "claimed", Touch.token == bindparam("token"))
+    .with_for_update()
+)
+_BEGIN: Final = Prepared(update(Touch).where(Touch.id == bindparam("touch")))
+# What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one.
+_WHOM: Final = Prospect.id == bindparam("prospect")
+_MARK: Final = Prepared(
+    update(Touch)
+    .where(
+        Touch.id == bindparam("touch"),
+        Touch.token == bindparam("held"),
+        Touch.state == "sending",
+        Touch.lease_until > _NOW,
+        exists().where(Mailbox.id == bindparam("mailbox"), Mailbox.state == "active"),
+        exists().where(_WHOM, Prospect.email == bindparam("address")),
+        ~exists().where(_WHOM, Suppression.email_key == Prospect.email_key),
+        ~((Touch.not_after < _NOW) & (Touch.attempts == 1)),
+    )
+    .values(
+        state="committing",
+        committed_at=_NOW,
+        committed_version=select(Prospect.version).where(_WHOM).scalar_subquery(),
+        lease_until=bindparam("leased_until", type_=Moment()),
+    )
+)
+# Another email to the same prospect that is on its way just now counts as leaving now.
+_LAST_MAIL: Final = Prepared(
+    select(
+        func.max(Touch.committed_at, type_=Moment()).label("marked_at"),
+        func.max(case(((Touch.state == "sending") & (Touch.id != bindparam("touch")), 1), else_=0)).label("busy"),
+    ).where(Touch.prospect_id == bindparam("prospect"))
+)
 
 
 @dataclass(slots=True)
@@ -149,53 +204,35 @@ class Sender:
     def mark(self, tx: Tx, begun: Begun) -> bool:
         """T2: from here on nobody can take the email back. One guarded update under the prospect's lock decides."""
         prospects.lock(tx, begun.prospect_id)
-        now = tx.now
-        version = select(Prospect.version).where(Prospect.id == begun.prospect_id).scalar_subquery()
-        marked = tx.conn.execute(
-            update(Touch)
-            .where(
-                Touch.id == begun.touch_id,
-                Touch.token == begun.token,
-                Touch.state == "sending",
-                Touch.lease_until > now,
-                _may_leave(begun, now),
-            )
-            .values(
-                state="committing",
-                committed_at=now,
-                committed_version=version,
-                lease_until=now + self.timings.committing_lease,
-            )
+        marked = _MARK.run(
+            tx,
+            {
+                "touch": begun.touch_id,
+                "held": begun.token,
+                "prospect": begun.prospect_id,
+                "mailbox": begun.mailbox_id,
+                "address": begun.address,
+                "now": tx.now,
+                "leased_until": tx.now + self.timings.committing_lease,
+            },
         )
-        return marked.rowcount == 1
+        return marked == 1
 
     def _choose(self, tx: Tx, mailbox_id: str) -> Record | None:
         """Lock the prospect of the next claimed touch, first in the one order of locks; skip those in other hands."""
         if not self._has_room(tx, mailbox_id):
             return None
-        statement = (
-            _CHOSEN.where(Touch.mailbox_id == mailbox_id, Touch.state == "claimed")
-            .order_by(Touch.next_attempt_at, Touch.id)
-            .limit(1)
-        )
-        if tx.locks_rows:
-            statement = statement.with_for_update(of=Prospect, skip_locked=True)
-        touch = tx.conn.execute(statement).one_or_none()
+        touch = _CHOSEN.first(tx, {"mailbox": mailbox_id})
         if touch is None or not tx.locks_rows:
             return touch
         # The touch itself was read before the lock was ours: another hand may have begun it in between.
-        same = select(Touch.id).where(Touch.id == touch.id, Touch.state == "claimed", Touch.token == touch.token)
-        held = tx.conn.execute(same.with_for_update()).one_or_none()
+        held = _STILL_CLAIMED.first(tx, {"touch": touch.id, "token": touch.token})
         return touch if held else self._choose(tx, mailbox_id)
 
     def _has_room(self, tx: Tx, mailbox_id: str) -> bool:
-        active = select(Mailbox.id).where(Mailbox.id == mailbox_id, Mailbox.state == "active")
-        if tx.conn.execute(active).scalar_one_or_none() is None:
-            return False
-        busy = select(func.count()).where(
-            Touch.mailbox_id == mailbox_id, Touch.state.in_(("sending", "committing")), Touch.lease_until > tx.now
-        )
-        return tx.conn.execute(busy).scalar_one() < self.ws.playbooks.current.limits.mailbox.concurrency
+        mailbox = _ROOM.first(tx, {"mailbox": mailbox_id, "now": tx.now})
+        most: int = self.ws.playbooks.current.limits.mailbox.concurrency
+        return mailbox is not None and mailbox.busy < most
 
     def _ask_again(self, tx: Tx, touch: Record) -> Reason | None:
         """Whether the email is still wanted, and wanted now. What is not is settled here."""
@@ -203,7 +240,7 @@ class Sender:
             return settle.cancel(tx, touch.id, because("sequence_ended"))
         if not touch.email:
             return settle.skip(self.ws, tx, touch.id, because("no_address"))
-        if _is_suppressed(tx, touch.email_key):
+        if touch.barred is not None:
             return settle.skip(self.ws, tx, touch.id, because("suppressed"))
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
@@ -216,26 +253,23 @@ class Sender:
             tx.now,
             not_after=touch.not_after,
             forced=touch.forced,
-            where=lambda: enrolling.where_is(tx, playbook, touch.prospect_id),
+            where=lambda: sequences.whereabouts(playbook, touch.time_zone, touch.rep_zone, touch.country),
             last_mail_at=lambda: _last_mail_at(tx, touch),
         )
         return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after) if hold else None
 
     def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter) -> Begun:
         token = ids.new_id()
-        tx.conn.execute(
-            update(Touch)
-            .where(Touch.id == touch.id)
-            .values(
-                state="sending",
-                token=token,
-                holder=self.holder,
-                attempts=touch.attempts + 1,
-                lease_until=tx.now + self.timings.sending_lease,
-                message_id=written.message_id,
-                recipient=written.envelope.recipient,
-            )
-        )
+        values = {
+            "state": "sending",
+            "token": token,
+            "holder": self.holder,
+            "attempts": touch.attempts + 1,
+            "lease_until": tx.now + self.timings.sending_lease,
+            "message_id": written.message_id,
+            "recipient": written.envelope.recipient,
+        }
+        _BEGIN.run(tx, {**values, "touch": touch.id})
         return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope)
 
     def _count_error(self, tx: Tx, touch_id: str) -> Reason | None:
@@ -266,23 +300,10 @@ class Sender:
                 return
 
 
-def _may_leave(begun: Begun, now: datetime) -> ColumnElement[bool]:
-    """What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one."""
-    active = exists().where(Mailbox.id == begun.mailbox_id, Mailbox.state == "active")
-    barred = exists().where(Prospect.id == begun.prospect_id, Suppression.email_key == Prospect.email_key)
-    same = exists().where(Prospect.id == begun.prospect_id, Prospect.email == begun.address)
-    late = (Touch.not_after < now) & (Touch.attempts == 1)
-    return active & ~barred & same & ~late
-
-
 def _last_mail_at(tx: Tx, touch: Record) -> datetime | None:
-    """When the prospect last got an email; another one that is on its way just now counts as leaving now."""
-    on_its_way = func.max(case(((Touch.state == "sending") & (Touch.id != touch.id), 1), else_=0))
-    found = select(func.max(Touch.committed_at), on_its_way).where(Touch.prospect_id == touch.prospect_id)
-    marked_at, busy = tx.conn.execute(found).one()
-    return tx.now if busy else marked_at
-
-
-def _is_suppressed(tx: Tx, email_key: str | None) -> bool:
-    found = select(Suppression.email_key).where(Suppression.email_key == email_key)
-    return tx.conn.execute(found).scalar_one_or_none() is not None
+    """When the prospect last got an email."""
+    last = _LAST_MAIL.first(tx, {"touch": touch.id, "prospect": touch.prospect_id})
+    if last is None:
+        return None
+    at: datetime | None = tx.now if last.busy else last.marked_at
+    return at

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, literal, select, update
 
 from workflow.actions import enrolling, prospects
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import Signal
 from workflow.records.models import Mailbox, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,6 +36,18 @@ _MOST_POLICY_REFUSALS: Final = 3
 _UNCERTAIN_WITHIN: Final = timedelta(minutes=10)
 # `uncertain` with our token: the reaper took us for dead while we were frozen, and the server's answer is known now.
 _ANSWERED: Final = ("sending", "committing", "uncertain")
+_SENT: Final = Prepared(
+    update(Touch).where(
+        Touch.id == bindparam("touch"),
+        Touch.token == bindparam("held"),
+        Touch.state.in_([literal("committing"), literal("uncertain")]),
+    )
+)
+_CALM: Final = Prepared(
+    update(Mailbox).where(
+        Mailbox.id == bindparam("mailbox"), (Mailbox.backoff_step > 0) | (Mailbox.policy_refusals > 0)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +146,21 @@ def to_uncertain(ws: Workspace, tx: Tx, row: Record, reason: Reason) -> None:
 
 
 def _sent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
-    changed = tx.conn.execute(
-        update(Touch)
-        .where(Touch.id == begun.touch_id, Touch.token == begun.token, Touch.state.in_(_ANSWERED[1:]))
-        .values(
-            state="sent",
-            sent_at=tx.now,
-            ended_at=tx.now,
-            reason=because("sent").pack(),
-            holder=None,
-            lease_until=None,
-            next_attempt_at=None,
-            **_answer(outcome),
-        )
-    )
-    if changed.rowcount != 1:
+    sent = {
+        "state": "sent",
+        "sent_at": tx.now,
+        "ended_at": tx.now,
+        "reason": because("sent").pack(),
+        "holder": None,
+        "lease_until": None,
+        "next_attempt_at": None,
+        **_answer(outcome),
+    }
+    if _SENT.run(tx, {**sent, "touch": begun.touch_id, "held": begun.token}) != 1:
         return
     enrolling.step_ended(ws, tx, begun.touch_id, tx.now)
-    troubled = (Mailbox.backoff_step > 0) | (Mailbox.policy_refusals > 0)
     calm = {"backoff_step": 0, "backoff_until": None, "policy_refusals": 0}
-    tx.conn.execute(update(Mailbox).where(Mailbox.id == begun.mailbox_id, troubled).values(**calm))
+    _CALM.run(tx, {**calm, "mailbox": begun.mailbox_id})
 
 
 def _uncertain(ws: Workspace, tx: Tx, begun: Begun) -> None:

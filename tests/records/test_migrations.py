@@ -1,0 +1,55 @@
+"""The migrations: they make what the models describe, on both databases, and running them again changes nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import select, text
+
+from workflow.errors import StartError
+from workflow.records import schema
+from workflow.records.db import Database
+from workflow.records.models import REVISION, Base, Fact
+from workflow.records.upserts import insert_new
+
+MIGRATIONS = Path(schema.__file__).with_name("migrations")
+
+
+def test_the_models_and_the_migrations_agree(database_url: str) -> None:
+    database = Database(database_url, pooled=False)
+    with database.read() as tx:
+        context = MigrationContext.configure(tx.conn, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_release_names_its_newest_migration() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == REVISION
+
+
+def test_upgrading_again_keeps_everything(database_url: str) -> None:
+    database = Database(database_url, pooled=False)
+    with database.write() as tx:
+        insert_new(tx, Fact, {"name": "kept", "value": "yes"})
+    schema.upgrade(database)
+    with database.read() as tx:
+        assert tx.conn.execute(select(Fact.value).where(Fact.name == "kept")).scalar_one() == "yes"
+        assert tx.conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == REVISION
+
+
+def test_two_upgrades_at_once_are_one(place: Path) -> None:
+    url = f"sqlite:///{place / 'fresh.db'}"
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: schema.upgrade(Database(url, pooled=False)), range(2)))
+    with Database(url, pooled=False).read() as tx:
+        assert tx.conn.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+
+
+def test_what_is_no_database_is_refused_in_one_sentence(place: Path) -> None:
+    (place / "onward.db").write_bytes(b"this is a letter, not a database" * 100)
+    with pytest.raises(StartError, match="cannot be opened or upgraded"):
+        schema.upgrade(Database(f"sqlite:///{place / 'onward.db'}", pooled=False))
