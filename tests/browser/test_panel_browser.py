@@ -99,10 +99,9 @@ def test_a_dragged_card_goes_through_the_same_door(scene: Scene, desk: Desk) -> 
     card(page, known).drag_to(column(page, "qualified").locator(".cards"))
     expect(column(page, "qualified").locator(f"#card-{known}")).to_be_visible()
     assert scene.row(known).stage == "qualified"
+    guard = page.locator(f"#guard-{known}")
     card(page, known).drag_to(column(page, "followed_up").locator(".cards"))
-    expect(page.locator(f"#guard-{known}")).to_contain_text(
-        "No move of the playbook leads from Qualified to Followed up."
-    )
+    expect(guard).to_contain_text("No move of the playbook leads from Qualified to Followed up.")
     card(page, known).drag_to(column(page, "closed").locator(".cards"))
     expect(guard).to_contain_text("Which move is it?")
     assert scene.row(known).stage == "qualified"

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.event import listen
 
 from tests.outreach.flaky import Flaky
-from tests.outreach.scene import Scene, columns
+from tests.outreach.scene import LOST, Scene, columns
 from workflow.actions import inbox, sources
 from workflow.actions.inbox import Incoming, Parcel, Receipt
 from workflow.actions.sources import OpenSource
@@ -252,6 +252,17 @@ def test_a_dead_letter_is_applied_once_it_can_be_read(scene: Scene, crm: OpenSou
         inbox.replay(scene.ws, "01a00000-0000-7000-8000-000000000000", lambda *_: dead, "rep:tester")
     told = inbox.replay(scene.ws, receipt.delivery_id, lambda *_: parcel(event()), "rep:tester")
     assert outcomes(told) == ["applied"]
+
+
+def test_a_reply_that_names_an_email_settles_it(scene: Scene, crm: OpenSource) -> None:
+    """From whatever address: by the Message-ID the prospect is found, and the uncertain email has arrived."""
+    scene.called("ana@sink.test")
+    scene.clock.advance(seconds=2)
+    scene.send(LOST)
+    told = {"message_id": scene.touch("questions").message_id, "address": "assistant@sink.test"}
+    reply = Incoming("evt-reply", "email.replied", data=told)
+    assert outcomes(inbox.receive(scene.ws, crm, parcel(reply))) == ["applied"]
+    assert scene.states() == {"questions": "sent", "next_call": "cancelled"}
 
 
 @contextmanager

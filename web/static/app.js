@@ -53,7 +53,9 @@
     shown = key;
     for (const col of $$(".col")) col.classList.toggle("shown", col.dataset.colBody === key);
     for (const chip of $$("[data-col]")) {
-      if (chip.dataset.col === key) chip.setAttribute("aria-current", "true"); else chip.removeAttribute("aria-current");
+      if (chip.dataset.col !== key) { chip.removeAttribute("aria-current"); continue; }
+      chip.setAttribute("aria-current", "true");
+      chip.scrollIntoView({ inline: "nearest", block: "nearest" });
     }
   };
 
@@ -164,4 +166,5 @@
   });
 
   settle();
+  pick(shown);
 })();

@@ -85,16 +85,17 @@ def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, s
 
 
 def reanchor(tx: Tx, moved: Reanchor) -> None:
-    """Move the waiting steps before a meeting to their new time."""
+    """Move the steps before a meeting to their new time, also one in a sender's hands: it tells the old time."""
     for released in moved.released:
+        times = {"due_at": released.due_at, "not_after": released.not_after, "next_attempt_at": released.due_at}
         tx.conn.execute(
             update(Touch)
             .where(
                 Touch.enrollment_id == moved.enrollment_id,
                 Touch.position == released.position,
-                Touch.state == "scheduled",
+                Touch.state.in_(REVOCABLE),
             )
-            .values(due_at=released.due_at, not_after=released.not_after, next_attempt_at=released.due_at)
+            .values(**times, state="scheduled", token=None, holder=None, lease_until=None, reason=because("due").pack())
         )
 
 
