@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("parts", "webhook", "mail", "dispatch", "live")
+BENCHES = ("parts", "webhook", "mail", "dispatch", "live", "simulate")
 
 
 def main(names: list[str]) -> int:

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "rep": "Add people, or give them a link to sign in.",
     "key": "Add or revoke keys of the API.",
     "playbook": "Check or draw a playbook.",
+    "simulate": "Live a prospect's life in advance.",
     "doctor": "Check every invariant on the live database.",
 }
 _USAGE_ERROR: Final = 2

@@ -142,6 +142,7 @@ class _House:
             for each in claimed:
                 self.sender.drain(each.mailbox_id)
             if not claimed:
+                assert last is not None, "only the gap of the mailbox may hold what is due"
                 free = last + self.ws.playbooks.current.limits.mailbox.min_gap
                 assert free > self.clock.now, "only the gap of the mailbox may hold what is due"
                 if free > until:

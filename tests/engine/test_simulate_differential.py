@@ -16,7 +16,7 @@ from tests.support import ground
 from workflow import places
 from workflow.actions.preview import Preview
 from workflow.engine import script, sequences
-from workflow.engine.life import Imagined, Life
+from workflow.engine.life import Happening, Imagined, Life
 from workflow.engine.simulate import simulate
 from workflow.errors import BadInput
 from workflow.mail.templates import Templates
@@ -92,7 +92,7 @@ def loaded(path: Path) -> Playbook:
 def odd() -> Path:
     """The odd playbook as a file."""
     path = ground.folder() / "odd.yaml"
-    ground.once("odd", lambda: bool(path.write_text(ODD, encoding="utf-8")) and None)
+    path.write_text(ODD, encoding="utf-8")
     return path
 
 
@@ -141,7 +141,7 @@ beginnings = st.integers(0, 2 * 365 * 86400).map(
 )
 
 
-def understood(text: str, playbook: Playbook, person: Imagined, begins: datetime) -> tuple[script.Happening, ...]:
+def understood(text: str, playbook: Playbook, person: Imagined, begins: datetime) -> tuple[Happening, ...]:
     """The script without the lines that no story can hold, such as a meeting that lies in the past."""
     where = sequences.whereabouts(playbook, person.fields["time_zone"], None, person.fields["country"])
     kept: list[str] = []

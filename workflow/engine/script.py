@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from workflow.engine import calendar
@@ -171,10 +172,20 @@ class _Reader:
                 return told, when
         told = self._phrase(words)
         if told is None:
+            self._refuse_time(words)
             heads = [phrase.partition(" ")[0] if phrase.split()[-1].isupper() else phrase for phrase in _PHRASES]
             spoken = words[: when.start()] if when else words
-            raise BadInput(f"“{words[:80]}” is no event of a script: {nearest(spoken, heads)}")
+            close = get_close_matches(spoken[:64].lower(), heads, n=1)
+            hint = f"did you mean `{close[0]}`?" if close else "docs/simulate.md lists what can happen."
+            raise BadInput(f"“{words[:80]}” is no event of a script: {hint}")
         return told, None
+
+    def _refuse_time(self, words: str) -> None:
+        """Say so when only the time of a line is wrong."""
+        for sign in re.finditer(r"\s+(?=(?:on|at|after|for)\b)", words, re.IGNORECASE):
+            if self._phrase(words[: sign.start()]) is not None:
+                spoken = words[sign.end() :][:80]
+                raise BadInput(f"“{spoken}” is no time: write “on day 3 at 09:30”, “on 2026-11-30” or “after 2h”.")
 
     def _phrase(self, words: str) -> Told | None:
         for phrase, pattern in _COMPILED.items():

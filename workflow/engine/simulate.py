@@ -133,7 +133,7 @@ class _Play:
     def _ending(self) -> Ending:
         if self._next() is not None:
             return "horizon"
-        if any(touch.enrollment.active for touch in self.open):
+        if self.open:
             return "waiting"
         return "closed" if self.playbook.is_final(self.view.stage) else "quiet"
 
@@ -305,11 +305,12 @@ class _Play:
             begun=dict(self.begun),
         )
         decision = decide(self.playbook, self.view, happening.signal(), self.now)
-        zone = self._where().zone
-        self.entries.append(
-            Entry(self.now, zone, "event", happening.said, reasons=decision.reasons, verdict=decision.verdict)
-        )
+        place = len(self.entries)
         self._carry_out(decision)
+        # Told last, for it may be the event that says where the prospect lives, and shown first.
+        zone = self._where().zone
+        told = Entry(self.now, zone, "event", happening.said, reasons=decision.reasons, verdict=decision.verdict)
+        self.entries.insert(place, told)
 
     def _carry_out(self, decision: Decision) -> None:
         if not decision.history:
