@@ -56,7 +56,7 @@ def complete(tx: Tx, view: ProspectView, signal: Signal, kinds: frozenset[Kind])
         begun=begun(tx, view.id) if "sequences" in kinds else view.begun,
         meetings=meetings(tx, view.id) if "meetings" in kinds and not view.meetings else view.meetings,
     )
-    return view, replace(signal, role=role(tx, signal.actor)) if "role" in kinds else signal
+    return view, replace(signal, role=signal.role or role(tx, signal.actor)) if "role" in kinds else signal
 
 
 def facts(tx: Tx, prospect_id: str, fields: Mapping[str, str | None], kinds: frozenset[Kind]) -> Facts:
