@@ -95,8 +95,6 @@ class _Play:
         self.view = ProspectView("", fields=dict.fromkeys(FIELDS, ""), fallback_zone=person.rep_zone)
         self.meetings: dict[str, MeetingFact] = {}
         self.answers: dict[str, str] = {}
-        self.calls: frozenset[str] = frozenset()
-        self.begun: dict[str, datetime] = {}
         self.enrollments: list[_Enrollment] = []
         self.touches: list[_Touch] = []
         self.open: list[_Touch] = []
@@ -301,8 +299,6 @@ class _Play:
                 for fact in self.meetings.values()
             ),
             answers=dict(self.answers),
-            calls=self.calls,
-            begun=dict(self.begun),
         )
         decision = decide(self.playbook, self.view, happening.signal(), self.now)
         place = len(self.entries)
@@ -331,10 +327,9 @@ class _Play:
                     touch.due_at, touch.not_after, touch.next_attempt_at = again.due_at, again.not_after, again.due_at
         for enroll in decision.enroll:
             self._enroll(enroll, zone)
-        self.view = replace(self.view, suppressed=self.view.suppressed or barred)
+        calls = kinds.call_words(decision.call) if decision.call is not None else frozenset()
+        self.view = replace(self.view, suppressed=self.view.suppressed or barred, calls=self.view.calls | calls)
         self.answers.update(decision.answers)
-        if decision.call is not None:
-            self.calls |= kinds.call_words(decision.call)
 
     def _fold(self, decision: Decision) -> None:
         """The prospect after the rows of history that the decision makes."""
@@ -361,7 +356,7 @@ class _Play:
         sequence = enroll.sequence
         enrollment = _Enrollment(str(len(self.enrollments)), sequence, enroll.meeting_uid)
         self.enrollments.append(enrollment)
-        self.begun[sequence.key] = self.now
+        self.view = replace(self.view, begun={**self.view.begun, sequence.key: self.now})
         self.entries.append(Entry(self.now, zone, "began", sequence=sequence.key))
         since = self.now
         for planned in enroll.touches:
