@@ -10,13 +10,14 @@ from collections import namedtuple
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from sqlalchemy import BindParameter, Select, literal_column
+from sqlalchemy import BindParameter, Select, literal, literal_column
 from sqlalchemy.sql import visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Delete, Dialect, Insert, Update
+    from sqlalchemy import ColumnElement, Delete, Dialect, Insert, Update
+    from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.visitors import ExternallyTraversible
 
     from workflow.records.db import Record, Tx
@@ -64,6 +65,11 @@ class Prepared:
         if form is None:
             form = self._forms[key] = _compiled(self._statement, tx.conn.dialect, list(values))
         return form
+
+
+def one_of(column: InstrumentedAttribute[str], words: Iterable[str]) -> ColumnElement[bool]:
+    """`column IN (words)` with the words in the text of the statement, prepared or not."""
+    return column.in_([literal(word, literal_execute=True) for word in words])
 
 
 @dataclass(frozen=True, slots=True)
