@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHES = ("parts", "webhook", "mail", "dispatch", "live", "simulate")
+BENCHES = ("parts", "webhook", "mail", "simulate", "dispatch", "live")
 
 
 def main(names: list[str]) -> int:

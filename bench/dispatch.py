@@ -60,7 +60,8 @@ def _database(ground: Ground, kind: str, redis: RedisServer, pending: int) -> li
     return [
         Figure(f"dispatch, {label}: {DUE:,} due of {pending:,}", rate, _AT_LEAST[kind], "/s", at_least=True),
         Figure(
-            f"dispatch, {label}: a tick with nothing due, {pending:,} pending over {FEW:,}", idle_many / idle_few, _MOST,
+            f"dispatch, {label}: a tick with nothing due, {pending:,} pending over {FEW:,}",
+            idle_many / idle_few, _MOST,
             note=f"{idle_many * 1e3:.2f} ms against {idle_few * 1e3:.2f} ms",
         ),
         Figure(
@@ -133,29 +134,26 @@ def _fill(ws: Workspace, pending: int) -> None:
 
 def _pend(tx: Tx, pending: int, people: int) -> None:
     """The rows, made inside the database: a million would take minutes from here."""
-    numbers = "SELECT generate_series(0, :last) AS n" if tx.locks_rows else (
-        "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n < :last) SELECT n FROM counted"
-    )  # fmt: skip
-    due = (
-        "CAST(:now AS timestamptz) + make_interval(secs => 3600 + (n * 7919) % 31000000)"
-        if tx.locks_rows
-        else "strftime('%Y-%m-%d %H:%M:%f000', :now, '+' || (3600 + (n * 7919) % 31000000) || ' seconds')"
+    if tx.locks_rows:
+        numbers = "SELECT generate_series(0, :last) AS n"
+        due = "CAST(:now AS timestamptz) + make_interval(secs => 3600 + (n::bigint * 7919) % 31000000)"
+        key, no = "lpad(to_hex(n), 8, '0')", "false"
+    else:
+        counted = "SELECT 0 UNION ALL SELECT n + 1 FROM counted WHERE n < :last"
+        numbers = f"WITH RECURSIVE counted(n) AS ({counted}) SELECT n FROM counted"
+        due = "strftime('%Y-%m-%d %H:%M:%f000', :now, '+' || (3600 + (n * 7919) % 31000000) || ' seconds')"
+        key, no = "printf('%08x', n)", "0"
+    ranked = "row_number() OVER (ORDER BY id) - 1 AS rank"
+    words = (
+        "INSERT INTO touch (id, enrollment_id, prospect_id, mailbox_id, sequence, step, position, generation, kind,"
+        " state, due_at, not_after, next_attempt_at, attempts, begin_errors, forced, reason, created_at)"
+        f" SELECT {key} || '-0000-7000-8000-000000000000', e.id, e.prospect_id, m.id, 'welcome', 'hello', 0, n + 1,"
+        f" 'email', 'scheduled', {due}, {due}, {due}, 0, 0, {no}, '[\"due\",{{}}]', :now FROM ({numbers}) AS numbers"
+        f" JOIN (SELECT id, {ranked} FROM mailbox) AS m ON m.rank = n % :boxes"
+        f" JOIN (SELECT id, prospect_id, {ranked} FROM enrollment) AS e ON e.rank = n % :people"
     )
-    key = "lpad(to_hex(n), 8, '0')" if tx.locks_rows else "printf('%08x', n)"
-    ranked = "SELECT id, row_number() OVER (ORDER BY id) - 1 AS rank FROM"
-    tx.conn.execute(
-        text(
-            "INSERT INTO touch (id, enrollment_id, prospect_id, mailbox_id, sequence, step, position, generation, kind,"
-            " state, due_at, not_after, next_attempt_at, attempts, begin_errors, forced, reason, created_at)"
-            f" SELECT {key} || '-0000-7000-8000-000000000000', e.id, e.prospect_id, m.id, 'welcome', 'hello', 0, n + 1,"
-            f" 'email', 'scheduled', {due}, {due}, {due}, 0, 0, {'false' if tx.locks_rows else 0}, '[\"due\",{{}}]', :now"
-            f" FROM ({numbers}) AS numbers"
-            f" JOIN ({ranked} mailbox) AS m ON m.rank = n % :boxes"
-            " JOIN (SELECT e.id, e.prospect_id, row_number() OVER (ORDER BY e.id) - 1 AS rank FROM enrollment e) AS e"
-            " ON e.rank = n % :people"
-        ),
-        {"last": pending - 1, "now": _plain(tx, tx.now), "boxes": MAILBOXES, "people": people},
-    )
+    values = {"last": pending - 1, "now": _plain(tx, tx.now), "boxes": MAILBOXES, "people": people}
+    tx.conn.execute(text(words), values)
 
 
 def _make_due(ws: Workspace, count: int, *, mailboxes: int) -> None:
@@ -163,16 +161,13 @@ def _make_due(ws: Workspace, count: int, *, mailboxes: int) -> None:
     with ws.database.write() as tx:
         past = _plain(tx, tx.now - timedelta(minutes=1))
         later = _plain(tx, tx.now + timedelta(hours=1))
-        for (box,) in tx.conn.execute(
-            text("SELECT id FROM mailbox ORDER BY id LIMIT :most"), {"most": mailboxes}
-        ).all():
-            tx.conn.execute(
-                text(
-                    "UPDATE touch SET next_attempt_at = :past, due_at = :past, not_after = :later WHERE id IN (SELECT id"
-                    " FROM touch WHERE state = 'scheduled' AND mailbox_id = :box AND next_attempt_at > :past LIMIT :count)"
-                ),
-                {"past": past, "later": later, "box": box, "count": count // mailboxes},
-            )
+        boxes = tx.conn.execute(text("SELECT id FROM mailbox ORDER BY id LIMIT :most"), {"most": mailboxes})
+        some = text(
+            "UPDATE touch SET next_attempt_at = :past, due_at = :past, not_after = :later WHERE id IN (SELECT id FROM"
+            " touch WHERE state = 'scheduled' AND mailbox_id = :box AND next_attempt_at > :past LIMIT :count)"
+        )
+        for box in boxes.scalars().all():
+            tx.conn.execute(some, {"past": past, "later": later, "box": box, "count": count // mailboxes})
 
 
 def _forget_claims(ws: Workspace) -> None:

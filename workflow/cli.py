@@ -94,7 +94,7 @@ def _process(name: str, package: str, part: str | None, words: str) -> click.Com
     def become(arguments: tuple[str, ...]) -> None:
         # -P: a folder named web or workers where the command is typed must not stand in for ours.
         argv = [sys.executable, "-P", "-m", package, *([part] if part else []), *arguments]
-        os.execv(sys.executable, argv)  # noqa: S606 - our own interpreter and our own program
+        os.execv(sys.executable, argv)
 
     return become
 

@@ -209,3 +209,12 @@ def test_it_ends_at_the_horizon() -> None:
     life = lived("call ends", horizon=timedelta(hours=30))
     assert brief(life, "mail") == ["Wed 11-11 10:00 mail questions"]
     assert life.ending == "horizon"
+
+
+def test_a_meeting_that_moves_takes_its_reminders_along() -> None:
+    life = lived("books for day 3 at 11:00\nreschedules on day 1 for day 8 at 15:00")
+    assert brief(life, "mail") == [
+        "Tue 11-10 10:00 mail confirmation",
+        "Tue 11-17 15:00 mail day_before",
+        "Wed 11-18 14:00 mail hour_before",
+    ]

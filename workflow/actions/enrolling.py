@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, exists, insert, literal, select, update
+from sqlalchemy import and_, bindparam, exists, insert, select, update
 
 from workflow import ids
 from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Prospect, Rep, Touch
-from workflow.records.prepared import Prepared
+from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,9 +30,7 @@ REVOCABLE: Final = ("scheduled", "claimed", "sending")
 _PLAN: Final = Prepared(insert(Touch))
 _END: Final = Prepared(update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active"))
 _REVOKE: Final = Prepared(
-    update(Touch).where(
-        Touch.enrollment_id == bindparam("which"), Touch.state.in_([literal(state) for state in REVOCABLE])
-    )
+    update(Touch).where(Touch.enrollment_id == bindparam("which"), one_of(Touch.state, REVOCABLE))
 )
 
 _ENDED: Final = Prepared(

@@ -325,6 +325,7 @@ class _Play:
                 touch = by_position[again.position]
                 if touch.state == "scheduled":
                     touch.due_at, touch.not_after, touch.next_attempt_at = again.due_at, again.not_after, again.due_at
+                    touch.reason, touch.holds, touch.announced = because("due"), (), False
         for enroll in decision.enroll:
             self._enroll(enroll, zone)
         calls = kinds.call_words(decision.call) if decision.call is not None else frozenset()

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 TOUCH_STATES: Final = (
     "scheduled", "claimed", "sending", "committing", "sent", "failed", "uncertain", "cancelled", "skipped", "done",
 )  # fmt: skip
+# States of the touches that are in somebody's hands or in doubt, few among the many. SQLite looks only among them when
+# a statement names all of these states in its text, besides the ones it asks for.
+IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
@@ -281,9 +284,7 @@ class Touch(Base):
             "id",
             where="state = 'scheduled' AND next_attempt_at IS NOT NULL",
         ),
-        _partial(
-            "ix_touch_open", "state", "mailbox_id", where="state IN ('claimed', 'sending', 'committing', 'uncertain')"
-        ),
+        _partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
         _partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
         Index("ix_touch_used", "mailbox_id", "committed_at"),
         Index("ix_touch_prospect", "prospect_id", "due_at"),

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from sqlalchemy import Select
+from sqlalchemy import BindParameter, Select, literal, literal_column
+from sqlalchemy.sql import visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Delete, Dialect, Insert, Update
+    from sqlalchemy import ColumnElement, Delete, Dialect, Insert, Update
+    from sqlalchemy.orm import InstrumentedAttribute
+    from sqlalchemy.sql.visitors import ExternallyTraversible
 
     from workflow.records.db import Record, Tx
+
+_Statement: TypeAlias = "Select[*tuple[Any, ...]] | Insert | Update | Delete"
 
 
 class Prepared:
@@ -25,7 +30,7 @@ class Prepared:
 
     __slots__ = ("_forms", "_statement")
 
-    def __init__(self, statement: Select[*tuple[Any, ...]] | Insert | Update | Delete) -> None:
+    def __init__(self, statement: _Statement) -> None:
         self._statement = statement
         self._forms: dict[tuple[object, ...], _Form] = {}
 
@@ -62,16 +67,21 @@ class Prepared:
         return form
 
 
+def one_of(column: InstrumentedAttribute[str], words: Iterable[str]) -> ColumnElement[bool]:
+    """`column IN (words)` with the words in the text of the statement, prepared or not."""
+    return column.in_([literal(word, literal_execute=True) for word in words])
+
+
 @dataclass(frozen=True, slots=True)
 class _Form:
     """A statement as one driver takes it."""
 
     sql: str
-    constants: Mapping[str, object]
-    """Values that stand in the statement itself."""
     names: tuple[str, ...]
     """Of all values, in the order of the question marks where the driver takes those."""
     by_position: bool
+    constants: Mapping[str, object]
+    """Values that the compiler adds of its own."""
     written: tuple[tuple[str, Callable[[Any], Any]], ...]
     """Values whose type is not the driver's, and how they become it."""
     read_back: tuple[tuple[int, Callable[[Any], Any]], ...]
@@ -98,10 +108,8 @@ class _Form:
         return cast("Sequence[Record]", rows)
 
 
-def _compiled(
-    statement: Select[*tuple[Any, ...]] | Insert | Update | Delete, dialect: Dialect, names: list[str]
-) -> _Form:
-    compiled: Any = statement.compile(dialect=dialect, column_keys=names)
+def _compiled(statement: _Statement, dialect: Dialect, names: list[str]) -> _Form:
+    compiled: Any = _spelled_out(statement, dialect).compile(dialect=dialect, column_keys=names)
     if compiled.post_compile_params:  # pragma: no cover - a mistake of ours, seen at the first run
         message = "write a list behind IN as literals: one of values is drawn up anew at every run"
         raise AssertionError(message)
@@ -111,10 +119,25 @@ def _compiled(
     readers = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
     return _Form(
         sql=compiled.string,
-        constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
         names=tuple(compiled.positiontup if compiled.positional else compiled.binds),
         by_position=compiled.positional,
+        constants={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
         written=tuple((name, write) for name, write in writers if write is not None),
         read_back=tuple((position, read) for position, read in enumerate(readers) if read is not None),
         row=found._make,
     )
+
+
+def _spelled_out(statement: _Statement, dialect: Dialect) -> _Statement:
+    """The statement with its constants in its text.
+
+    SQLite chooses a partial index by them; where they are bound it prepares the statement anew at every run.
+    """
+
+    def spell(element: ExternallyTraversible, **_more: object) -> ExternallyTraversible | None:
+        if not isinstance(element, BindParameter) or element.required or element.expanding:
+            return None
+        write = element.type.dialect_impl(dialect).literal_processor(dialect)
+        return literal_column(write(element.value)) if write is not None and element.value is not None else None
+
+    return cast("_Statement", visitors.replacement_traverse(statement, {}, spell))

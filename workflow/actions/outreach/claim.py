@@ -11,12 +11,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, bindparam, exists, func, select, update
 
 from workflow import ids
 from workflow.engine.leaving import STILL_GOOD_FOR
 from workflow.errors import PlaybookError
-from workflow.records.models import Enrollment, Mailbox, Touch
+from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Touch
+from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,6 +31,25 @@ BATCH: Final = 500
 _MOST_IN_FLIGHT: Final = 5_000
 _PER_JOB: Final = 50
 _IN_FLIGHT: Final = ("claimed", "sending")
+_CLAIMED: Final = (Touch.state == "claimed") & one_of(Touch.state, IN_HANDS)
+_DUE_MAILBOXES: Final = Prepared(
+    select(Mailbox.id).where(
+        exists().where(
+            Touch.mailbox_id == Mailbox.id, Touch.state == "scheduled", Touch.next_attempt_at <= bindparam("now")
+        )
+    )
+)
+_HELD: Final = Prepared(
+    select(func.count().label("touches")).where(
+        Touch.mailbox_id == bindparam("mailbox"), one_of(Touch.state, _IN_FLIGHT), one_of(Touch.state, IN_HANDS)
+    )
+)
+# Every mark that stands, in whatever state: an uncertain email that a person gave up may have left all the same.
+_USED: Final = Prepared(
+    select(func.count().label("touches")).where(
+        Touch.mailbox_id == bindparam("mailbox"), Touch.committed_at > bindparam("since")
+    )
+)
 # A deadline is moved when less than this is left of it, and then by a day: each row is written once a day at most.
 _NEAR: Final = timedelta(hours=1)
 
@@ -46,11 +66,9 @@ class Claimed:
 def claim_due(ws: Workspace) -> tuple[Claimed, ...]:
     """Claim what is due now, mailbox by mailbox. Costs one short read when nothing is."""
     with ws.database.read() as tx:
-        now = tx.now
-        due = _due(select(Touch.mailbox_id).distinct(), now)
-        mailboxes = tx.conn.execute(due).scalars().all()
+        mailboxes = [row.id for row in _DUE_MAILBOXES.all(tx, {"now": tx.now})]
     limits = ws.playbooks.current.limits.mailbox
-    claims = (ws.database.transact(partial(_claim, mailbox_id=each, limits=limits)) for each in mailboxes if each)
+    claims = (ws.database.transact(partial(_claim, mailbox_id=each, limits=limits)) for each in mailboxes)
     return tuple(claim for claim in claims if claim is not None)
 
 
@@ -58,7 +76,7 @@ def hint_again(ws: Workspace, unheard_for: timedelta) -> tuple[Claimed, ...]:
     """Mailboxes with claimed mail that nobody began for so long: their hint was lost, or their worker was."""
     limits = ws.playbooks.current.limits.mailbox
     with ws.database.read() as tx:
-        forgotten = (Touch.state == "claimed") & (Touch.hint_at <= tx.now - unheard_for)
+        forgotten = _CLAIMED & (Touch.hint_at <= tx.now - unheard_for)
         if tx.conn.execute(select(Touch.id).where(forgotten).limit(1)).first() is None:
             return ()
 
@@ -134,9 +152,7 @@ def _room(tx: Tx, mailbox: Record, limits: MailboxLimits) -> tuple[int, bool]:
     What is in flight counts as sent already, so that no window is overdrawn however long it takes to leave.
     """
     now = tx.now
-    held = tx.conn.execute(
-        select(func.count()).where(Touch.state.in_(_IN_FLIGHT), Touch.mailbox_id == mailbox.id)
-    ).scalar_one()
+    held: int = _HELD.all(tx, {"mailbox": mailbox.id})[0].touches
     hour, day = (_used(tx, mailbox.id, now - span) for span in (timedelta(hours=1), timedelta(days=1)))
     room = min(limits.per_hour - hour - held, limits.per_day - day - held, _MOST_IN_FLIGHT - held, BATCH)
     at_ease = mailbox.backoff_until is None or mailbox.backoff_until <= now
@@ -150,10 +166,8 @@ def _room(tx: Tx, mailbox: Record, limits: MailboxLimits) -> tuple[int, bool]:
 
 
 def _used(tx: Tx, mailbox_id: str, since: datetime) -> int:
-    # Every mark that stands, in whatever state: an uncertain email that a person gave up may have left all the same.
-    return tx.conn.execute(
-        select(func.count()).where(Touch.mailbox_id == mailbox_id, Touch.committed_at > since)
-    ).scalar_one()
+    used: int = _USED.all(tx, {"mailbox": mailbox_id, "since": since})[0].touches
+    return used
 
 
 def _keeps(ws: Workspace, tx: Tx, row: Record) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from babel.dates import format_datetime, get_timezone_name
-from sqlalchemy import bindparam, literal, select
+from sqlalchemy import bindparam, select
 
 from workflow import ids
 from workflow.actions import enrolling
@@ -20,7 +20,7 @@ from workflow.mail.compose import Draft, compose, new_message_id
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
-from workflow.records.prepared import Prepared
+from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ _EARLIER: Final = Prepared(
     .where(
         Touch.enrollment_id == bindparam("enrollment"),
         Touch.position < bindparam("position"),
-        Touch.state.in_([literal("sent"), literal("uncertain")]),
+        one_of(Touch.state, ("sent", "uncertain")),
     )
     .order_by(Touch.position, Touch.generation)
 )

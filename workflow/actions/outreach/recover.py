@@ -21,7 +21,17 @@ from workflow.engine.reasons import because
 from workflow.errors import PlaybookError
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
-from workflow.records.models import Enrollment, Heartbeat, IdempotentAnswer, Session, SignInAttempt, SignInLink, Touch
+from workflow.records.models import (
+    IN_HANDS,
+    Enrollment,
+    Heartbeat,
+    IdempotentAnswer,
+    Session,
+    SignInAttempt,
+    SignInLink,
+    Touch,
+)
+from workflow.records.prepared import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +68,9 @@ def reap(ws: Workspace, timings: Timings) -> int:
         silent = tx.now - timings.dead_after
         alive = exists().where(Heartbeat.id == Touch.holder, Heartbeat.beat_at >= silent)
         lost = or_(~alive, Touch.lease_until < tx.now)
-        held = select(Touch.id, Touch.prospect_id).where(Touch.state.in_(("sending", "committing")), lost)
+        held = select(Touch.id, Touch.prospect_id).where(
+            Touch.state.in_(("sending", "committing")), one_of(Touch.state, IN_HANDS), lost
+        )
         rows = tx.conn.execute(held.limit(_AT_ONCE)).all()
     for row in rows:
         ws.database.transact(partial(_free, ws, found=row, timings=timings))
@@ -79,7 +91,7 @@ def release_behind_uncertain(ws: Workspace, timings: Timings) -> int:
         found = (
             select(Touch.id, Touch.prospect_id)
             .join(Enrollment, and_(Enrollment.id == Touch.enrollment_id, Enrollment.state == "active"))
-            .where(Touch.state == "uncertain", Touch.committed_at < before)
+            .where(Touch.state == "uncertain", one_of(Touch.state, IN_HANDS), Touch.committed_at < before)
             .where(or_(same.where(other.position > Touch.position, waits), ~same.where(open_)))
         )
         rows = tx.conn.execute(found.limit(_AT_ONCE)).all()

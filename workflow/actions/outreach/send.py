@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, case, exists, func, literal, select, update
+from sqlalchemy import bindparam, case, exists, func, select, update
 
 from workflow import ids
 from workflow.actions import prospects
@@ -22,8 +22,8 @@ from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
 from workflow.records.db import CommitUnknown
-from workflow.records.models import Enrollment, Mailbox, Moment, Prospect, Rep, Suppression, Touch
-from workflow.records.prepared import Prepared
+from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Moment, Prospect, Rep, Suppression, Touch
+from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,8 @@ _ROOM: Final = Prepared(
         select(func.count())
         .where(
             Touch.mailbox_id == bindparam("mailbox"),
-            Touch.state.in_([literal("sending"), literal("committing")]),
+            one_of(Touch.state, ("sending", "committing")),
+            one_of(Touch.state, IN_HANDS),
             Touch.lease_until > _NOW,
         )
         .scalar_subquery()
@@ -64,7 +65,7 @@ _CHOSEN: Final = Prepared(
     .join(Prospect, Prospect.id == Touch.prospect_id)
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
-    .where(Touch.mailbox_id == bindparam("mailbox"), Touch.state == "claimed")
+    .where(Touch.mailbox_id == bindparam("mailbox"), Touch.state == "claimed", one_of(Touch.state, IN_HANDS))
     .order_by(Touch.next_attempt_at, Touch.id)
     .limit(1)
     .with_for_update(of=Prospect, skip_locked=True)

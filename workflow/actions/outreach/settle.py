@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
 from workflow.actions import enrolling, prospects
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import Signal
-from workflow.records.models import Mailbox, Touch
-from workflow.records.prepared import Prepared
+from workflow.records.models import IN_HANDS, Mailbox, Touch
+from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +40,7 @@ _SENT: Final = Prepared(
     update(Touch).where(
         Touch.id == bindparam("touch"),
         Touch.token == bindparam("held"),
-        Touch.state.in_([literal("committing"), literal("uncertain")]),
+        one_of(Touch.state, ("committing", "uncertain")),
     )
 )
 _CALM: Final = Prepared(
@@ -255,7 +255,8 @@ def _back_off(tx: Tx, mailbox_id: str, reason: Reason) -> None:
 def _let_wait(tx: Tx, mailbox_id: str, reason: Reason) -> None:
     """Give up the claims on a mailbox's mail that nobody began."""
     waiting = {"state": "scheduled", "token": None, "reason": reason.pack()}
-    tx.conn.execute(update(Touch).where(Touch.mailbox_id == mailbox_id, Touch.state == "claimed").values(**waiting))
+    theirs = (Touch.mailbox_id == mailbox_id, Touch.state == "claimed", one_of(Touch.state, IN_HANDS))
+    tx.conn.execute(update(Touch).where(*theirs).values(**waiting))
 
 
 def _count_refusal(tx: Tx, mailbox_id: str, answer: str) -> None:

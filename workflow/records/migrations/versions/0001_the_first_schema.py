@@ -439,7 +439,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_touch_open",
-            ["state", "mailbox_id"],
+            ["state", "mailbox_id", "next_attempt_at", "id"],
             unique=False,
             sqlite_where=sa.text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
             postgresql_where=sa.text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
