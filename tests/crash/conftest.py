@@ -18,14 +18,13 @@ from tests.support import ground, postgres
 @pytest.fixture(scope="session")
 def rigs() -> Iterator[dict[str, Rig]]:
     """The rigs of this test process, started when first asked for."""
-    made: dict[str, Rig] = {}
     with ExitStack() as stack:
-        yield _Rigs(made, stack)
+        yield _Rigs(stack)
 
 
 class _Rigs(dict[str, Rig]):
-    def __init__(self, made: dict[str, Rig], stack: ExitStack) -> None:
-        super().__init__(made)
+    def __init__(self, stack: ExitStack) -> None:
+        super().__init__()
         self._stack = stack
 
     def __missing__(self, kind: str) -> Rig:

@@ -72,10 +72,6 @@ class Rig:
             if part.poll() is not None:
                 self.house.restart(name)
 
-    def horse(self, pid: int) -> psutil.Process:
-        """A work-horse by its id; its parent is RQ's worker, whose parent is the crew."""
-        return psutil.Process(pid)
-
     def close(self) -> None:
         """Leave nothing behind."""
         for arm in self.arms.glob("*.fired"):

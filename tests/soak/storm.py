@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,8 @@ KILL_EVERY_S = 0.5
 """The mean of the times between two kills, which are distributed exponentially."""
 PROSPECTS_PER_S = 6.0
 _RETRY_S = 0.4
+_CONNECTIONS = 6
+_SPARED_S = 15.0
 _WEIGHTS = {"web": 2, "web worker": 2, "crew": 1, "worker": 3, "horse": 4, "clock": 2, "redis": 1, "up": 0.4}
 _SCRIPTS = {"ok": 80, "f451x1": 6, "drop_after_dot": 3, "lose_after_dot": 3, "drop_after_250": 4, "f451dotx1": 4}
 
@@ -36,31 +39,55 @@ _SCRIPTS = {"ok": 80, "f451x1": 6, "drop_after_dot": 3, "lose_after_dot": 3, "dr
 class Nemesis(threading.Thread):
     """Kills one process of the installation after another until it is told to rest."""
 
-    def __init__(self, house: Installation, seed: int, revive: Callable[[], None]) -> None:
+    def __init__(self, house: Installation, seed: int) -> None:
         super().__init__(name="nemesis", daemon=True)
         self._house = house
         self._random = random.Random(seed)
-        self._revive = revive
         self._rest = threading.Event()
+        self._spared_until = time.monotonic() + _SPARED_S
         self.kills: Counter[str] = Counter()
 
     def run(self) -> None:
         """Kill, wait, kill."""
         while not self._rest.wait(self._random.expovariate(1 / KILL_EVERY_S)):
-            role = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-            victims = roles(self._house).get(role)
-            if not victims:
+            living = roles(self._house)
+            calm = time.monotonic() > self._spared_until
+            present = [role for role in _WEIGHTS if role in living and (calm or role != "up")]
+            if not present:
                 continue
-            victim = self._random.choice(sorted(victims, key=lambda each: each.pid))
+            role = self._random.choices(present, [_WEIGHTS[role] for role in present])[0]
+            victim = self._random.choice(sorted(living[role], key=lambda each: each.pid))
             with suppress(psutil.NoSuchProcess):
                 victim.send_signal(signal.SIGKILL)
                 self.kills[role] += 1
             if role == "up":
-                self._revive()
+                # It takes everything with it when it starts anew: killed each time, nothing else would ever live.
+                self._spared_until = time.monotonic() + _SPARED_S
 
     def rest(self) -> None:
         """No more kills."""
         self._rest.set()
+        self.join()
+
+
+class Keeper(threading.Thread):
+    """Starts the supervisor again whenever it has ended, as systemd would (`Restart=always`)."""
+
+    def __init__(self, house: Installation, start: Callable[[], None]) -> None:
+        super().__init__(name="keeper", daemon=True)
+        self._house = house
+        self._start = start
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """Look twice a second."""
+        while not self._done.wait(0.5):
+            if self._house._parts["up"].poll() is not None:
+                self._start()
+
+    def leave(self) -> None:
+        """Let it end for good."""
+        self._done.set()
         self.join()
 
 
@@ -115,26 +142,40 @@ class Vendor(threading.Thread):
         self._until = time.monotonic() + seconds
         self._numbers = count()
         self._waiting: list[_Due] = []
+        self._in_flight = 0
+        self._lock = threading.Lock()
         self._prospects = count()
         self.accepted: list[Accepted] = []
         self.expected: list[tuple[str, str]] = []
-        self.refused: Counter[str] = Counter()
-        self.stopped_early = threading.Event()
+        self.refused: Counter[int] = Counter()
 
     def run(self) -> None:
         """Bring new prospects until the time is up, then go on until nothing waits for its answer."""
         next_at = time.monotonic()
-        while not self.stopped_early.is_set():
-            now = time.monotonic()
-            if now >= self._until and not self._waiting:
-                return
-            if next_at <= now < self._until:
-                self._introduce(now)
-                next_at += self._random.expovariate(PROSPECTS_PER_S)
-            if self._waiting and self._waiting[0].at <= now:
-                self._deliver(heappop(self._waiting))
-            else:
-                time.sleep(0.005)
+        with ThreadPoolExecutor(_CONNECTIONS) as connections:
+            while True:
+                now = time.monotonic()
+                if next_at <= now < self._until:
+                    self._introduce(now)
+                    next_at += self._random.expovariate(PROSPECTS_PER_S)
+                due = self._next(now)
+                if due is not None:
+                    connections.submit(self._deliver, due)
+                elif now >= self._until and self._is_done():
+                    return
+                else:
+                    time.sleep(0.005)
+
+    def _next(self, now: float) -> _Due | None:
+        with self._lock:
+            if self._in_flight >= _CONNECTIONS or not self._waiting or self._waiting[0].at > now:
+                return None
+            self._in_flight += 1
+            return heappop(self._waiting)
+
+    def _is_done(self) -> bool:
+        with self._lock:
+            return not self._waiting and not self._in_flight
 
     def _introduce(self, now: float) -> None:
         """One prospect's life: a call, perhaps a move, a reply or an unsubscribe, in whatever order they arrive."""
@@ -175,22 +216,24 @@ class Vendor(threading.Thread):
         number = next(self._numbers)
         ids = tuple(event["id"] for event in events)
         due = _Due(at, number, f"msg-{number}", json.dumps(told).encode(), ids)
-        heappush(self._waiting, due)
-        if self._random.random() < 0.1:
-            # The same delivery once more, as after an answer that was lost.
-            heappush(
-                self._waiting, _Due(at + self._random.uniform(0.0, 5.0), next(self._numbers), due.key, due.body, ids)
-            )
+        with self._lock:
+            heappush(self._waiting, due)
+            if self._random.random() < 0.1:
+                # The same delivery once more, as after an answer that was lost.
+                again = at + self._random.uniform(0.0, 5.0)
+                heappush(self._waiting, _Due(again, next(self._numbers), due.key, due.body, ids))
 
     def _deliver(self, due: _Due) -> None:
         headers = signed(self._house.secret, due.body, due.key)
         try:
-            answer = self._house.request("POST", "/webhooks/crm", due.body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self.refused[type(error).__name__] += 1
-        else:
-            if 200 <= answer.status < 300:
+            status = self._house.request("POST", "/webhooks/crm", due.body, headers).status
+        except (OSError, http.client.HTTPException):
+            status = 0
+        with self._lock:
+            self._in_flight -= 1
+            if 200 <= status < 300:
                 self.accepted.append(Accepted(due.key, due.body, due.events))
                 return
-            self.refused[str(answer.status)] += 1
-        heappush(self._waiting, _Due(time.monotonic() + _RETRY_S, next(self._numbers), due.key, due.body, due.events))
+            self.refused[status] += 1
+            later = _Due(time.monotonic() + _RETRY_S, next(self._numbers), due.key, due.body, due.events)
+            heappush(self._waiting, later)

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import and_, func, or_, select
 
 from tests.outreach.scene import REP
-from tests.soak.storm import Nemesis, Vendor
+from tests.soak.storm import Keeper, Nemesis, Vendor
 from tests.support import crash
 from tests.support.checker import Witness, examine
 from tests.support.processes import Installation
@@ -66,25 +66,29 @@ def storm(house: Installation, sink: SmtpSink, seed: int, seconds: float) -> Non
 
 def weather(house: Installation, ws: Workspace, sink: SmtpSink, seed: int, seconds: float) -> None:
     """The storm itself, and the calm behind it."""
-    nemesis, vendor = Nemesis(house, seed, lambda: start(house)), Vendor(house, seed + 1, seconds)
-    vendor.start()
-    nemesis.start()
-    time.sleep(seconds)
-    nemesis.rest()
-    vendor.join(HEAL_S)
-    assert not vendor.is_alive(), f"deliveries still wait: {vendor.refused}\n{house.last_words()}"
-    healed = time.monotonic()
-    house.wait_for(lambda: at_rest(ws), HEAL_S, "nothing to be under way")
-    hurry_retries(ws)
-    house.wait_for(lambda: at_rest(ws), HEAL_S, "the retries to leave")
-    print(f"at rest {time.monotonic() - healed:.0f} s after the last kill and the last delivery")
+    nemesis, vendor = Nemesis(house, seed), Vendor(house, seed + 1, seconds)
+    keeper = Keeper(house, lambda: start(house))
+    keeper.start()
+    try:
+        vendor.start()
+        nemesis.start()
+        time.sleep(seconds)
+        nemesis.rest()
+        vendor.join(HEAL_S)
+        assert not vendor.is_alive(), f"deliveries still wait: {vendor.refused}\n{house.last_words()}"
+        healed = time.monotonic()
+        house.wait_for(lambda: at_rest(ws), HEAL_S, "nothing to be under way")
+        hurry_retries(ws)
+        house.wait_for(lambda: at_rest(ws), HEAL_S, "the retries to leave")
+        print(f"at rest {time.monotonic() - healed:.0f} s after the last kill and the last delivery")
+    finally:
+        nemesis.rest()
+        keeper.leave()
     judge(house, ws, sink, nemesis, vendor)
 
 
 def start(house: Installation) -> None:
     """Start the supervisor, or start it anew on what the one before it left."""
-    if "up" in house._parts:
-        house._parts["up"].wait()
     argv = (sys.executable, "-m", "tests.support.crash", "up", "--port", str(house.port), "--workers", "2")
     house.start("up", argv=argv)
 
