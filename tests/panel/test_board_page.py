@@ -107,20 +107,6 @@ def test_a_browser_without_scripts_gets_the_refusal_on_the_whole_board(scene: Sc
     assert (scene.row(known).outcome, scene.row(known).outcome_reason) == ("disqualified", "No budget")
 
 
-def test_a_rep_reads_in_both_languages_what_a_guard_still_asks_for(scene: Scene) -> None:
-    known, boyan = scene.prospect(), scene.visitor("boyan")
-    move = f"/prospects/{known}/moves"
-    for language, words in (
-        ("en", "The qualification score is 0, and at least 50 is needed."),
-        ("bg", "Оценката от квалификацията е 0, а са нужни поне 50."),
-    ):
-        boyan.get(f"/board?lang={language}")
-        answer = boyan.post(move, {"trigger": "qualify", "version": "1", "view": "prospect"})
-        assert answer.status_code == 422
-        assert words in answer.text
-    assert scene.row(known).stage == "planned"
-
-
 def test_an_unknown_outcome_is_asked_for_again(scene: Scene, swift: Visitor) -> None:
     known = scene.prospect()
     scene.move(known, "qualify")

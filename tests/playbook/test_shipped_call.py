@@ -17,10 +17,12 @@ from workflow.engine import signals as kinds
 from workflow.engine.decide import decide, wants
 from workflow.engine.guards import Facts
 from workflow.engine.signals import MeetingView, ProspectView, Signal
-from workflow.playbook.loader import read
+from workflow.playbook.loader import load, read
 from workflow.playbook.needs import SPIN
 
 BOOK = read(places.shipped_playbook())
+# The same with the guards that it offers: its comment says which sign to take away.
+GUARDED = load(re.sub(r"(?m)^    # (needs: .*)$", r"    \1", places.shipped_playbook().read_text(encoding="utf-8")))
 CALL = BOOK.content
 NOW = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)
 ITEMS = ("plan", "qualify", "diagnose", "spin", "questions", "length", "script", "tools", "journey", "meeting",
@@ -114,40 +116,49 @@ def at(stage: str, **more: Any) -> ProspectView:
     return ProspectView(id="p", stage=stage, version=3, **more)
 
 
+def test_as_shipped_whoever_moves_a_prospect_judges_for_themselves() -> None:
+    """A CRM's move is taken at its word; the guards are offered in comments, three of them."""
+    for stage, trigger in (("planned", "qualify"), ("qualified", "diagnose"), ("meeting_scheduled", "follow_up")):
+        assert decide(BOOK, at(stage), move(trigger), NOW).verdict == "applied"
+        assert decide(GUARDED, at(stage), move(trigger), NOW).verdict == "blocked"
+
+
 def test_a_score_qualifies_and_evidence_diagnoses() -> None:
     """Without them the move is refused with what is missing; half of the weights are enough."""
-    refused = decide(BOOK, at("planned"), move("qualify"), NOW)
+    refused = decide(GUARDED, at("planned"), move("qualify"), NOW)
     assert refused.verdict == "blocked"
     assert "0, and at least 50" in refused.reasons[0].words("en")
-    assert scoring.score(BOOK, SAID) == 55
-    assert decide(BOOK, at("planned", answers=SAID), move("qualify"), NOW).stage == "qualified"
-    assert decide(BOOK, at("qualified"), move("diagnose"), NOW).verdict == "blocked"
-    assert decide(BOOK, at("qualified", answers=SAID), move("diagnose"), NOW).stage == "diagnosed"
+    assert scoring.score(GUARDED, SAID) == 55
+    assert decide(GUARDED, at("planned", answers=SAID), move("qualify"), NOW).stage == "qualified"
+    assert decide(GUARDED, at("qualified"), move("diagnose"), NOW).verdict == "blocked"
+    assert decide(GUARDED, at("qualified", answers=SAID), move("diagnose"), NOW).stage == "diagnosed"
     without = {key: text for key, text in SAID.items() if key != "cost_of_problem"}
-    assert decide(BOOK, at("qualified", answers=without), move("diagnose"), NOW).verdict == "blocked"
+    assert decide(GUARDED, at("qualified", answers=without), move("diagnose"), NOW).verdict == "blocked"
 
 
 @pytest.mark.parametrize(("role", "moves"), [(None, False), ("rep", False), ("manager", True), ("admin", True)])
 def test_whoever_leads_the_team_may_decide_otherwise(role: str | None, *, moves: bool) -> None:
     """A source of webhooks and a rep may not."""
     for stage, trigger in (("planned", "qualify"), ("qualified", "diagnose")):
-        assert (decide(BOOK, at(stage), move(trigger, role), NOW).verdict == "applied") is moves
+        assert (decide(GUARDED, at(stage), move(trigger, role), NOW).verdict == "applied") is moves
 
 
 def test_a_meeting_held_or_a_call_leads_on_and_an_outcome_closes() -> None:
     """And an outcome that is not for closing is refused."""
     held = (MeetingView("m", "m", "held", NOW, NOW),)
-    assert decide(BOOK, at("meeting_scheduled"), move("follow_up"), NOW).verdict == "blocked"
-    assert decide(BOOK, at("meeting_scheduled", meetings=held), move("follow_up"), NOW).stage == "followed_up"
+    assert decide(GUARDED, at("meeting_scheduled"), move("follow_up"), NOW).verdict == "blocked"
+    assert decide(GUARDED, at("meeting_scheduled", meetings=held), move("follow_up"), NOW).stage == "followed_up"
     assert (
-        decide(BOOK, at("meeting_scheduled", calls=frozenset({"ended"})), move("follow_up"), NOW).verdict == "applied"
+        decide(GUARDED, at("meeting_scheduled", calls=frozenset({"ended"})), move("follow_up"), NOW).verdict
+        == "applied"
     )
-    assert decide(BOOK, at("followed_up"), move("close"), NOW).reasons[0].code == "need.field"
+    assert decide(GUARDED, at("followed_up"), move("close"), NOW).reasons[0].code == "need.field"
     assert (
-        decide(BOOK, at("followed_up"), move("close", outcome="disqualified"), NOW).reasons[0].code == "wrong_outcome"
+        decide(GUARDED, at("followed_up"), move("close", outcome="disqualified"), NOW).reasons[0].code
+        == "wrong_outcome"
     )
     assert (
-        decide(BOOK, at("followed_up"), move("close", outcome="no_decision"), NOW).enroll[0].sequence.key
+        decide(GUARDED, at("followed_up"), move("close", outcome="no_decision"), NOW).enroll[0].sequence.key
         == "no_decision"
     )
 
@@ -155,8 +166,8 @@ def test_a_meeting_held_or_a_call_leads_on_and_an_outcome_closes() -> None:
 def test_an_ordinary_event_loads_nothing_for_the_guards() -> None:
     """Only the moves that ask, and closing, which remembers what was begun."""
     told = Signal(kinds.REPLIED, NOW, "source:crm", "event:1", sender=("standard", "crm"))
-    assert wants(BOOK, at("qualified"), told) == frozenset()
-    assert wants(BOOK, at("planned"), move("qualify")) >= {"answers", "role"}
+    assert wants(GUARDED, at("qualified"), told) == frozenset()
+    assert wants(GUARDED, at("planned"), move("qualify")) >= {"answers", "role"}
 
 
 def test_a_whole_call_ticks_the_whole_list() -> None:
