@@ -263,7 +263,7 @@ class Touch(Base):
     holder: Mapped[str | None] = mapped_column(Id)
     lease_until: Mapped[datetime | None]
     hint_at: Mapped[datetime | None]
-    message_id: Mapped[str | None] = mapped_column(unique=True)
+    message_id: Mapped[str | None]
     recipient: Mapped[str | None]
     committed_at: Mapped[datetime | None]
     committed_version: Mapped[int | None]
@@ -286,7 +286,9 @@ class Touch(Base):
         ),
         _partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
         _partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
-        Index("ix_touch_used", "mailbox_id", "committed_at"),
+        # Most touches have neither yet: what is not indexed need not be indexed anew when a row changes.
+        _partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
+        _partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
     )
 
