@@ -7,6 +7,7 @@ because the ORM's unit of work costs twice the processor time on the hot routes.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -70,6 +71,8 @@ def _in_utc(value: datetime | None) -> datetime | None:
     return value.astimezone(UTC)
 
 
+# A transaction writes the same moment ten times.
+@lru_cache(maxsize=64)
 def _written(value: datetime | None) -> str | None:
     """In the form of the library's own type, so that times sort as texts."""
     moment = _in_utc(value)
