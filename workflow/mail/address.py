@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -61,6 +62,8 @@ class Mailbox:
     address: Address
 
 
+# One delivery asks for the same address two or three times.
+@lru_cache(maxsize=64)
 def parse_address(text: str, *, local_host: bool = False) -> Address:
     """The address in `text`, spaces around it aside. Raises BadInput with one sentence.
 

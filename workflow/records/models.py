@@ -7,6 +7,7 @@ because the ORM's unit of work costs twice the processor time on the hot routes.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -70,6 +71,8 @@ def _in_utc(value: datetime | None) -> datetime | None:
     return value.astimezone(UTC)
 
 
+# A transaction writes the same moment ten times.
+@lru_cache(maxsize=64)
 def _written(value: datetime | None) -> str | None:
     """In the form of the library's own type, so that times sort as texts."""
     moment = _in_utc(value)
@@ -263,7 +266,7 @@ class Touch(Base):
     holder: Mapped[str | None] = mapped_column(Id)
     lease_until: Mapped[datetime | None]
     hint_at: Mapped[datetime | None]
-    message_id: Mapped[str | None] = mapped_column(unique=True)
+    message_id: Mapped[str | None]
     recipient: Mapped[str | None]
     committed_at: Mapped[datetime | None]
     committed_version: Mapped[int | None]
@@ -286,7 +289,9 @@ class Touch(Base):
         ),
         _partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
         _partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
-        Index("ix_touch_used", "mailbox_id", "committed_at"),
+        # Most touches have neither yet: what is not indexed need not be indexed anew when a row changes.
+        _partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
+        _partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
     )
 

@@ -11,12 +11,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, bindparam, exists, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 
 from workflow import ids
 from workflow.engine.leaving import STILL_GOOD_FOR
 from workflow.errors import PlaybookError
-from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Touch
+from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Moment, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ _MOST_IN_FLIGHT: Final = 5_000
 _PER_JOB: Final = 50
 _IN_FLIGHT: Final = ("claimed", "sending")
 _CLAIMED: Final = (Touch.state == "claimed") & one_of(Touch.state, IN_HANDS)
-_DUE_MAILBOXES: Final = Prepared(
-    select(Mailbox.id).where(
-        exists().where(
-            Touch.mailbox_id == Mailbox.id, Touch.state == "scheduled", Touch.next_attempt_at <= bindparam("now")
-        )
-    )
+# The earliest of each mailbox is one seek, whatever a planner believes of how many are due.
+_EARLIEST: Final = (
+    select(func.min(Touch.next_attempt_at))
+    .where(Touch.mailbox_id == Mailbox.id, Touch.state == "scheduled", Touch.next_attempt_at.is_not(None))
+    .scalar_subquery()
 )
+_DUE_MAILBOXES: Final = Prepared(select(Mailbox.id).where(bindparam("now", type_=Moment()) >= _EARLIEST))
 _HELD: Final = Prepared(
     select(func.count().label("touches")).where(
         Touch.mailbox_id == bindparam("mailbox"), one_of(Touch.state, _IN_FLIGHT), one_of(Touch.state, IN_HANDS)

@@ -420,7 +420,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["prospect_id"], ["prospect.id"], name=op.f("fk_touch_prospect_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_touch")),
         sa.UniqueConstraint("enrollment_id", "step", "generation", name=op.f("uq_touch_enrollment_id_step_generation")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_touch_message_id")),
     )
     with op.batch_alter_table("touch", schema=None) as batch_op:
         batch_op.create_index(
@@ -445,7 +444,20 @@ def upgrade() -> None:
             postgresql_where=sa.text("state IN ('claimed', 'sending', 'committing', 'uncertain')"),
         )
         batch_op.create_index("ix_touch_prospect", ["prospect_id", "due_at"], unique=False)
-        batch_op.create_index("ix_touch_used", ["mailbox_id", "committed_at"], unique=False)
+        batch_op.create_index(
+            "ix_touch_used",
+            ["mailbox_id", "committed_at"],
+            unique=False,
+            sqlite_where=sa.text("committed_at IS NOT NULL"),
+            postgresql_where=sa.text("committed_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_touch_message_id",
+            ["message_id"],
+            unique=True,
+            sqlite_where=sa.text("message_id IS NOT NULL"),
+            postgresql_where=sa.text("message_id IS NOT NULL"),
+        )
 
     op.create_table(
         "message",
