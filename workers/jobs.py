@@ -140,7 +140,7 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
 def _warm(ws: Workspace) -> None:
     """Load what every email needs once, here, instead of in each fork."""
     playbook = ws.playbooks.current
-    emails = {step.email for sequence in playbook.sequences.values() for step in sequence.steps if step.email}
+    emails = {email for sequence in playbook.sequences.values() for step in sequence.steps for email in step.emails}
     ws.templates.warm(*sorted(emails & set(ws.templates.names())))
     calendar.warm(playbook.calendar, datetime.now(UTC).year)
 

@@ -5,6 +5,7 @@ Only turns words into calls of the actions and answers into lines. What a script
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from workflow.mail.templates import Templates
 from workflow.playbook import loader
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
+from workflow.playbook.editors import json_schema
 from workflow.playbook.findings import nearest
 from workflow.playbook.tree import parse_delay
 from workflow.reports import doctor as reports
@@ -187,6 +189,12 @@ def playbook_check(file: Path) -> None:
 def playbook_diagram(file: Path | None, language: str) -> None:
     """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""
     click.echo(diagram(loader.read(file or places.shipped_playbook()), language))
+
+
+@playbook.command("schema")
+def playbook_schema() -> None:
+    """Print the grammar as JSON Schema, for editors that complete and check a playbook while it is written."""
+    click.echo(json.dumps(json_schema(), indent=2))
 
 
 @click.command()

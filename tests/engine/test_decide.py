@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from workflow import places
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Decision, decide
+from workflow.engine.guards import Facts
 from workflow.engine.machine import Moved, Refused, fire, ways_out
 from workflow.engine.reasons import because, codes
 from workflow.engine.signals import EnrollmentView, MeetingView, ProspectView, Signal
@@ -215,7 +216,7 @@ def test_the_machine_and_the_table_agree() -> None:
     for stage in FAST.stages:
         for trigger in {way.trigger for way in FAST.transitions}:
             way = next((way for way in ways_out(FAST, stage) if way.trigger == trigger), None)
-            answer = fire(FAST, stage, trigger, {"outcome": "won"})
+            answer = fire(FAST, stage, trigger, Facts({"outcome": "won"}))
             assert answer == (Moved(way) if way else answer)
             assert isinstance(answer, Refused) == (way is None)
 
@@ -223,7 +224,7 @@ def test_the_machine_and_the_table_agree() -> None:
 def test_every_reason_reads_in_both_languages() -> None:
     facts = dict.fromkeys(
         ("trigger", "stage", "field", "outcome", "type", "problem", "error", "step", "why", "attempt", "answer", "by",
-         "attempts", "times", "until"), "x",
+         "attempts", "times", "until", "what", "options", "score", "least", "count", "since"), "x",
     )  # fmt: skip
     for code in codes():
         assert because(code, **facts).words("en").strip()
@@ -258,7 +259,7 @@ def test_whatever_happens_the_rules_hold(story: list[Signal]) -> None:
             if row.kind != "moved":
                 continue
             ways = [way for way in FAST.transitions if row.from_stage in way.sources and way.to == row.to_stage]
-            assert any(all(row.detail.get(need.field) for need in way.needs) for way in ways)
+            assert any(all(row.detail.get(name) for name in way.required_fields) for way in ways)
         assert decided.moved_at >= view.moved_at
         assert decided.moved_at <= NOW
         assert (decided.outcome is None) or FAST.is_final(decided.stage)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from html import unescape
 from typing import Any
 
@@ -26,15 +26,20 @@ from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
 from workflow.actions.prospects import Who
+from workflow.engine.signals import MOVE, Signal
 from workflow.ids import new_id
 from workflow.mail.transport import FakeTransport, Outcome, Phase, Reason
-from workflow.records.db import Record
+from workflow.records.db import Record, Tx
 from workflow.records.models import Prospect, Rep, Touch
 from workflow.workspace import Workspace
 
 PASSWORD = "correct horse battery"
 CRM = Who("source:crm", "test")
 LOST = Outcome("uncertain", Phase.DOT, None, "the server closed the connection", scope="message", reason=Reason.DROPPED)
+GOOD_CALL = {
+    "fit": "full", "authority": "decides", "urgency": "quarter",
+    "challenge": "Lost orders", "obstacles": "Paper", "cost_of_problem": "Two clients a year",
+}  # fmt: skip
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -126,10 +131,18 @@ class Scene:
         return prospects.create(self.ws, fields, {}, CRM, owner_id=owner_id).prospect_id
 
     def move(self, prospect: str, *triggers: str, **data: str) -> None:
-        """Move a prospect along."""
+        """Move a prospect along, as somebody who may do so without a score or evidence."""
         for trigger in triggers:
-            result = prospects.move(self.ws, prospect, trigger, data, CRM)
+            result = self.ws.database.transact(partial(self._moved, prospect, {**data, "trigger": trigger}))
             assert result.decision.verdict == "applied", result.decision.reasons
+
+    def _moved(self, prospect: str, data: dict[str, str], tx: Tx) -> prospects.Result:
+        signal = Signal(MOVE, tx.now, CRM.actor, CRM.cause, data=data, role="admin")
+        return prospects.submit(self.ws, tx, prospect, signal)
+
+    def good_call(self, prospect: str) -> None:
+        """Record what lets a rep qualify and diagnose."""
+        self.tell(prospect, "answers.recorded", answers=GOOD_CALL)
 
     def tell(self, prospect: str, kind: str, **data: Any) -> None:
         """Tell of a call, a meeting or a mail event."""

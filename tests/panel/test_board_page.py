@@ -131,9 +131,10 @@ def test_a_card_dropped_on_a_stage_goes_through_the_same_door(scene: Scene, swif
 
 def test_whoever_is_overtaken_sees_the_fresh_card_and_who_was_faster(scene: Scene, swift: Visitor) -> None:
     known = scene.prospect()
+    scene.good_call(known)
     boyan = scene.visitor("boyan")
-    boyan.post(f"/prospects/{known}/moves", {"trigger": "qualify", "version": "1"})
-    answer = swift.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "version": "1", "from": "planned"})
+    boyan.post(f"/prospects/{known}/moves", {"trigger": "qualify", "version": "2"})
+    answer = swift.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "version": "2", "from": "planned"})
     assert answer.status_code == 409
     assert known not in column(answer.text, "planned")
     fresh = column(answer.text, "qualified")
@@ -170,6 +171,7 @@ def test_a_long_column_shows_twenty_cards_and_then_more(scene: Scene, iva: Visit
 def test_the_filter_stands_in_the_address_and_survives_a_move(scene: Scene) -> None:
     boyan = scene.visitor("boyan")
     own, free = scene.prospect("Own Person", owner="boyan"), scene.prospect("Free Person")
+    scene.good_call(own)
     text = boyan.read("/board?mine=1")
     assert own in text
     assert free not in text

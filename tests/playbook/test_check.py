@@ -40,6 +40,24 @@ sequences:
       - {key: ask, email: hello, after: 30d}
 signals:
   - {source: hubspot, when: {kind: deal.stage, value: won}, do: close, sets: {outcome: won}}
+personas: {boss: {title: {en: Boss}}}
+journey: {aware: {title: {en: Aware}}}
+questions:
+  goal: {text: {en: Goal?}, spin: problem, personas: boss, journey: aware, checklist: plan}
+scripts:
+  talk:
+    title: {en: Talk}
+    minutes: 10
+    steps:
+      - {key: ask, title: {en: Ask}, minutes: 5, questions: goal, branches: [{says: {en: Aha}, to: thank}]}
+      - {key: thank, title: {en: Thank}, minutes: 5}
+qualification:
+  criteria:
+    fit: {title: {en: Fit}, weight: 1, questions: [goal], options: {good: {title: {en: Good}, points: 5}}}
+checklist:
+  plan: {title: {en: Plan}, phase: before, done_when: [{answers: [goal, fit]}, {not: {sequence: reminder}}]}
+  fits: {title: {en: Fits}, phase: during, done_when: [{rated: {criterion: fit, is: good}}, {score_at_least: 50}]}
+  ask: {title: {en: Ask}, phase: during, done_when: [{any: [{evidence: {at_least: 1, journey: aware}}]}]}
 """
 
 
@@ -89,6 +107,26 @@ CASES = [
     ("when: meeting.booked", "when: meeting.held", 17, "before_no_meeting"),
     ("when: meeting.booked", "when: call.ended", 18, "before_no_meeting"),
     ("after: 30d", "after: 30d, thread: same", 24, "thread_without_email"),
+    ("from: open, to: met}", "from: open, to: met, outcomes: [won]}", 9, "outcome_of_open_stage"),
+    ("key: ask, email: hello", "key: ask, variants: {a: {email: hello}, b: {email: bye}}", 24, "unknown_template"),
+    ("    stop: [reply]", "    priority: 3\n    stop: [reply]", 21, "priority_alone"),
+    ("questions: goal,", "questions: goals,", 36, "unknown_question"),
+    ("questions: [goal]", "questions: [goals]", 40, "unknown_question"),
+    ("answers: [goal, fit]", "answers: [goal, fits]", 42, "unknown_question"),
+    ("criterion: fit", "criterion: fat", 43, "unknown_criterion"),
+    ("is: good", "is: [good, fair]", 43, "unknown_option"),
+    ("checklist: plan", "checklist: plans", 30, "unknown_item"),
+    ("{at_least: 1, journey: aware}", "{at_least: 1, checklist: plans}", 44, "unknown_item"),
+    ("personas: boss", "personas: [boss, clerk]", 30, "unknown_persona"),
+    ("personas: boss, journey: aware", "journey: [aware, awake]", 30, "unknown_phase"),
+    ("{at_least: 1, journey: aware}", "{at_least: 1, journey: awake}", 44, "unknown_phase"),
+    ("sequence: reminder", "sequence: remind", 42, "unknown_sequence"),
+    ("to: thank", "to: thanks", 36, "unknown_script_step"),
+    ("to: thank}", "to: end}", 37, "unreachable_script_step"),
+    ("minutes: 10", "minutes: 9", 34, "script_too_long"),
+    ("  goal: {text", "  fit: {text: {en: F}}\n  goal: {text", 41, "name_clash"),
+    ("points: 5", "points: 0", 43, "score_without_matrix"),
+    ("at_least: 1,", "at_least: 2,", 44, "too_much_evidence"),
 ]
 
 

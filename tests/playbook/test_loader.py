@@ -12,7 +12,8 @@ import pytest
 
 from workflow.errors import PlaybookError
 from workflow.playbook.loader import load, read
-from workflow.playbook.schema import Calendar, Delay, Limits, MailboxLimits, Need, Start, Window
+from workflow.playbook.needs import Filled
+from workflow.playbook.schema import Calendar, Delay, Limits, MailboxLimits, Start, Window
 
 FAST = Path(__file__).with_name("fast.yaml")
 
@@ -70,7 +71,7 @@ def test_it_reads_the_contracts_playbook_as_it_stands() -> None:
     assert (close.sources, close.to, close.needs) == (
         ("qualified", "diagnosed", "meeting_scheduled", "followed_up"),
         "closed",
-        (Need("outcome"),),
+        (Filled("outcome"),),
     )
     assert disqualify.sets == {"outcome": "disqualified"}
     after_call = playbook.sequences["after_call"]
@@ -136,7 +137,7 @@ def test_it_reads_window_holidays_limits_titles_and_outcomes() -> None:
     assert playbook.limits.mailbox == MailboxLimits(concurrency=2, min_gap=timedelta(minutes=1))
     assert playbook.limits.prospect_min_gap == timedelta(hours=4)
     assert playbook.stages["open"].stalled_after == timedelta(days=7)
-    assert playbook.transitions[0].needs == (Need("outcome"), Need("reason"))
+    assert playbook.transitions[0].needs == (Filled("outcome"), Filled("reason"))
     assert playbook.sequences["won"].title == {"bg": "Спечелени"}
     assert playbook.sequences["won"].start == Start("stage.entered", "closed", "won")
     assert playbook.sequences["won"].stop == {"reply"}

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from workflow.playbook import schema
+from workflow.playbook import content, needs, schema
 from workflow.playbook.check import check
+from workflow.playbook.grammar import PLAYBOOK
 from workflow.playbook.loader import load
+from workflow.playbook.shapes import every
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-SOURCES = [ROOT / "workflow" / "playbook" / f"{name}.py" for name in ("loader", "tree", "grammar", "check")]
+MODULES = ("loader", "tree", "shapes", "grammar", "call_grammar", "check", "references")
+SOURCES = [ROOT / "workflow" / "playbook" / f"{name}.py" for name in MODULES]
 
 REST = {
     "name": "name: page\n",
@@ -61,17 +64,22 @@ def test_the_first_example_is_whole_and_without_findings() -> None:
 
 
 def test_it_names_every_key() -> None:
-    """All that the grammar reads."""
-    keys = {key for call in calls(SOURCES[2], {"fields"}) for key in texts(call)}
-    assert {"name", "send_window", "pause_after_uncertain", "lateness", "value"} <= keys
+    """All that the grammar reads, with an example for each."""
+    keys = {key.name for shape in every(PLAYBOOK) for key in shape.keys}
+    assert {"name", "send_window", "pause_after_uncertain", "lateness", "value", "done_when", "criterion"} <= keys
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", PAGE)] == []
-    words = (*schema.START_WORDS, *schema.STOP_WORDS, *schema.OUTCOMES)
+    shown = "".join(EXAMPLES)
+    assert [key for key in sorted(keys) if not re.search(rf"\b{key}:", shown)] == []
+    words = (
+        *(*schema.START_WORDS, *schema.STOP_WORDS, *schema.OUTCOMES),
+        *(*needs.SPIN, *needs.ROLES, *needs.MEETING_WORDS, *needs.CALL_WORDS, *content.PHASES),
+    )
     assert [word for word in words if f"`{word}`" not in PAGE] == []
 
 
 def test_it_names_every_finding() -> None:
     """The codes of the table are those of the code."""
-    reporting = {"wrong", "add", "unknown", "Finding", "_refusal"}
+    reporting = {"wrong", "add", "unknown", "_unknown", "Finding", "_refusal"}
     codes = {text for source in SOURCES for call in calls(source, reporting) for text in texts(call)[:1]}
     table = PAGE[PAGE.index("## Findings") :]
     named = {code for row in re.findall(r"^\|(.*?)\|", table, re.MULTILINE) for code in re.findall(r"`([a-z_]+)`", row)}

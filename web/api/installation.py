@@ -58,8 +58,14 @@ def _mailbox(row: Record, language: str) -> Mailbox:
 
 
 def _transition(way: schema.Transition) -> Transition:
-    needs = tuple(need.field for need in way.needs)
-    return Transition(trigger=way.trigger, from_=way.sources, to=way.to, needs=needs, sets=dict(way.sets))
+    return Transition(
+        trigger=way.trigger,
+        from_=way.sources,
+        to=way.to,
+        needs=way.required_fields,
+        guards=tuple(need.brief for need in way.needs),
+        sets=dict(way.sets),
+    )
 
 
 def _sequence(each: schema.Sequence) -> Sequence:

@@ -261,12 +261,13 @@ class Stage(Reply):
 
 
 class Transition(Reply):
-    """A way from some stages to another."""
+    """A way from some stages to another: `needs` are the fields it asks for, `guards` all that must be so."""
 
     trigger: str
     from_: Annotated[tuple[str, ...], Field(alias="from")]
     to: str
     needs: tuple[str, ...]
+    guards: tuple[str, ...]
     sets: dict[str, str]
 
 

@@ -35,6 +35,7 @@ _EMAILS: Final = {
     "meeting_recap": later("Meeting recap"),
     "meeting_reminder_day": later("Reminder a day before the meeting"),
     "meeting_reminder_hour": later("Reminder an hour before the meeting"),
+    "no_decision_check_in": later("A word when nothing was decided"),
     "no_show": later("Missed meeting"),
     "schedule_next_call": later("Schedule the next call"),
     "won_referral": later("Request for a referral"),

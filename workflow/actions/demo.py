@@ -182,6 +182,22 @@ def _move(days: float, trigger: str, **data: str) -> _Event:
     return _Event(days, kinds.MOVE, {"trigger": trigger, **data})
 
 
+def _answers(days: float, **answers: str) -> _Event:
+    return _Event(days, kinds.ANSWERS, {"answers": answers})
+
+
+def _qualify(days: float, goal: str, **ratings: str) -> tuple[_Event, ...]:
+    """A first talk: the goal, and enough of the matrix to qualify."""
+    rated = {"fit": "full", "authority": "shares", "urgency": "half_year", **ratings}
+    return _answers(days + 0.02, goal=goal, **rated), _move(days, "qualify")
+
+
+def _diagnose(days: float, challenge: str, obstacles: str, cost: str) -> tuple[_Event, ...]:
+    """What hurts, what stands in the way, and what it leads to: without it no need is clear."""
+    said = _answers(days + 0.02, challenge=challenge, obstacles=obstacles, cost_of_problem=cost)
+    return said, _move(days, "diagnose")
+
+
 def _call(days: float, minutes: int, notes: str) -> _Event:
     return _Event(days, kinds.CALL_ENDED, {"minutes": minutes, "notes": notes})
 
@@ -203,35 +219,52 @@ def _cast(now: datetime) -> tuple[_Person, ...]:
 
     return (
         _person("Petar Iliev", "Purchasing", "Dunav Steel", "bg", "BG", _known(2.2)),
-        _person("Martin Weiss", "IT Manager", "Weiss Logistik", "en", "DE", _known(16.0)),
-        _person("Лидия Хаас", "Снабдяване", "Хелиос Партс", "bg", "BG", _known(10.1), _move(9.2, "qualify"),
-                _call(8.6, 18, "Търсят по-бърза доставка."),
+        _person("Martin Weiss", "IT Manager", "Weiss Logistik", "en", "DE", _known(16.0),
+                _answers(15.2, solution="A spreadsheet for each branch", authority="advises")),
+        _person("Лидия Хаас", "Снабдяване", "Хелиос Партс", "bg", "BG", _known(10.1),
+                *_qualify(9.2, "Доставка до 48 часа"), _call(8.6, 18, "Търсят по-бърза доставка."),
                 _Event(4.5, kinds.BOUNCED, {"detail": "550 5.1.1 no such user", "permanent": True})),
-        _person("Вера Минчева", "Оперативен директор", "Орфей Текстил", "bg", "BG", _known(4.0), _move(3.0, "qualify"),
+        _person("Вера Минчева", "Оперативен директор", "Орфей Текстил", "bg", "BG", _known(4.0),
+                *_qualify(3.0, "Една система за трите склада", budget="planned"),
                 _call(0.4, 25, "Три склада, предаване на хартия. Решава заедно с финансовия директор.")),
-        _person("Tanya Boeva", "Finance", "Krem Dairy", "bg", "BG", _known(11.0), _move(9.0, "qualify"),
+        _person("Tanya Boeva", "Finance", "Krem Dairy", "bg", "BG", _known(11.0),
+                *_qualify(9.0, "Half as many returns by summer", budget="approved"),
                 _call(6.2, 31, "Returns cost about 3,400 a month."),
                 _Event(1.1, kinds.REPLIED, {"detail": "Thursday suits me, can you call at ten?"})),
         _person("Elena Marinova", "Operations Director", "Balkan Freight", "bg", "BG", _known(14.0),
-                _move(12.0, "qualify"), _call(11.8, 28, "Wrong pallets leave Varna, six to eight a week."),
-                _Event(7.9, kinds.REPLIED, {"detail": "Благодаря, изпращам данните."}), _move(4.1, "diagnose")),
-        _person("Chris Vogel", "CIO", "Bora Systems", "en", "GB", _known(19.0), _move(17.0, "qualify"),
-                _call(16.9, 22, "Wants one system for four offices."), _move(10.3, "diagnose")),
-        _person("Стоян Димитров", "Управител", "Нова Оптика", "bg", "BG", _known(12.0), _move(10.0, "qualify"),
-                _move(6.0, "diagnose"), _booked(1.3, "demo-nova", day(2, 8), "София, ул. Шишман 12")),
-        _person("Sara Lind", "CTO", "Lumen Energy", "en", "GB", _known(9.0), _move(8.0, "qualify"),
-                _move(5.0, "diagnose"), _booked(0.9, "demo-lumen", day(4, 9), "Video call")),
-        _person("Ива Канева", "Собственик", "Странджа Ууд", "bg", "BG", _known(15.0), _move(13.0, "qualify"),
-                _move(9.0, "diagnose"), _booked(7.0, "demo-wood", day(-3, 9), "Video call"),
-                _Event(2.6, kinds.NO_SHOW, {"uid": "demo-wood"})),
-        _person("Gergana Tasheva", "CFO", "Rila Pharma", "bg", "BG", _known(18.0), _move(15.0, "qualify"),
-                _move(11.0, "diagnose"), _booked(8.0, "demo-rila", day(-2, 9), "Sofia, Rila Pharma"),
+                *_qualify(12.0, "Нито един объркан палет", authority="decides", urgency="quarter"),
+                _call(11.8, 28, "Wrong pallets leave Varna, six to eight a week."),
+                _Event(7.9, kinds.REPLIED, {"detail": "Благодаря, изпращам данните."}),
+                *_diagnose(4.1, "Грешни палети тръгват от Варна", "Етикетите се пишат на ръка",
+                           "Шест до осем курса седмично")),
+        _person("Chris Vogel", "CIO", "Bora Systems", "en", "GB", _known(19.0),
+                *_qualify(17.0, "One system for four offices"), _call(16.9, 22, "Wants it by the summer."),
+                *_diagnose(10.3, "Four offices, four truths", "Nobody owns the figures", "Two days a month each")),
+        _person("Стоян Димитров", "Управител", "Нова Оптика", "bg", "BG", _known(12.0),
+                *_qualify(10.0, "Втори магазин до пролетта", authority="decides"),
+                *_diagnose(6.0, "Поръчките се губят", "Няма кой да ги следи", "Около 900 на месец"),
+                _booked(1.3, "demo-nova", day(2, 8), "София, ул. Шишман 12")),
+        _person("Sara Lind", "CTO", "Lumen Energy", "en", "GB", _known(9.0),
+                *_qualify(8.0, "Fewer tools to look after"),
+                *_diagnose(5.0, "Five tools that do not talk", "Every change costs a week", "A person and a half"),
+                _booked(0.9, "demo-lumen", day(4, 9), "Video call")),
+        _person("Ива Канева", "Собственик", "Странджа Ууд", "bg", "BG", _known(15.0),
+                *_qualify(13.0, "Износ за Гърция", authority="decides"),
+                *_diagnose(9.0, "Офертите закъсняват", "Цените са в три тетрадки", "Две загубени поръчки на месец"),
+                _booked(7.0, "demo-wood", day(-3, 9), "Video call"), _Event(2.6, kinds.NO_SHOW, {"uid": "demo-wood"})),
+        _person("Gergana Tasheva", "CFO", "Rila Pharma", "bg", "BG", _known(18.0),
+                *_qualify(15.0, "A month-end in two days", budget="approved"),
+                *_diagnose(11.0, "Month-end takes nine days", "Data arrives by email", "Decisions a week late"),
+                _booked(8.0, "demo-rila", day(-2, 9), "Sofia, Rila Pharma"),
                 _Event(1.9, kinds.HELD, {"uid": "demo-rila"})),
-        _person("Деян Марек", "Изпълнителен директор", "Марек Фуудс", "bg", "BG", _known(20.0), _move(18.0, "qualify"),
-                _move(14.0, "diagnose"), _booked(12.0, "demo-marek", day(-8, 9), "Пловдив"),
+        _person("Деян Марек", "Изпълнителен директор", "Марек Фуудс", "bg", "BG", _known(20.0),
+                *_qualify(18.0, "Доставки без рекламации", authority="decides", budget="approved"),
+                *_diagnose(14.0, "Рекламации всяка седмица", "Пликовете се бъркат", "4 000 на тримесечие"),
+                _booked(12.0, "demo-marek", day(-8, 9), "Пловдив"),
                 _Event(7.7, kinds.HELD, {"uid": "demo-marek"}), _move(3.3, "close", outcome="won")),
-        _person("Nikola Genov", "CEO", "Vitosha Labs", "en", "BG", _known(20.5), _move(17.5, "qualify"),
-                _move(13.5, "diagnose"), _booked(11.0, "demo-labs", day(-9, 9), "Video call"),
-                _Event(8.8, kinds.HELD, {"uid": "demo-labs"}),
+        _person("Nikola Genov", "CEO", "Vitosha Labs", "en", "BG", _known(20.5),
+                *_qualify(17.5, "A lab that runs itself", alternatives="comparing"),
+                *_diagnose(13.5, "Samples wait for days", "Two people know the process", "A lost client last year"),
+                _booked(11.0, "demo-labs", day(-9, 9), "Video call"), _Event(8.8, kinds.HELD, {"uid": "demo-labs"}),
                 _move(2.1, "close", outcome="lost", reason="Chose another supplier")),
     )  # fmt: skip

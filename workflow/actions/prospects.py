@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, select, update
 
 from workflow import ids
-from workflow.actions import apply
+from workflow.actions import apply, facts
 from workflow.engine import signals as kinds
-from workflow.engine.decide import Change, Decision, decide
-from workflow.engine.signals import EnrollmentView, MeetingView, ProspectView, Signal
+from workflow.engine.decide import Change, Decision, decide, wants
+from workflow.engine.signals import EnrollmentView, ProspectView, Signal
 from workflow.errors import Conflict, NotFound
 from workflow.mail.address import key_of
 from workflow.records import upserts
-from workflow.records.models import Enrollment, Event, ExternalRef, Meeting, Prospect, Rep, Suppression, Touch
+from workflow.records.models import Enrollment, Event, ExternalRef, Prospect, Rep, Suppression, Touch
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -50,11 +50,6 @@ _BARRED: Final = Prepared(select(Suppression.email_key).where(Suppression.email_
 _ACTIVE: Final = Prepared(
     select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
         Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
-    )
-)
-_MEETINGS: Final = Prepared(
-    select(Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.changed_at).where(
-        Meeting.prospect_id == bindparam("prospect")
     )
 )
 
@@ -164,9 +159,13 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
     if version is not None and loaded.view.version != version:
         message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
         raise Conflict(message)
-    decision = decide(ws.playbooks.current, loaded.view, signal, tx.now)
-    now_at = apply.carry_out(ws, tx, loaded.view, signal, decision, loaded.chain)
-    return Result(loaded.view.id, now_at, decision)
+    playbook, view = ws.playbooks.current, loaded.view
+    kinds_wanted = wants(playbook, view, signal)
+    if kinds_wanted:
+        view, signal = facts.complete(tx, view, signal, kinds_wanted)
+    decision = decide(playbook, view, signal, tx.now)
+    now_at = apply.carry_out(ws, tx, view, signal, decision, loaded.chain)
+    return Result(view.id, now_at, decision)
 
 
 def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> None:
@@ -242,7 +241,7 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
         owner_id=row.owner_id,
         fallback_zone=row.rep_zone,
         enrollments=_active(ws, tx, row.id),
-        meetings=_meetings(tx, row.id) if meetings else (),
+        meetings=facts.meetings(tx, row.id) if meetings else (),
     )
     return Loaded(view, row.chain)
 
@@ -253,11 +252,6 @@ def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ..
         EnrollmentView(row.id, ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence], row.meeting_id)
         for row in rows
     )
-
-
-def _meetings(tx: Tx, prospect_id: str) -> tuple[MeetingView, ...]:
-    rows = _MEETINGS.all(tx, {"prospect": prospect_id})
-    return tuple(MeetingView(row.id, row.uid, row.state, row.starts_at, row.changed_at) for row in rows)
 
 
 def _is_suppressed(tx: Tx, email: str | None) -> bool:

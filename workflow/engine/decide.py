@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workflow.engine import machine, sequences
+from workflow.engine import guards, machine, sequences, starts
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import FIELDS, ProspectView, Signal
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from workflow.engine.sequences import Planned, Released
     from workflow.engine.signals import EnrollmentView, MeetingView
-    from workflow.playbook.schema import Playbook, Sequence, Transition
+    from workflow.engine.starts import Withheld
+    from workflow.playbook.schema import Playbook, Sequence, SignalRule, Transition
 
 Verdict = Literal["applied", "ignored", "blocked", "stale"]
 
@@ -114,6 +115,17 @@ class Decision:
     suppress: Reason | None = None
     answers: Mapping[str, str] = field(default_factory=dict)
     call: Mapping[str, Any] | None = None
+    withheld: tuple[Withheld, ...] = ()
+
+
+def wants(playbook: Playbook, view: ProspectView, signal: Signal) -> frozenset[guards.Kind]:
+    """The facts beyond the prospect's row and its enrollments that the decision depends on: most need none."""
+    stage = view.stage or playbook.first_stage
+    ways = machine.ways_for(playbook, stage, trigger) if (trigger := _trigger(playbook, signal)) else ()
+    found = guards.wants(playbook, [need for way in ways for need in way.needs])
+    if view.version and starts.remembers(playbook, {signal.kind, *(("stage.entered",) if ways else ())}):
+        found |= {"sequences"}
+    return found
 
 
 def decide(playbook: Playbook, view: ProspectView, signal: Signal, now: datetime) -> Decision:
@@ -134,6 +146,7 @@ class _Course:
         self.history: list[Change] = []
         self.words: dict[str, Reason] = {}
         self.starts: list[tuple[str, str | None, str | None]] = []
+        self.withheld: tuple[Withheld, ...] = ()
         self.meeting: MeetingFact | None = None
 
     def decide(self) -> Decision:
@@ -145,20 +158,23 @@ class _Course:
             return Decision(verdict, self.view.stage, reasons)
         if verdict != "applied":
             # What the sender knows of the person is true all the same, and makes an unknown prospect known.
-            return Decision(verdict, self.view.stage, reasons, tuple(self.history), self._enroll())
+            return Decision(verdict, self.view.stage, reasons, tuple(self.history), self._enroll(())[0])
         stops = self._stop()
+        enroll, ousted = self._enroll(stops)
+        stops += ousted
         return Decision(
             verdict="applied",
             stage=self.view.stage,
             reasons=reasons,
             history=tuple(self.history),
-            enroll=self._enroll(stopped={stop.sequence for stop in stops}),
+            enroll=enroll,
             stop=stops,
             reanchor=self._reanchor(stopped={stop.enrollment_id for stop in stops}),
             meeting=self.meeting,
             suppress=next((reason for word, reason in self.words.items() if word in _SUPPRESSING), None),
             answers=_texts(self.signal.data.get("answers", {})) if self.signal.kind == kinds.ANSWERS else {},
             call=self.signal.data if self.signal.kind == kinds.CALL_ENDED else None,
+            withheld=self.withheld,
         )
 
     def _take(self) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -243,11 +259,8 @@ class _Course:
 
     def _own_words(self, verdict: Verdict, reasons: tuple[Reason, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
         """Move as the playbook's `signals` say. Where that is not possible the event itself stands all the same."""
-        for rule in self.playbook.signals:
-            if rule.source not in self.signal.sender or rule.kind != self.signal.kind:
-                continue
-            if rule.value is not None and str(self.signal.data.get("value", "")) != rule.value:
-                continue
+        rule = _rule(self.playbook, self.signal)
+        if rule is not None:
             moved, why = self._move(rule.do, {**self.signal.data, **rule.sets})
             return ("applied" if verdict == "applied" else moved), why
         return verdict, reasons
@@ -256,18 +269,40 @@ class _Course:
         given = {name: value[:_TEXT_LIMIT] for name, value in data.items() if isinstance(value, str)}
         if given.get("outcome") and given["outcome"] not in OUTCOMES:
             return "blocked", (because("bad_outcome", outcome=given["outcome"]),)
-        facts = {**self.view.fields, **_texts(self.view.custom), "outcome": self.view.outcome, **given}
-        answer = machine.fire(self.playbook, self.view.stage, trigger, facts)
+        answer = machine.fire(self.playbook, self.view.stage, trigger, self._facts(given))
         if isinstance(answer, machine.Refused):
             return ("blocked" if answer.possible else "ignored"), answer.reasons
+        allowed = answer.transition.outcomes
+        if allowed and given.get("outcome") and given["outcome"] not in allowed:
+            return "blocked", (because("wrong_outcome", outcome=given["outcome"], what=", ".join(allowed)),)
         if _before(self.at, self.view.moved_at):
             return "stale", (because("stale"),)
         self._enter(trigger, answer.transition, given)
         return "applied", ()
 
+    def _facts(self, given: Mapping[str, str]) -> guards.Facts:
+        """What the needs of a move may ask about, with what this very signal tells."""
+        view, data = self.view, self.signal.data
+        answers, calls = dict(view.answers), view.calls
+        if self.signal.kind == kinds.ANSWERS:
+            answers |= _texts(data.get("answers", {}))
+        if self.signal.kind == kinds.CALL_ENDED:
+            calls |= kinds.call_words(data)
+        meetings = {each.uid: each.state for each in view.meetings}
+        if self.meeting is not None:
+            meetings[self.meeting.uid] = self.meeting.state
+        return guards.Facts(
+            fields={**view.fields, **_texts(view.custom), "outcome": view.outcome, **given},
+            answers=answers,
+            meetings=frozenset(meetings.values()),
+            calls=calls,
+            begun=frozenset(view.begun) | {each.sequence.key for each in view.enrollments},
+            role=self.signal.role,
+        )
+
     def _enter(self, trigger: str, way: Transition, given: Mapping[str, str]) -> None:
         final, was_final = self.playbook.is_final(way.to), self.playbook.is_final(self.view.stage)
-        needed = {need.field: given[need.field] for need in way.needs if need.field in given}
+        needed = {name: given[name] for name in way.asked_fields if name in given}
         values = {**needed, **way.sets}
         changes: dict[str, Any] = {name: value for name, value in values.items() if name in FIELDS}
         custom = {k: v for k, v in values.items() if k not in FIELDS and k not in ("outcome", "reason")}
@@ -324,17 +359,22 @@ class _Course:
             return None
         return next((known.id for known in self.view.meetings if known.uid == self.meeting.uid), None)
 
-    def _enroll(self, stopped: set[str] | None = None) -> tuple[Enroll, ...]:
-        active = {each.sequence.key for each in self.view.enrollments} - (stopped or set())
-        begun: dict[str, Enroll] = {}
+    def _enroll(self, stopped: tuple[Stop, ...]) -> tuple[tuple[Enroll, ...], tuple[Stop, ...]]:
+        """What begins, and what gives way to it."""
+        ended = {stop.enrollment_id for stop in stopped}
+        active = [each for each in self.view.enrollments if each.id not in ended]
+        wanted: dict[str, Sequence] = {}
         for when, stage, outcome in self.starts:
             for sequence in self.playbook.sequences.values():
                 start = sequence.start
-                if start.when != when or sequence.key in active or sequence.key in begun:
+                if start.when != when or sequence.key in (each.sequence.key for each in active):
                     continue
                 if start.stage in (None, stage) and start.outcome in (None, outcome):
-                    begun[sequence.key] = self._begin(sequence)
-        return tuple(begun.values())
+                    wanted.setdefault(sequence.key, sequence)
+        choice = starts.choose(self.playbook, wanted.values(), active, self.view.begun, self.now)
+        self.withheld = choice.withheld
+        ousted = tuple(Stop(each.id, each.sequence.key, reason, suppressed=False) for each, reason in choice.oust)
+        return tuple(self._begin(sequence) for sequence in choice.begin), ousted
 
     def _begin(self, sequence: Sequence) -> Enroll:
         unreachable = None
@@ -372,6 +412,24 @@ class _Course:
         return sequences.whereabouts(
             self.playbook, fields.get("time_zone"), self.view.fallback_zone, fields.get("country")
         )
+
+
+def _rule(playbook: Playbook, signal: Signal) -> SignalRule | None:
+    """The first row of `signals` that this signal matches."""
+    for rule in playbook.signals:
+        if rule.source not in signal.sender or rule.kind != signal.kind:
+            continue
+        if rule.value is None or str(signal.data.get("value", "")) == rule.value:
+            return rule
+    return None
+
+
+def _trigger(playbook: Playbook, signal: Signal) -> str:
+    """The trigger that a signal asks for, by itself or by a row of `signals`; empty for none."""
+    if signal.kind == kinds.MOVE:
+        return str(signal.data.get("trigger", ""))
+    rule = _rule(playbook, signal)
+    return rule.do if rule else ""
 
 
 def _before(at: datetime, moved_at: datetime) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from workflow.engine.signals import Signal
+from workflow.engine.signals import MOVE, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,8 @@ class Happening:
             fields=self.fields,
             custom=self.custom,
             sender=self.sender,
+            # Whoever writes "moves" into a story means somebody who may.
+            role="admin" if self.kind == MOVE else None,
         )
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from transitions import Machine
 
+from workflow.engine import guards
 from workflow.engine.reasons import Reason, because
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from workflow.playbook.schema import Need, Playbook, Transition
+    from workflow.engine.guards import Facts
+    from workflow.playbook.schema import Playbook, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,15 @@ class _Cursor:
         self.taken: Transition | None = None
 
 
-def fire(playbook: Playbook, stage: str, trigger: str, facts: Mapping[str, str | None]) -> Moved | Refused:
-    """Fire `trigger` at `stage`, where `facts` are the fields of the prospect and of the move together."""
-    ways = [way for way in playbook.transitions if way.trigger == trigger]
-    open_ways = [way for way in ways if stage in way.sources]
+def fire(playbook: Playbook, stage: str, trigger: str, facts: Facts) -> Moved | Refused:
+    """Fire `trigger` at `stage`, where `facts` are what the needs may ask about."""
+    open_ways = ways_for(playbook, stage, trigger)
     if not open_ways:
-        code = "no_transition" if ways else "unknown_trigger"
+        known = any(way.trigger == trigger for way in playbook.transitions)
+        code = "no_transition" if known else "unknown_trigger"
         return Refused((because(code, trigger=trigger, stage=stage),), possible=False)
     # The machine answers a failed condition with a bare False; the needs are asked first so that the no has a name.
-    missing = [_missing(way.needs, facts) for way in open_ways]
+    missing = [guards.unmet(playbook, way.needs, facts) for way in open_ways]
     if all(missing):
         return Refused(missing[0], possible=True)
     cursor = _Cursor(stage)
@@ -67,8 +69,9 @@ def ways_out(playbook: Playbook, stage: str) -> tuple[Transition, ...]:
     return tuple(way for way in playbook.transitions if stage in way.sources)
 
 
-def _missing(needs: tuple[Need, ...], facts: Mapping[str, str | None]) -> tuple[Reason, ...]:
-    return tuple(because("need.field", field=need.field) for need in needs if not facts.get(need.field))
+def ways_for(playbook: Playbook, stage: str, trigger: str) -> tuple[Transition, ...]:
+    """The transitions that `trigger` may take from `stage`: one, in a playbook without findings."""
+    return tuple(way for way in playbook.transitions if way.trigger == trigger and stage in way.sources)
 
 
 @lru_cache(maxsize=16)
@@ -78,13 +81,13 @@ def _machine(playbook: Playbook) -> Machine:
     )
     for way in playbook.transitions:
         machine.add_transition(
-            way.trigger, list(way.sources), way.to, conditions=[_condition(way.needs)], before=[_remember(way)]
+            way.trigger, list(way.sources), way.to, conditions=[_condition(playbook, way)], before=[_remember(way)]
         )
     return machine
 
 
-def _condition(needs: tuple[Need, ...]) -> Callable[[Any], bool]:
-    return lambda event: not _missing(needs, event.kwargs["facts"])
+def _condition(playbook: Playbook, way: Transition) -> Callable[[Any], bool]:
+    return lambda event: not guards.unmet(playbook, way.needs, event.kwargs["facts"])
 
 
 def _remember(way: Transition) -> Callable[[Any], None]:

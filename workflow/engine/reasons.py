@@ -19,6 +19,65 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "unknown_trigger": ("The playbook knows no trigger “{trigger}”.", "В наръчника няма преход „{trigger}“."),
     "need.field": ("“{field}” must be given first.", "Първо попълнете „{field}“."),
+    "need.answers": ("Not answered yet: {what}.", "Още няма отговор: {what}."),
+    "need.rated": ("“{what}” must be: {options}.", "„{what}“ трябва да бъде: {options}."),
+    "need.checklist": ("Not done yet: {what}.", "Още не е направено: {what}."),
+    "need.score": (
+        "The qualification score is {score}, and at least {least} is needed.",
+        "Оценката от квалификацията е {score}, а са нужни поне {least}.",
+    ),
+    "need.meeting.booked": ("A meeting must be booked first.", "Първо трябва да бъде насрочена среща."),
+    "need.meeting.held": ("A meeting must take place first.", "Първо трябва да се състои среща."),
+    "need.call.ended": ("A call must be recorded first.", "Първо трябва да бъде записано обаждане."),
+    "need.call.timed": (
+        "The minutes of a call must be recorded first.",
+        "Първо трябва да бъде записано колко минути е траяло обаждане.",
+    ),
+    "need.call.noted": ("Notes of a call must be recorded first.", "Първо трябва да има бележки от обаждане."),
+    "need.evidence": (
+        "Answers so far: {count}, and at least {least} are needed ({what}).",
+        "Отговори досега: {count}, а са нужни поне {least} ({what}).",
+    ),
+    "need.sequence": ("The sequence “{what}” must begin first.", "Първо трябва да започне поредицата „{what}“."),
+    "need.role": ("This move is reserved: {what}.", "Този преход е запазен: {what}."),
+    "need.any": ("One of these is enough: {what}", "Достатъчно е едно от следните: {what}"),
+    "need.not": ("Not possible while this is so: {what}.", "Не е възможно, докато е така: {what}."),
+    "is.field": ("“{field}” is filled", "„{field}“ е попълнено"),
+    "is.answers": ("answered: {what}", "има отговор: {what}"),
+    "is.rated": ("“{what}” is: {options}", "„{what}“ е: {options}"),
+    "is.checklist": ("done: {what}", "направено: {what}"),
+    "is.score": ("the qualification score is at least {least}", "оценката от квалификацията е поне {least}"),
+    "is.meeting.booked": ("a meeting is booked", "има насрочена среща"),
+    "is.meeting.held": ("a meeting took place", "състояла се е среща"),
+    "is.call.ended": ("a call is recorded", "записано е обаждане"),
+    "is.call.timed": ("the minutes of a call are recorded", "записани са минутите на обаждане"),
+    "is.call.noted": ("a call has notes", "има бележки от обаждане"),
+    "is.evidence": ("at least {least} answers ({what})", "поне {least} отговора ({what})"),
+    "is.sequence": ("the sequence “{what}” has begun", "поредицата „{what}“ е започнала"),
+    "is.role": ("asked for by: {what}", "поискано от: {what}"),
+    "is.all": ("all of this: {what}", "всичко това: {what}"),
+    "is.any": ("one of this: {what}", "едно от това: {what}"),
+    "is.not": ("not so: {what}", "не е така: {what}"),
+    "wrong_outcome": (
+        "The outcome “{outcome}” is not for this move: {what}.",
+        "Резултатът „{outcome}“ не е за този преход: {what}.",
+    ),
+    "stop.exclusive": (
+        "The sequence “{what}” goes first.",
+        "Поредицата „{what}“ е с предимство.",
+    ),
+    "not_again": (
+        "The sequence began on {since}, and its playbook does not begin it again so soon.",
+        "Поредицата е започнала на {since} и по наръчника още не се повтаря.",
+    ),
+    "never_again": (
+        "The sequence began once already, and its playbook does not repeat it.",
+        "Поредицата вече е започвала и по наръчника не се повтаря.",
+    ),
+    "gives_way": (
+        "The sequence “{what}” is under way, and its playbook lets only one of them run.",
+        "Тече поредицата „{what}“, а по наръчника върви само една от тях.",
+    ),
     "bad_outcome": (
         "The outcome “{outcome}” is unknown: use won, lost, no_decision or disqualified.",
         "Непознат резултат „{outcome}“: изберете won, lost, no_decision или disqualified.",
@@ -140,9 +199,11 @@ class Reason:
         return json.dumps([self.code, dict(self.facts)], ensure_ascii=False, separators=(",", ":"))
 
     def words(self, language: str) -> str:
-        """The sentence in `language` (bg, else English)."""
+        """The sentence in `language` (bg, else English). Of the facts `x.en` and `x.bg` it takes the one for `{x}`."""
         english, bulgarian = _WORDS[self.code]
-        return (bulgarian if language == "bg" else english).format_map(self.facts)
+        sentence, ending = (bulgarian, ".bg") if language == "bg" else (english, ".en")
+        own = {name.removesuffix(ending): value for name, value in self.facts.items() if name.endswith(ending)}
+        return sentence.format_map({**self.facts, **own})
 
 
 def because(code: str, /, **facts: object) -> Reason:

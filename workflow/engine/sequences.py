@@ -6,6 +6,7 @@ a task that does not block ends for this purpose when it is due, and a step befo
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -119,6 +120,22 @@ def reanchor(playbook: Playbook, step: Step, meeting_at: datetime, where: Wherea
 def due_at(playbook: Playbook, step: Step, since: datetime, where: Whereabouts) -> datetime:
     """When `step` is due if the step before it ended at `since`: for an email, never outside the send window."""
     return _open(playbook, step, calendar.add(step.after, since, playbook.calendar, where.zone, where.country), where)
+
+
+def email_of(step: Step, enrollment_id: str) -> str | None:
+    """The template that `step` sends to one enrollment: of several variants always the same one, by their shares.
+
+    The digest spreads enrollments evenly, and those of one step independently of those of another.
+    """
+    if not step.variants:
+        return step.email
+    digest = hashlib.sha256(f"{enrollment_id} {step.key}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") % sum(variant.share for variant in step.variants)
+    for variant in step.variants:
+        place -= variant.share
+        if place < 0:
+            return variant.email
+    raise AssertionError(step.key)  # the shares add up to more than any remainder
 
 
 def not_after(step: Step, due: datetime) -> datetime:

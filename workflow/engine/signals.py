@@ -42,7 +42,7 @@ class Signal:
 
     `fields` are facts about the prospect that came with it, `custom` those without a column of their own.
     `sender` holds the kind and the name of the source, for the playbook's own words; empty for people.
-    `owner_id` hands the prospect to a rep.
+    `owner_id` hands the prospect to a rep. `role` is that of whoever asks, where a guard wants to know it.
     """
 
     kind: str
@@ -54,6 +54,7 @@ class Signal:
     custom: Mapping[str, Any] = field(default_factory=dict)
     sender: tuple[str, ...] = ()
     owner_id: str | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class EnrollmentView:
 class ProspectView:
     """All the engine may know of a prospect. `version` 0 means that it is about to be made.
 
-    `fallback_zone` is the rep's time zone, used where the prospect's own is unknown.
+    `fallback_zone` is the rep's time zone, used where the prospect's own is unknown. `answers`, `calls` (the words of
+    `needs.CALL_WORDS`) and `begun` (when each sequence last began) are filled where a guard or a rule asks for them.
     """
 
     id: str
@@ -97,3 +99,16 @@ class ProspectView:
     fallback_zone: str | None = None
     enrollments: tuple[EnrollmentView, ...] = ()
     meetings: tuple[MeetingView, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+    calls: frozenset[str] = frozenset()
+    begun: Mapping[str, datetime] = field(default_factory=dict)
+
+
+def call_words(told: Mapping[str, Any]) -> frozenset[str]:
+    """What is known of a call by what was told of it: `needs.CALL_WORDS`."""
+    found = {"ended"}
+    if isinstance(told.get("minutes"), int | float):
+        found.add("timed")
+    if str(told.get("notes") or "").strip():
+        found.add("noted")
+    return frozenset(found)

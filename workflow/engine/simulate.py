@@ -235,7 +235,7 @@ class _Play:
         before = [other for other in enrollment.touches if other.position < touch.position and other.state == "sent"]
         goes_on = touch.step.same_thread and before
         return Letter(
-            touch.step,
+            replace(touch.step, email=sequences.email_of(touch.step, enrollment.id)),
             self.view.fields,
             self.view.stage,
             self.answers,
@@ -298,6 +298,7 @@ class _Play:
                 MeetingView(fact.uid, fact.uid, fact.state, fact.starts_at, fact.changed_at)
                 for fact in self.meetings.values()
             ),
+            answers=dict(self.answers),
         )
         decision = decide(self.playbook, self.view, happening.signal(), self.now)
         place = len(self.entries)
@@ -327,7 +328,8 @@ class _Play:
                     touch.reason, touch.holds, touch.announced = because("due"), (), False
         for enroll in decision.enroll:
             self._enroll(enroll, zone)
-        self.view = replace(self.view, suppressed=self.view.suppressed or barred)
+        calls = kinds.call_words(decision.call) if decision.call is not None else frozenset()
+        self.view = replace(self.view, suppressed=self.view.suppressed or barred, calls=self.view.calls | calls)
         self.answers.update(decision.answers)
 
     def _fold(self, decision: Decision) -> None:
@@ -355,6 +357,7 @@ class _Play:
         sequence = enroll.sequence
         enrollment = _Enrollment(str(len(self.enrollments)), sequence, enroll.meeting_uid)
         self.enrollments.append(enrollment)
+        self.view = replace(self.view, begun={**self.view.begun, sequence.key: self.now})
         self.entries.append(Entry(self.now, zone, "began", sequence=sequence.key))
         since = self.now
         for planned in enroll.touches:

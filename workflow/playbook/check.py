@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from workflow.playbook import references
 from workflow.playbook.findings import Finding, nearest
 from workflow.playbook.schema import OUTCOMES
 
@@ -82,12 +83,14 @@ def unknown_trigger(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
 def unknown_template(playbook: Playbook, templates: frozenset[str]) -> Iterator[Finding]:
     """A step sends an email that does not exist."""
     for path, step in _steps(playbook):
-        if step.email is not None and step.email not in templates:
-            yield Finding(
-                playbook.line(f"{path}.email"),
-                "unknown_template",
-                f"There is no email template `{step.email[:40]}`: {nearest(step.email, templates)}",
-            )
+        named = {f"{path}.variants.{variant.key}.email": variant.email for variant in step.variants}
+        for where, email in (named or {f"{path}.email": step.email or ""}).items():
+            if email and email not in templates:
+                yield Finding(
+                    playbook.line(where),
+                    "unknown_template",
+                    f"There is no email template `{email[:40]}`: {nearest(email, templates)}",
+                )
 
 
 def ambiguous_transition(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
@@ -188,6 +191,13 @@ def outcome_of_open_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Fin
                 "outcome_of_open_stage",
                 f"The stage `{stage.key}` is not final, so a prospect there has no outcome: remove `outcome`.",
             )
+    for number, way in enumerate(playbook.transitions):
+        if way.outcomes and way.to in playbook.stages and not playbook.is_final(way.to):
+            yield Finding(
+                playbook.line(f"transitions.{number}.outcomes"),
+                "outcome_of_open_stage",
+                f"The stage `{way.to}` is not final, so a prospect there has no outcome: remove `outcomes`.",
+            )
 
 
 def before_no_meeting(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
@@ -230,6 +240,7 @@ RULES: Final[tuple[Callable[[Playbook, frozenset[str]], Iterator[Finding]], ...]
     outcome_of_open_stage,
     before_no_meeting,
     thread_without_email,
+    *references.RULES,
 )
 
 

@@ -30,7 +30,7 @@ def diagram(playbook: Playbook, language: str) -> str:
 
 
 def _label(way: Transition) -> str:
-    needs = ", ".join(need.field for need in way.needs)
+    needs = ", ".join(need.brief for need in way.needs)
     return f"{way.trigger} [{needs}]" if needs else way.trigger
 
 

@@ -1,211 +1,158 @@
-"""What the keys of a playbook mean: from the tree of its text to the frozen values of `schema`.
+"""What the keys of a playbook mean: one table for each kind of entry, read by the loader and shown to editors.
 
-Every default is the one of `schema`. Names are only read here; whether they exist is asked by `check`.
+Every default is the one of `schema` and `content`. Names are only read here; whether they exist is asked by `check`.
 """
 
 from __future__ import annotations
 
-from datetime import time, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
-from workflow.playbook import schema
-from workflow.playbook.schema import (
-    Calendar,
-    Limits,
-    MailboxLimits,
-    Need,
-    Playbook,
-    Sequence,
-    SignalRule,
-    Stage,
-    Start,
-    Step,
-    Transition,
-    Window,
-)
+from workflow.playbook import call_grammar, schema
+from workflow.playbook.call_grammar import HOURS, NEEDS, WEEKDAYS, days
+from workflow.playbook.content import Content
+from workflow.playbook.shapes import (
+    DELAY,
+    FLAG,
+    LANGUAGES,
+    SPAN,
+    TEXT,
+    TITLE,
+    WORD,
+    At,
+    Key,
+    Shape,
+    Together,
+    choice,
+    count,
+    is_word,
+    keyed,
+    lined,
+    placed,
+    record,
+    rows,
+    span_or,
+    table,
+    value,
+    word_or,
+    words,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workflow.playbook.schema import Playbook
     from workflow.playbook.tree import Fields, Place
 
-LANGUAGES: Final = ("en", "bg")
-WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOST: Final = 1_000_000
 
-# Only in a step that sends an email, and only in one that is a task.
-_OF_EMAIL: Final = ("thread", "window", "lateness")
-_OF_TASK: Final = ("blocking",)
+
+# --- calendar, limits
 
 
-def playbook_of(root: Place, lines: Mapping[str, int], digest: str) -> Playbook:
-    """The playbook at `root`; with findings in the notes of `root` it is not to be used."""
-    keys = root.fields(
-        "name", "languages", "time_zone", "calendar", "limits", "stages", "transitions", "sequences", "signals"
-    )
-    languages = keys["languages"].words(LANGUAGES) or LANGUAGES[:1]
-    stages = {
-        key: _stage(place, key, position, languages)
-        for position, (key, place) in enumerate(keys.need("stages").items())
-    }
-    if keys["stages"].is_bare_table:
-        keys["stages"].wrong("empty", "There is no stage: write at least one, and one with `final: true`.")
-    return Playbook(
-        name=keys.need("name").text(),
-        languages=languages,
-        time_zone=keys["time_zone"].text("UTC"),
-        calendar=_calendar(keys["calendar"]),
-        limits=_limits(keys["limits"]),
-        stages=stages,
-        transitions=tuple(_transition(place) for place in keys["transitions"].rows()),
-        sequences={key: _sequence(place, key, languages) for key, place in keys["sequences"].items()},
-        signals=tuple(_signal(place) for place in keys["signals"].rows()),
-        digest=digest,
-        lines=lines,
-    )
+def _calendar(_at: At, **values: Any) -> schema.Calendar:  # noqa: ANN401 - by attribute
+    if "working_days" in values:
+        values["working_days"] = days(values["working_days"])
+    if "holidays" in values:
+        values["holidays"] = tuple(dict.fromkeys(values["holidays"]))
+    return schema.Calendar(**values)
 
 
-def _calendar(place: Place) -> Calendar:
-    default = Calendar()
-    keys = place.fields("send_window", "working_days", "holidays")
-    days = keys["working_days"].words(WEEKDAYS)
-    return Calendar(
-        window=_window(keys["send_window"]),
-        working_days=frozenset(WEEKDAYS.index(day) for day in days) or default.working_days,
-        holidays=tuple(dict.fromkeys(country.text() for country in keys["holidays"].rows())),
-    )
+def _limits(_at: At, **values: Any) -> schema.Limits:  # noqa: ANN401 - by attribute
+    return schema.Limits(**values)
 
 
-def _window(place: Place) -> Window | None:
-    """None for `always`, which is the default: mail may leave at any hour of any day."""
-    if not place.is_table:
-        place.choice(("always",))
-        return None
-    keys = place.fields("from", "to")
-    window = Window(keys.need("from").clock(time(0)), keys.need("to").clock(time(23, 59)))
-    if window.start >= window.end:
-        place.wrong("window", "The send window ends before it starts: `to` must be later than `from` on the same day.")
-    return window
-
-
-def _limits(place: Place) -> Limits:
-    keys = place.fields("mailbox", "prospect")
-    default = MailboxLimits()
-    mailbox = keys["mailbox"].fields("per_hour", "per_day", "min_gap", "pause_after_uncertain", "concurrency")
-    return Limits(
-        mailbox=MailboxLimits(
-            per_hour=mailbox["per_hour"].count(1, MOST, default.per_hour),
-            per_day=mailbox["per_day"].count(1, MOST, default.per_day),
-            min_gap=mailbox["min_gap"].span(default.min_gap),
-            pause_after_uncertain=mailbox["pause_after_uncertain"].count(1, MOST, default.pause_after_uncertain),
-            concurrency=mailbox["concurrency"].count(1, 64, default.concurrency),
+CALENDAR: Final = record(
+    "calendar",
+    _calendar,
+    (
+        Key(
+            "send_window",
+            word_or("always", None, HOURS),
+            "The hours of a working day in which email may leave, by the prospect's clock.",
+            attribute="window",
         ),
-        prospect_min_gap=keys["prospect"].fields("min_gap")["min_gap"].span(Limits().prospect_min_gap),
-    )
+        Key("working_days", words(*WEEKDAYS), "The days of work; without it Monday to Friday."),
+        Key("holidays", rows(TEXT), "Countries (ISO 3166, capitals) whose holidays are no working days."),
+    ),
+)
+MAILBOX: Final = record(
+    "mailbox",
+    value(schema.MailboxLimits),
+    (
+        Key("per_hour", count(1, MOST), "Emails in any 60 minutes."),
+        Key("per_day", count(1, MOST), "Emails in any 24 hours."),
+        Key("min_gap", SPAN, "The least time between two emails of a mailbox."),
+        Key("pause_after_uncertain", count(1, MOST), "Uncertain emails in ten minutes that pause the mailbox."),
+        Key("concurrency", count(1, 64), "Emails of a mailbox on their way at once."),
+    ),
+)
+PROSPECT_LIMITS: Final = record(
+    "prospect_limits",
+    lambda _at, min_gap=timedelta(): min_gap,
+    (Key("min_gap", SPAN, "The least time between two emails to one prospect."),),
+)
+LIMITS: Final = record(
+    "limits",
+    _limits,
+    (
+        Key("mailbox", MAILBOX, "What one mailbox may send."),
+        Key("prospect", PROSPECT_LIMITS, "What one prospect may get.", attribute="prospect_min_gap"),
+    ),
+)
 
 
-def _stage(place: Place, key: str, position: int, languages: tuple[str, ...]) -> Stage:
-    keys = place.fields("title", "final", "stalled_after")
-    stalled = keys["stalled_after"]
-    return Stage(
-        key=key,
-        title=_title(keys.need("title"), languages),
-        position=position,
-        final=keys["final"].flag(),
-        stalled_after=stalled.span(timedelta(1)) if stalled.given else None,
-        line=place.line,
-    )
+# --- stages, transitions
 
 
-def _title(place: Place, languages: tuple[str, ...]) -> dict[str, str]:
-    """A text for each language of the playbook."""
-    keys = place.fields(*LANGUAGES)
-    for language in languages:
-        keys.need(language)
-    return {language: keys[language].text() for language in LANGUAGES if language in keys}
+SETS: Final = table(TEXT)
+STAGE: Final = record(
+    "stage",
+    placed(schema.Stage),
+    (
+        Key("title", TITLE, "What people read.", required=True),
+        Key("final", FLAG, "Whether a prospect's way ends here."),
+        Key("stalled_after", SPAN, "After how long without a move the prospect counts as stalled."),
+    ),
+)
+TRANSITION: Final = record(
+    "transition",
+    lined(schema.Transition),
+    (
+        Key("trigger", WORD, "The name by which the move is asked for.", required=True),
+        Key("from", words(), "The stage, or stages, it leads from.", required=True, attribute="sources"),
+        Key("to", WORD, "The stage it leads to.", required=True),
+        Key("needs", NEEDS, "What must be so before the move; all of it."),
+        Key("sets", SETS, "Fields that get a value on the way."),
+        Key("outcomes", words(*schema.OUTCOMES), "The outcomes that a prospect may be closed with here."),
+        Key("reasons", table(TITLE), "Reasons that are offered; another may be given."),
+    ),
+)
 
 
-def _transition(place: Place) -> Transition:
-    keys = place.fields("trigger", "from", "to", "needs", "sets")
-    return Transition(
-        trigger=keys.need("trigger").word(),
-        sources=keys.need("from").words(),
-        to=keys.need("to").word(),
-        needs=tuple(Need(each.fields("field").need("field").word()) for each in keys["needs"].rows()),
-        sets=_sets(keys["sets"]),
-        line=place.line,
-    )
+# --- sequences
 
 
-def _sets(place: Place) -> dict[str, str]:
-    return {key: value.text() for key, value in place.items()}
-
-
-def _sequence(place: Place, key: str, languages: tuple[str, ...]) -> Sequence:
-    keys = place.fields("title", "start", "stop", "steps")
-    title = keys["title"]
-    steps: list[Step] = []
-    taken: set[str] = set()
-    for position, row in enumerate(keys.need("steps").rows()):
-        step = _step(row, position, languages)
-        if step.key in taken:
-            row.wrong("twice", f"Two steps of {place.path} have the key `{step.key}`: give each its own.")
-        if step.key:
-            taken.add(step.key)
-        steps.append(step)
-    if keys["steps"].is_bare_list:
-        keys["steps"].wrong("empty", f"{place.path} has no step: write at least one.")
-    return Sequence(
-        key=key,
-        start=_start(keys.need("start")),
-        stop=frozenset(keys["stop"].words(schema.STOP_WORDS)),
-        steps=tuple(steps),
-        title=_title(title, languages) if title.given else {},
-        line=place.line,
-    )
-
-
-def _start(place: Place) -> Start:
-    keys = place.fields("when", "stage", "outcome")
-    when = keys.need("when").choice(schema.START_WORDS)
+def _agree_on_start(keys: Fields) -> None:
+    when = keys["when"].spoken(schema.START_WORDS)
     if when == "stage.entered":
         keys.need("stage")
     elif when:
         _refuse(keys, ("stage", "outcome"), "goes only with `when: stage.entered`")
-    return Start(when=when, stage=keys["stage"].word() or None, outcome=keys["outcome"].word() or None)
 
 
-def _step(place: Place, position: int, languages: tuple[str, ...]) -> Step:
-    keys = place.fields("key", "email", "task", "after", "before", "lead", "thread", "window", "blocking", "lateness")
-    _agree(keys)
-    default = Step(key="", position=0)
-    task = keys["task"]
-    return Step(
-        key=keys.need("key").word(),
-        position=position,
-        email=keys["email"].text() or None,
-        task=_title(task, languages) if task.given else None,
-        after=keys["after"].delay(default.after),
-        before_meeting=keys["before"].choice(("meeting",)) == "meeting",
-        lead=keys["lead"].span(default.lead),
-        same_thread=keys["thread"].choice(("same",)) == "same",
-        any_hour=keys["window"].choice(("any",)) == "any",
-        blocking=keys["blocking"].flag(),
-        lateness=keys["lateness"].span(default.lateness),
-        line=place.line,
-    )
-
-
-def _agree(keys: Fields) -> None:
+def _agree_on_step(keys: Fields) -> None:
     """Note which keys of a step do not go together."""
-    email, task = "email" in keys, "task" in keys
-    if email == task and keys.place.is_table:
-        both = "both an email and a task" if email else "neither an email nor a task"
-        keys.place.wrong("step", f"This step has {both}: write one of `email` and `task`.")
+    mail = [name for name in ("email", "variants") if name in keys]
+    task = "task" in keys
+    if len(mail) + task != 1 and keys.place.is_table:
+        named = " and ".join(f"`{name}`" for name in (*mail, *(("task",) if task else ())))
+        has = f"has {named}" if named else "has neither an email nor a task"
+        keys.place.wrong("step", f"This step {has}: write one of `email`, `variants` and `task`.")
     elif task:
-        _refuse(keys, _OF_EMAIL, "goes only with an email")
+        _refuse(keys, ("thread", "window", "lateness"), "goes only with an email")
     else:
-        _refuse(keys, _OF_TASK, "goes only with a task")
+        _refuse(keys, ("blocking",), "goes only with a task")
     if "before" in keys:
         _refuse(keys, ("after",), "cannot go with `before`: write `lead` for the time before the meeting")
     else:
@@ -218,14 +165,177 @@ def _refuse(keys: Fields, names: tuple[str, ...], why: str) -> None:
             keys[name].wrong("combination", f"`{name}` {why}.")
 
 
-def _signal(place: Place) -> SignalRule:
-    keys = place.fields("source", "when", "do", "sets")
-    when = keys.need("when").fields("kind", "value")
-    return SignalRule(
-        source=keys.need("source").text(),
-        kind=when.need("kind").text(),
-        do=keys.need("do").word(),
-        value=when["value"].text() if "value" in when else None,
-        sets=_sets(keys["sets"]),
-        line=place.line,
-    )
+def _step(at: At, **values: Any) -> schema.Step:  # noqa: ANN401 - by attribute
+    if values.get("variants"):
+        values["email"] = values["variants"][0].email
+    return schema.Step(position=at.position, **values, line=at.place.line)
+
+
+def _sequence(at: At, **values: Any) -> schema.Sequence:  # noqa: ANN401 - by attribute
+    values["stop"] = frozenset(values.get("stop", ()))
+    return schema.Sequence(key=at.key, **values, line=at.place.line)
+
+
+START: Final = record(
+    "start",
+    value(schema.Start),
+    (
+        Key("when", choice(*schema.START_WORDS), "What begins the sequence.", required=True),
+        Key("stage", WORD, "The stage that was entered."),
+        Key("outcome", WORD, "The outcome with which a final stage was entered."),
+    ),
+    Together(
+        _agree_on_start,
+        {
+            "if": {"properties": {"when": {"const": "stage.entered"}}},
+            "then": {"required": ["stage"]},
+            "else": {"properties": {"stage": False, "outcome": False}},
+        },
+    ),
+)
+VARIANT: Final = record(
+    "variant",
+    keyed(schema.Variant),
+    (
+        Key("email", TEXT, "The template of this variant.", required=True),
+        Key("share", count(1, 100), "Its part of the whole, beside the shares of the others; without it 1."),
+    ),
+)
+STEP: Final = record(
+    "step",
+    _step,
+    (
+        Key("key", WORD, "The step's name within its sequence.", required=True),
+        Key("email", TEXT, "The template to send."),
+        Key(
+            "variants",
+            Shape(
+                lambda at: tuple(table(VARIANT, some=True).read(at).values()),
+                lambda: {**table(VARIANT).describe(), "minProperties": 1},
+                lambda: (VARIANT,),
+            ),
+            "Several templates, of which each enrollment gets one.",
+        ),
+        Key("task", TITLE, "What the rep is asked to do."),
+        Key("after", DELAY, "How long after the end of the step before it."),
+        Key("before", is_word("meeting"), "Due before the meeting starts.", attribute="before_meeting"),
+        Key("lead", SPAN, "How long before the meeting."),
+        Key("thread", is_word("same"), "The email answers the one before it.", attribute="same_thread"),
+        Key("window", is_word("any"), "The email may leave at any hour of any day.", attribute="any_hour"),
+        Key("blocking", FLAG, "Whether the next step waits until the task is done."),
+        Key("lateness", SPAN, "How late the email may still leave by itself, if more than a day."),
+    ),
+    Together(
+        _agree_on_step,
+        {
+            "oneOf": [{"required": ["email"]}, {"required": ["variants"]}, {"required": ["task"]}],
+            "dependentSchemas": {
+                "task": {"properties": {"thread": False, "window": False, "lateness": False}},
+                "email": {"properties": {"blocking": False}},
+                "variants": {"properties": {"blocking": False}},
+                "before": {"properties": {"after": False}},
+            },
+            "dependentRequired": {"lead": ["before"]},
+        },
+    ),
+)
+SEQUENCE: Final = record(
+    "sequence",
+    _sequence,
+    (
+        Key("title", TITLE, "What people read; without it they see the key."),
+        Key("start", START, "What begins the sequence.", required=True),
+        Key("stop", words(*schema.STOP_WORDS), "What ends it early."),
+        Key(
+            "again",
+            span_or(always=timedelta(), never=None),
+            "Whether it may begin anew: always, never, or so long after it last began.",
+        ),
+        Key("exclusive", FLAG, "Whether a prospect is on one such sequence at a time."),
+        Key("priority", count(0, 100), "Of two exclusive sequences the one with more of it goes on."),
+        Key("steps", rows(STEP, some=True, unique="key"), "What happens, in order.", required=True),
+    ),
+)
+WHEN: Final = record(
+    "when",
+    value(dict),
+    (
+        Key("kind", TEXT, "The kind of event, in the words of its source.", required=True),
+        Key("value", TEXT, "The value that it must carry."),
+    ),
+)
+SIGNAL: Final = record(
+    "signal",
+    lambda at, when, **values: schema.SignalRule(**{"kind": "", **(when or {})}, **values, line=at.place.line),
+    (
+        Key("source", TEXT, "The kind or the name of a source.", required=True),
+        Key("when", WHEN, "The event.", required=True),
+        Key("do", WORD, "The trigger to take.", required=True),
+        Key("sets", SETS, "Fields that go with it."),
+    ),
+)
+
+
+# --- the whole
+
+
+QUALIFICATION: Final = record(
+    "qualification",
+    lambda _at, criteria=None: criteria or {},
+    (Key("criteria", table(call_grammar.CRITERION, some=True), "The rows of the matrix.", required=True),),
+)
+_OF_THE_CALL: Final = (
+    Key("personas", table(call_grammar.PERSONA), "The kinds of buyers."),
+    Key("journey", table(call_grammar.JOURNEY), "The phases of the buyer's way to a decision."),
+    Key("questions", table(call_grammar.QUESTION), "The question bank."),
+    Key("scripts", table(call_grammar.SCRIPT), "Ways through a call."),
+    Key("qualification", QUALIFICATION, "The matrix that gives a prospect's score.", attribute="criteria"),
+    Key("checklist", table(call_grammar.ITEM), "What a good discovery call is made of."),
+    Key("meetings", call_grammar.MEETINGS, "When meetings are offered."),
+)
+
+
+def _playbook(_at: At, **values: Any) -> dict[str, Any]:  # noqa: ANN401 - by attribute
+    inner = {key.attribute or key.name for key in _OF_THE_CALL} & values.keys()
+    values["content"] = Content(**{name: values.pop(name) for name in inner})
+    return values
+
+
+PLAYBOOK: Final = record(
+    "playbook",
+    _playbook,
+    (
+        Key("name", TEXT, "How the team calls it.", required=True),
+        Key("languages", words(*LANGUAGES), "The languages in which every text must be there."),
+        Key("time_zone", TEXT, "An IANA name, such as Europe/Sofia."),
+        Key("calendar", CALENDAR, "When email may leave."),
+        Key("limits", LIMITS, "How much email may leave."),
+        Key(
+            "stages",
+            table(STAGE, some=True),
+            "Where a prospect can stand; the first is where it begins.",
+            required=True,
+        ),
+        Key("transitions", rows(TRANSITION), "The moves from stage to stage."),
+        Key("sequences", table(SEQUENCE), "The emails and tasks that follow."),
+        Key("signals", rows(SIGNAL), "What a source's own words mean here."),
+        *_OF_THE_CALL,
+    ),
+)
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "languages": LANGUAGES[:1],
+    "time_zone": "UTC",
+    "calendar": schema.Calendar(),
+    "limits": schema.Limits(),
+    "transitions": (),
+    "sequences": {},
+    "signals": (),
+}
+
+
+def playbook_of(root: Place, lines: Mapping[str, int], digest: str) -> Playbook:
+    """The playbook at `root`; with findings in the notes of `root` it is not to be used."""
+    # Every text must be there in each language, so these are read ahead.
+    languages = root.peek("languages").words(LANGUAGES) or LANGUAGES[:1]
+    values = PLAYBOOK.read(At(root, languages))
+    return schema.Playbook(**{**_DEFAULTS, **values, "languages": languages, "digest": digest, "lines": lines})

@@ -9,9 +9,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from workflow.playbook import needs
+from workflow.playbook.content import Content
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import time
+
+    from workflow.playbook.needs import Need
 
 Outcome = Literal["won", "lost", "no_decision", "disqualified"]
 OUTCOMES: Final = ("won", "lost", "no_decision", "disqualified")
@@ -88,22 +93,31 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What a transition asks for: that `field` of the prospect, or of the move itself, is filled."""
-
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
 class Transition:
-    """A way from some stages to one, taken by a trigger when its needs are met; `sets` fields on the way."""
+    """A way from some stages to one, taken by a trigger when its needs are met; `sets` fields on the way.
+
+    `outcomes` are those that a prospect may be closed with here, all without it; `reasons` are offered to the rep,
+    who may give another.
+    """
 
     trigger: str
     sources: tuple[str, ...]
     to: str
     needs: tuple[Need, ...] = ()
     sets: Mapping[str, str] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    reasons: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     line: int = 0
+
+    @property
+    def required_fields(self) -> tuple[str, ...]:
+        """The fields that must be filled, whatever else is asked for."""
+        return tuple(dict.fromkeys(needs.required(self.needs)))
+
+    @property
+    def asked_fields(self) -> tuple[str, ...]:
+        """The fields that a move may bring with it because a need names them."""
+        return tuple(dict.fromkeys(needs.asked(self.needs)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +130,22 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the emails among which a step chooses; `share` is its part of the whole."""
+
+    key: str
+    email: str
+    share: int = 1
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One email or task of a sequence.
 
-    `after` counts from the end of the step before. With `before_meeting` the step is due `lead` before the meeting
-    starts instead, whatever the steps before it do. `lateness` widens the day in which a late email still leaves.
+    With `variants` the step sends one of them, and `email` is the first. `after` counts from the end of the step
+    before. With `before_meeting` the step is due `lead` before the meeting starts instead, whatever the steps before
+    it do. `lateness` widens the day in which a late email still leaves.
     """
 
     key: str
@@ -134,18 +159,33 @@ class Step:
     any_hour: bool = False
     blocking: bool = False
     lateness: timedelta = timedelta()
+    variants: tuple[Variant, ...] = ()
     line: int = 0
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """Every template that this step may send."""
+        if self.variants:
+            return tuple(variant.email for variant in self.variants)
+        return (self.email,) if self.email is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Emails and tasks that follow one another after a start, until done or stopped by one of the `stop` words."""
+    """Emails and tasks that follow one another after a start, until done or stopped by one of the `stop` words.
+
+    It starts anew `again` after it last began, at any time with zero, and never with None. Of the `exclusive` ones a
+    prospect is on one at a time: a higher `priority` ends the lower one, any other start is left out.
+    """
 
     key: str
     start: Start
     stop: frozenset[str]
     steps: tuple[Step, ...]
     title: Mapping[str, str] = field(default_factory=dict)
+    again: timedelta | None = timedelta()
+    exclusive: bool = False
+    priority: int = 0
     line: int = 0
 
     def step(self, key: str) -> Step:
@@ -186,6 +226,7 @@ class Playbook:
     sequences: Mapping[str, Sequence]
     signals: tuple[SignalRule, ...]
     digest: str
+    content: Content = field(default_factory=Content)
     lines: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def line(self, path: str) -> int:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Final
 
+from workflow.playbook.findings import Findings
 from workflow.playbook.schema import Delay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from workflow.playbook.findings import Findings
 
 SPANS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST: Final = timedelta(days=366)
@@ -28,9 +27,11 @@ _LOOSE_DURATION: Final = re.compile(
     r"(?P<n>\d{1,8})\s*(?P<unit>s|sec|secs|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|(wd|working\s?days?))",
     re.ASCII | re.IGNORECASE,
 )
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+WORD: Final = "[a-z][a-z0-9_]{0,63}"
+_WORD: Final = re.compile(WORD, re.ASCII)
 _ROW: Final = re.compile(r"\.(\d+)", re.ASCII)
-_CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+CLOCK: Final = "([01][0-9]|2[0-3]):([0-5][0-9])"
+_CLOCK: Final = re.compile(CLOCK, re.ASCII)
 # What YAML 1.1, or some reader of it, takes for a number or a truth value although PyYAML may not: 08:30, 1e3, 09, y.
 _NOT_CLEARLY_TEXT: Final = re.compile(r"[-+]?\.?\d[\d_]*(?:[:.,]\d+)*(?:[eE][-+]?\d+)?|[yYnN]", re.ASCII)
 
@@ -127,19 +128,24 @@ class Place:
         """Whether `[]` stands here."""
         return isinstance(self._node, Rows) and not self._node.items
 
+    @property
+    def is_list(self) -> bool:
+        """Whether a list stands here."""
+        return isinstance(self._node, Rows)
+
     def wrong(self, code: str, sentence: str) -> None:
         """Note a finding about this place."""
         self._notes.findings.add(self.line, code, sentence)
 
     # --- texts ---
 
-    def text(self, default: str = "") -> str:
+    def text(self, default: str = "", longest: int = LONGEST_TEXT) -> str:
         """A line of text: not empty, no control characters, and never what YAML takes for something else."""
         node = self._node
         if not isinstance(node, Text):
             self._expected("a text")
             return default
-        return node.value if _plain_text(node, self.where, self._notes.findings) else default
+        return node.value if _plain_text(node, self.where, self._notes.findings, longest) else default
 
     def word(self, default: str = "") -> str:
         """A name as used in the file itself: small Latin letters, digits and underscores."""
@@ -157,6 +163,11 @@ class Place:
             self._notes.findings.unknown(self.line, "unknown_word", start, text, known)
             return default
         return text or default
+
+    def spoken(self, known: Sequence[str]) -> str:
+        """One of the `known` words if one of them stands here; nothing is wrong with anything else."""
+        node = self._node
+        return node.value if isinstance(node, Text) and node.value in known else ""
 
     def words(self, known: Sequence[str] = ()) -> tuple[str, ...]:
         """A name or a list of at least one name, each once; with `known` only those."""
@@ -223,6 +234,12 @@ class Place:
         return delay.span
 
     # --- what holds others ---
+
+    def peek(self, key: str) -> Place:
+        """The place of `key`, to read ahead: what is wrong there is noted when it is read in its turn."""
+        node = self._node
+        entry = node.entries.get(key) if isinstance(node, Table) else None
+        return Place(entry[1] if entry else None, key, Notes(Findings()), self.line)
 
     def rows(self) -> list[Place]:
         """The places of a list; none when absent."""
@@ -342,7 +359,7 @@ def _duration_sentence(text: str) -> str:
     return f"`{text[:40]}` is no duration: write it as {number}{unit}."
 
 
-def _plain_text(node: Text, where: str, findings: Findings) -> bool:
+def _plain_text(node: Text, where: str, findings: Findings, longest: int = LONGEST_TEXT) -> bool:
     """Whether `node` is a usable line of text; a finding if not."""
     value = node.value
     if not node.quoted:
@@ -359,8 +376,8 @@ def _plain_text(node: Text, where: str, findings: Findings) -> bool:
             return False
     if not value.strip():
         findings.add(node.line, "empty", f"{where} is empty: write a text.")
-    elif len(value) > LONGEST_TEXT:
-        findings.add(node.line, "too_long", f"{where} is too long: at most {LONGEST_TEXT} characters.")
+    elif len(value) > longest:
+        findings.add(node.line, "too_long", f"{where} is too long: at most {longest} characters.")
     elif any(unicodedata.category(c) in _UNSEEN for c in value):
         findings.add(node.line, "characters", f"{where} holds a line break or an invisible character: remove it.")
     else:

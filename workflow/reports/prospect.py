@@ -249,7 +249,7 @@ def _missing(ws: Workspace, facts: Record) -> dict[str, tuple[str, ...]]:
     """For each stage one move away the facts its way still needs; what is said with the move itself does not count."""
     missing: dict[str, tuple[str, ...]] = {}
     for way in machine.ways_out(ws.playbooks.current, facts.stage):
-        needed = (need.field for need in way.needs if need.field not in ("outcome", "reason"))
+        needed = (name for name in way.required_fields if name not in ("outcome", "reason"))
         missing[way.to] = tuple(name for name in needed if not (getattr(facts, name, None) or facts.custom.get(name)))
     return missing
 

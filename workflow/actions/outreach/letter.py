@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 
 from workflow import ids
 from workflow.actions import enrolling
+from workflow.engine import sequences
 from workflow.mail import tokens
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address, parse_mailbox
@@ -56,7 +57,7 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     sender = _sender(ws.settings.mail_from)
     facts = _facts(tx, playbook, touch, person)
     told = values(playbook, facts, language, sender_name=sender.name, link=link)
-    rendered = ws.templates.render(step.email or "", language, told)
+    rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, told)
     message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), ws.mail_domain)
     thread, subject = _thread(tx, touch, step)
     recipient = parse_address(touch.email)
