@@ -38,11 +38,14 @@ _KEY: Final = "bench" * 12
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `at_least` tells a floor from a ceiling; `note` holds the absolute numbers behind it."""
+    """One line of the table. `at_least` tells a floor from a ceiling; `note` holds the absolute numbers behind it.
+
+    Without a limit it is there to be known.
+    """
 
     what: str
     value: float
-    limit: float
+    limit: float | None
     unit: str = "x"
     at_least: bool = False
     note: str = ""
@@ -50,14 +53,17 @@ class Figure:
     @property
     def met(self) -> bool:
         """Whether the figure keeps its limit."""
+        if self.limit is None:
+            return True
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def row(self) -> str:
         """The figure as a line of Markdown."""
-        sign = ">=" if self.at_least else "<="
-        verdict = "met" if self.met else "**missed**"
-        value, limit = (_number(number, self.unit) for number in (self.value, self.limit))
-        return f"| {self.what} | {value} | {sign} {limit} | {verdict} | {self.note} |"
+        value, limit, verdict = _number(self.value, self.unit), "none", ""
+        if self.limit is not None:
+            limit = f"{'>=' if self.at_least else '<='} {_number(self.limit, self.unit)}"
+            verdict = "met" if self.met else "**missed**"
+        return f"| {self.what} | {value} | {limit} | {verdict} | {self.note} |"
 
 
 @dataclass(slots=True)

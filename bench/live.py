@@ -22,7 +22,6 @@ TIMERS: Final = 24
 _BETWEEN_S: Final = 0.83
 """Not a multiple of anything the clock does, so that the timers fall due at every point of its wait."""
 _MEDIAN_S, _MOST_S = 0.3, 1.0
-_START_S: Final = 5.0
 
 
 def run() -> list[Figure]:
@@ -45,7 +44,7 @@ def _on_time(folder: Path) -> list[Figure]:
         # What comes after the first mail finds everything loaded, as on any day.
         late = _timers(made, sink)
     return [
-        Figure("from nothing to the first email taken by its server", first, _START_S, "s",
+        Figure("from nothing to the first email taken by its server", first, None, "s",
                note=f"made the database, key and source, then `up`; the web answered after {answered:.1f} s"),
         Figure("due to taken by the mail server, idle: median", median(late), _MEDIAN_S, "s"),
         Figure("due to taken by the mail server, idle: longest", max(late), _MOST_S, "s",
@@ -60,8 +59,8 @@ def _timers(made: Installation, sink: SmtpSink) -> list[float]:
     for name in names:
         made.webhook("call.ended", prospect=_someone(name), data={"minutes": 1})
         time.sleep(_BETWEEN_S)
-    made.wait_for(lambda: len(sink.truth_rows()) > TIMERS, what="the emails")
-    taken = {str(row["rcpt"]): float(str(row["ts"])) for row in sink.truth_rows()}
+    made.wait_for(lambda: len(_taken(sink)) > TIMERS, what="the emails")
+    taken = _taken(sink)
     due = {name: made.touches(f"{name}@sink.test") for name in names}
     return [
         taken[f"{name}@sink.test"] - datetime.fromisoformat(touch["due_at"]).timestamp()
@@ -69,6 +68,12 @@ def _timers(made: Installation, sink: SmtpSink) -> list[float]:
         for touch in touches
         if touch["step"] == "questions"
     ]
+
+
+def _taken(sink: SmtpSink) -> dict[str, float]:
+    """When the mail server took the first email to each address."""
+    rows = reversed(sink.truth_rows())
+    return {str(row["rcpt"]): float(str(row["ts"])) for row in rows}
 
 
 def _someone(name: str) -> dict[str, str]:
