@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-JOBS ?= 2
+JOBS ?= 3
 export PYTHON
 # A machine that forbids .pyc files would compile everything anew in every process.
 unexport PYTHONDONTWRITEBYTECODE
