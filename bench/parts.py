@@ -17,6 +17,7 @@ from workflow import places
 from workflow.engine import machine
 from workflow.engine import signals as kinds
 from workflow.engine.decide import decide
+from workflow.engine.guards import Facts
 from workflow.engine.signals import EnrollmentView, ProspectView, Signal
 from workflow.mail.address import Mailbox, parse_address
 from workflow.mail.compose import Draft, compose
@@ -92,6 +93,6 @@ def _deciding() -> Callable[[], object]:
 
 def _firing() -> Callable[[], object]:
     playbook = loader.read(FAST)
-    facts = {"outcome": "won"}
+    facts = Facts(fields={"outcome": "won"})
     assert isinstance(machine.fire(playbook, "followed_up", "close", facts), machine.Moved)
     return lambda: machine.fire(playbook, "followed_up", "close", facts)
