@@ -39,14 +39,18 @@ def literal(recipe: Recipe) -> Callable[[dict[str, Any], str, bytes], None]:
             kept.connection = connect(recipe.url)
         facts = {"ref": told["prospect"]["ref"], "email": told["prospect"]["email"], "event": told["id"]}
         facts |= {"delivery": delivery, "body": body}
-        replay(kept.connection, recipe.statements, recipe.fresh_ids, facts)
+        replay(kept.connection, recipe.statements, facts | fresh_ids(recipe.fresh_ids))
 
     return run
 
 
-def replay(conn: Any, statements: Iterable[Statement], fresh_ids: int, facts: dict[str, Any]) -> None:
+def fresh_ids(count: int) -> dict[str, str]:
+    """Ids for the places where the product made new ones."""
+    return {f"id{number}": new_id() for number in range(count)}
+
+
+def replay(conn: Any, statements: Iterable[Statement], facts: dict[str, Any]) -> None:
     """Run recorded statements through the raw driver, with `facts` in their places."""
-    facts |= {f"id{number}": new_id() for number in range(fresh_ids)}
     for statement in statements:
         if statement.sql == COMMIT:
             conn.commit()
