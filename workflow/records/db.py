@@ -26,7 +26,9 @@ Record: TypeAlias = Row[*tuple[Any, ...]]
 """One row of an answer; its columns are attributes."""
 
 _TRIES = 5
-# Deadlock and serialization failure: PostgreSQL undid the transaction and asks to run it again.
+# A little less than the five seconds that both databases wait for a lock.
+_WAITED_ENOUGH_S = 4.0
+# Deadlock, serialization failure, lock not available: PostgreSQL undid the transaction, and it may be run again.
 _AGAIN = frozenset({"40P01", "40001", "55P03"})
 
 
@@ -135,13 +137,18 @@ class Database:
                 raise CommitUnknown from error
 
     def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a write transaction; again, up to five times, when the database asks for that."""
+        """Run `work` in a write transaction; again, up to five times, when the database asks for that.
+
+        Not after a wait of seconds for somebody else's lock: whoever asked has waited long enough for an answer.
+        """
+        begun = time.monotonic()
         for left in range(_TRIES - 1, -1, -1):
             try:
                 with self.write() as tx:
                     return work(tx)
             except Unavailable as error:
-                if not left or not _asks_again(error.__cause__):
+                waited = time.monotonic() - begun > _WAITED_ENOUGH_S
+                if not left or waited or not _asks_again(error.__cause__):
                     raise
             time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - jitter, no secret
         raise AssertionError
