@@ -173,8 +173,7 @@ def _withdrawn(tx: Tx, begun: Begun, *, unsure: bool) -> None:
     """The dot was not sent, so nothing was delivered. A row that is still ours is asked again from the start."""
     states = ("sending", "committing", "uncertain") if unsure else ("sending",)
     if _mine(tx, begun, *states) is not None:
-        put_back(tx, begun.touch_id, tx.now, because("due"))
-        tx.conn.execute(update(Touch).where(Touch.id == begun.touch_id).values(attempts=Touch.attempts - 1))
+        _put_back_untried(tx, begun.touch_id, because("due"))
 
 
 def _transient(tx: Tx, begun: Begun, outcome: Outcome) -> None:
@@ -186,8 +185,7 @@ def _transient(tx: Tx, begun: Begun, outcome: Outcome) -> None:
         # The server is away, not this email: the mailbox waits, and no attempt is used up.
         waits = because("backoff", answer=answer)
         _back_off(tx, begun.mailbox_id, waits)
-        put_back(tx, row.id, tx.now, waits)
-        tx.conn.execute(update(Touch).where(Touch.id == row.id).values(attempts=Touch.attempts - 1))
+        _put_back_untried(tx, row.id, waits)
         return
     minutes = _RETRY_MINUTES[min(row.attempts, len(_RETRY_MINUTES)) - 1]
     again_at = tx.now + timedelta(minutes=minutes * random.uniform(1.0, 1.2))  # noqa: S311 - jitter, no secret
@@ -211,8 +209,7 @@ def _permanent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
         pause(
             tx, begun.mailbox_id, because("pause.auth" if outcome.reason == "login" else "pause.sender", answer=answer)
         )
-        put_back(tx, row.id, tx.now, because("due"))
-        tx.conn.execute(update(Touch).where(Touch.id == row.id).values(attempts=Touch.attempts - 1))
+        _put_back_untried(tx, row.id, because("due"))
         return
     fail(tx, row.id, because("refused", answer=answer), outcome)
     if outcome.hard_bounce:
@@ -221,6 +218,12 @@ def _permanent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
         prospects.submit(ws, tx, begun.prospect_id, signal)
     elif outcome.reason == "policy":
         _count_refusal(tx, begun.mailbox_id, answer)
+
+
+def _put_back_untried(tx: Tx, touch_id: str, reason: Reason) -> None:
+    """Let a touch wait for something that is not its own fault: the attempt does not count."""
+    put_back(tx, touch_id, tx.now, reason)
+    tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(attempts=Touch.attempts - 1))
 
 
 def _mine(tx: Tx, begun: Begun, *states: str) -> Record | None:
