@@ -24,8 +24,9 @@ from workflow import ids
 from workflow.actions import inbox, sources
 from workflow.actions.inbox import Incoming, Parcel
 from workflow.actions.outreach.spool import Spool
+from workflow.records.base import Base
 from workflow.records.db import Database
-from workflow.records.models import Base, Delivery, Event, History, Prospect, Touch
+from workflow.records.models import Delivery, Event, History, Prospect, Touch
 
 
 @dataclass(slots=True)

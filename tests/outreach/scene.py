@@ -29,8 +29,9 @@ from workflow.engine import reasons
 from workflow.mail.templates import Templates
 from workflow.mail.transport import Envelope, FakeTransport, Outcome, Phase, Reason, Transport
 from workflow.probe import SILENT, Probe
+from workflow.records.base import Base
 from workflow.records.db import Database, Record
-from workflow.records.models import Base, Enrollment, History, Mailbox, Message, Prospect, Suppression, Touch
+from workflow.records.models import Enrollment, History, Mailbox, Message, Prospect, Suppression, Touch
 from workflow.settings import Settings
 from workflow.workspace import Workspace, open_workspace
 

@@ -13,8 +13,9 @@ from sqlalchemy import select, text
 
 from workflow.errors import StartError
 from workflow.records import schema
+from workflow.records.base import Base
 from workflow.records.db import Database
-from workflow.records.models import REVISION, Base, Fact
+from workflow.records.models import REVISION, Fact
 from workflow.records.upserts import insert_new
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")

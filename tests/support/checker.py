@@ -18,8 +18,9 @@ from typing import Any
 from sqlalchemy import select
 
 from workflow.playbook.schema import Playbook
+from workflow.records.base import Base
 from workflow.records.db import Database, Record, Tx
-from workflow.records.models import Base, Delivery, Enrollment, Event, History, Prospect, Suppression, Touch
+from workflow.records.models import Delivery, Enrollment, Event, History, Prospect, Suppression, Touch
 
 # Two statements of one moment may carry times that differ by the wait for a lock (5 s) and a little.
 _SLACK = timedelta(seconds=6)

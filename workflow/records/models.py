@@ -6,30 +6,13 @@ because the ORM's unit of work costs twice the processor time on the hot routes.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    DateTime,
-    ForeignKey,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy import Dialect
+from workflow.records.base import Base, Id, one_of, partial
 
 TOUCH_STATES: Final = (
     "scheduled", "claimed", "sending", "committing", "sent", "failed", "uncertain", "cancelled", "skipped", "done",
@@ -41,70 +24,7 @@ ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0001"
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC time. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], object]:
-        """One function for the way in: a webhook writes twenty times, and the library would call five for each."""
-        return _written if dialect.name == "sqlite" else _in_utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
-
-
-def _in_utc(value: datetime | None) -> datetime | None:
-    """Refuse a time without a zone: a naive time in a row is an hour lost or won later."""
-    if value is None:
-        return None
-    if value.tzinfo is None:
-        message = "a time without a zone reached the database"
-        raise ValueError(message)
-    return value.astimezone(UTC)
-
-
-# A transaction writes the same moment ten times.
-@lru_cache(maxsize=64)
-def _written(value: datetime | None) -> str | None:
-    """In the form of the library's own type, so that times sort as texts."""
-    moment = _in_utc(value)
-    return None if moment is None else moment.replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def _one_of(column: str, values: tuple[str, ...], name: str) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=name)
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over the rows that `where` picks, the same on both databases."""
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
-
-class Base(DeclarativeBase):
-    """All tables; names of constraints follow one pattern so that migrations can address them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: Moment(), dict[str, Any]: JSON(), bytes: LargeBinary(), str: Text()}  # noqa: RUF012 - read by SQLAlchemy
-
-
-Id = String(36)
+REVISION: Final = "0002"
 
 
 class Rep(Base):
@@ -121,7 +41,7 @@ class Rep(Base):
     theme: Mapped[str | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
-    __table_args__ = (_one_of("role", ("rep", "manager", "admin"), "role"),)
+    __table_args__ = (one_of("role", ("rep", "manager", "admin"), "role"),)
 
 
 class Prospect(Base):
@@ -188,6 +108,22 @@ class History(Base):
     __table_args__ = (Index("ix_history_at", "at"),)
 
 
+class Decided(Base):
+    """What one signal was decided from and what followed, so that the same question can be asked again.
+
+    `version` is the newest row of history that the decision wrote. `basis` and `answer` are JSON of `engine.basis`.
+    """
+
+    __tablename__ = "decision"
+    prospect_id: Mapped[str] = mapped_column(Id, ForeignKey("prospect.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    playbook_digest: Mapped[str] = mapped_column(String(64), ForeignKey("playbook_version.digest"))
+    basis: Mapped[str]
+    answer: Mapped[str]
+    __table_args__ = (Index("ix_decision_at", "at"),)
+
+
 class PlaybookVersion(Base):
     """A published playbook as it was read, kept for ever; enrollments point at the one they began with."""
 
@@ -199,8 +135,35 @@ class PlaybookVersion(Base):
     published_at: Mapped[datetime]
 
 
+class Publication(Base):
+    """A playbook that came into force: by whom, what became of those in flight, and how far that has got.
+
+    `mapping` leads removed stages to new ones, `choices` holds keep, move or stop by group, `counts` what was shown.
+    """
+
+    __tablename__ = "publication"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    from_digest: Mapped[str | None] = mapped_column(String(64), ForeignKey("playbook_version.digest"))
+    to_digest: Mapped[str] = mapped_column(String(64), ForeignKey("playbook_version.digest"))
+    state: Mapped[str]
+    mapping: Mapped[dict[str, Any]]
+    choices: Mapped[dict[str, Any]]
+    counts: Mapped[dict[str, Any]]
+    cursor: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        one_of("state", ("moving", "done"), "state"),
+        partial("ix_publication_moving", "at", where="state = 'moving'"),
+    )
+
+
 class Enrollment(Base):
-    """A prospect on one sequence. At most one active per prospect and sequence."""
+    """A prospect on one sequence. At most one active per prospect and sequence.
+
+    `started_version` and `ended_version` name the rows of the prospect's history that began and ended it, if any did.
+    """
 
     __tablename__ = "enrollment"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -213,9 +176,11 @@ class Enrollment(Base):
     reason: Mapped[str | None]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    started_version: Mapped[int | None]
+    ended_version: Mapped[int | None]
     __table_args__ = (
-        _one_of("state", ENROLLMENT_STATES, "state"),
-        _partial("uq_enrollment_active", "prospect_id", "sequence", where="state = 'active'", unique=True),
+        one_of("state", ENROLLMENT_STATES, "state"),
+        partial("uq_enrollment_active", "prospect_id", "sequence", where="state = 'active'", unique=True),
         Index("ix_enrollment_prospect", "prospect_id", "started_at"),
     )
 
@@ -235,7 +200,7 @@ class Mailbox(Base):
     backoff_until: Mapped[datetime | None]
     policy_refusals: Mapped[int]
     created_at: Mapped[datetime]
-    __table_args__ = (_one_of("state", ("active", "paused"), "state"),)
+    __table_args__ = (one_of("state", ("active", "paused"), "state"),)
 
 
 class Touch(Base):
@@ -243,6 +208,7 @@ class Touch(Base):
 
     `next_attempt_at` is null while the touch waits for the step before it. `committed_at` is the moment of the commit
     mark, and with it the moment that counts against the limits. `generation` grows when a person sends it again.
+    `trail` keeps every decision about its time with what it was decided from, one JSON object a line, oldest first.
     """
 
     __tablename__ = "touch"
@@ -275,23 +241,24 @@ class Touch(Base):
     smtp_code: Mapped[int | None]
     smtp_text: Mapped[str | None]
     reason: Mapped[str | None]
+    trail: Mapped[str | None]
     created_at: Mapped[datetime]
     __table_args__ = (
-        _one_of("state", TOUCH_STATES, "state"),
-        _one_of("kind", ("email", "task"), "kind"),
+        one_of("state", TOUCH_STATES, "state"),
+        one_of("kind", ("email", "task"), "kind"),
         UniqueConstraint("enrollment_id", "step", "generation"),
-        _partial(
+        partial(
             "ix_touch_due",
             "mailbox_id",
             "next_attempt_at",
             "id",
             where="state = 'scheduled' AND next_attempt_at IS NOT NULL",
         ),
-        _partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
-        _partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
+        partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
+        partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
         # Most touches have neither yet: what is not indexed need not be indexed anew when a row changes.
-        _partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
-        _partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
+        partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
+        partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
     )
 
@@ -346,9 +313,9 @@ class Delivery(Base):
     reason: Mapped[str | None]
     __table_args__ = (
         UniqueConstraint("source_id", "dedupe_key"),
-        _one_of("status", DELIVERY_STATES, "status"),
+        one_of("status", DELIVERY_STATES, "status"),
         Index("ix_delivery_received", "received_at", "id"),
-        _partial("ix_delivery_status", "status", where="status <> 'accepted'"),
+        partial("ix_delivery_status", "status", where="status <> 'accepted'"),
     )
 
 
@@ -379,10 +346,10 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("source_id", "event_key"),
         UniqueConstraint("delivery_id", "position"),
-        _one_of("outcome", EVENT_OUTCOMES, "outcome"),
-        _partial("ix_event_waiting", "next_attempt_at", where="next_attempt_at IS NOT NULL"),
-        _partial("ix_event_parked", "waits_ref", where="outcome = 'parked'"),
-        _partial("ix_event_parked_email", "waits_email", where="outcome = 'parked'"),
+        one_of("outcome", EVENT_OUTCOMES, "outcome"),
+        partial("ix_event_waiting", "next_attempt_at", where="next_attempt_at IS NOT NULL"),
+        partial("ix_event_parked", "waits_ref", where="outcome = 'parked'"),
+        partial("ix_event_parked_email", "waits_email", where="outcome = 'parked'"),
     )
 
 

@@ -12,8 +12,8 @@ from workflow.records.prepared import Prepared
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workflow.records.base import Base
     from workflow.records.db import Tx
-    from workflow.records.models import Base
 
 
 def insert_new(tx: Tx, table: type[Base], row: Mapping[str, Any]) -> bool:

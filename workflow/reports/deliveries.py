@@ -9,7 +9,8 @@ from sqlalchemy import literal, select, tuple_
 
 from workflow.engine import reasons
 from workflow.errors import NotFound
-from workflow.records.models import Delivery, Event, Moment, Source
+from workflow.records.base import Moment
+from workflow.records.models import Delivery, Event, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -9,7 +9,8 @@ from sqlalchemy import literal, select, tuple_
 
 from workflow.errors import NotFound
 from workflow.mail.address import key_of
-from workflow.records.models import ExternalRef, History, Moment, Prospect, Rep, Source, Suppression
+from workflow.records.base import Moment
+from workflow.records.models import ExternalRef, History, Prospect, Rep, Source, Suppression
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -15,7 +15,8 @@ from sqlalchemy import func, literal, select, tuple_
 from workflow.engine import reasons
 from workflow.engine.reasons import Reason, because
 from workflow.errors import NotFound
-from workflow.records.models import Enrollment, Mailbox, Moment, Touch
+from workflow.records.base import Moment
+from workflow.records.models import Enrollment, Mailbox, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,7 +16,8 @@ from sqlalchemy import Select, bindparam, func, select, update
 from workflow import ids
 from workflow.engine.leaving import STILL_GOOD_FOR
 from workflow.errors import PlaybookError
-from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Moment, Touch
+from workflow.records.base import Moment
+from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:

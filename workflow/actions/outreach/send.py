@@ -21,8 +21,9 @@ from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
+from workflow.records.base import Moment
 from workflow.records.db import CommitUnknown
-from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Moment, Prospect, Rep, Suppression, Touch
+from workflow.records.models import IN_HANDS, Enrollment, Mailbox, Prospect, Rep, Suppression, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:

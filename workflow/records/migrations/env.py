@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from alembic import context
 
-from workflow.records.models import Base, Moment
+from workflow.records.base import Base, Moment
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
