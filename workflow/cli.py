@@ -22,13 +22,13 @@ _PROCESSES: Final = {
     "clock": ("workers", "clock", "Claim what is due; two or more are safe."),
 }
 _COMMANDS: Final = {
-    "db": "Make or upgrade the database.",
-    "source": "Add senders of webhooks, or rotate their secrets.",
-    "rep": "Add people, or give them a link to sign in.",
-    "key": "Add or revoke keys of the API.",
-    "playbook": "Check or draw a playbook.",
-    "simulate": "Live a prospect's life in advance.",
-    "doctor": "Check every invariant on the live database.",
+    "db": ("installation", "Make or upgrade the database."),
+    "source": ("installation", "Add senders of webhooks, or rotate their secrets."),
+    "rep": ("installation", "Add people, or give them a link to sign in."),
+    "key": ("installation", "Add or revoke keys of the API."),
+    "playbook": ("playbooks", "Check or draw a playbook."),
+    "simulate": ("simulation", "Live a prospect's life in advance."),
+    "doctor": ("inspection", "Check every invariant on the live database."),
 }
 _USAGE_ERROR: Final = 2
 
@@ -46,7 +46,8 @@ class _Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         if ctx.resilient_parsing:
             return click.Group(cmd_name)
-        command: click.Command = getattr(importlib.import_module("workflow.commands"), cmd_name)
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"workflow.commands.{module}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -55,7 +56,7 @@ class _Commands(click.Group):
         with formatter.section("Processes"):
             formatter.write_dl(rows)
         with formatter.section("Administration"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
 
 
 @click.group(cls=_Commands)

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from workflow import commands, places
+from workflow.commands import places, playbooks
 from workflow.errors import PlaybookError
 from workflow.playbook.editors import json_schema
 from workflow.playbook.loader import load
@@ -39,7 +39,7 @@ def test_it_takes_what_ships(path: Path) -> None:
 
 def test_the_command_prints_it() -> None:
     """To a file, for an editor."""
-    done = CliRunner().invoke(commands.playbook, ["schema"])
+    done = CliRunner().invoke(playbooks.playbook, ["schema"])
     assert done.exit_code == 0
     assert json.loads(done.stdout) == json_schema()
 

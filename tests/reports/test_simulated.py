@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from workflow import commands
+from workflow.commands import simulation
 from workflow.errors import OnwardError
 
 STORY = "moves qualify\ncall ends on day 1\nbooks on day 2 for day 6 at 11:00\ndoes not show\n"
@@ -22,7 +22,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulate.md"
 def run(*words: str, events: str = STORY) -> str:
     """What the command prints about a story in Sofia."""
     fixed = ("--at", "2026-11-10T10:00", "--zone", "Europe/Sofia", "--country", "BG", "--events", "-")
-    done: Result = CliRunner().invoke(commands.simulate, [*fixed, *words], input=events, catch_exceptions=False)
+    done: Result = CliRunner().invoke(simulation.simulate, [*fixed, *words], input=events, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout_bytes.decode()  # as it is: a calendar file has line ends of its own
 

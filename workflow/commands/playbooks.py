@@ -1,0 +1,54 @@
+"""Commands about playbooks: check one, draw one, print the grammar."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from workflow import places
+from workflow.actions import setup
+from workflow.errors import PlaybookError
+from workflow.playbook import loader
+from workflow.playbook.check import check
+from workflow.playbook.diagram import diagram
+from workflow.playbook.editors import json_schema
+
+_FINDINGS: Final = 1
+
+
+@click.group()
+def playbook() -> None:
+    """Check or draw a playbook."""
+
+
+@playbook.command("check")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def playbook_check(file: Path) -> None:
+    """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any."""
+    try:
+        findings = check(loader.read(file), frozenset(setup.email_templates()))
+    except PlaybookError as error:
+        if not error.findings:
+            raise
+        findings = error.findings
+    for finding in findings:
+        click.echo(f"{file}:{finding.line}: {finding.code}: {finding.sentence}")
+    sys.exit(_FINDINGS if findings else 0)
+
+
+@playbook.command("diagram")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
+def playbook_diagram(file: Path | None, language: str) -> None:
+    """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""
+    click.echo(diagram(loader.read(file or places.shipped_playbook()), language))
+
+
+@playbook.command("schema")
+def playbook_schema() -> None:
+    """Print the grammar as JSON Schema, for editors that complete and check a playbook while it is written."""
+    click.echo(json.dumps(json_schema(), indent=2))
