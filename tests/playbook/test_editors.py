@@ -11,7 +11,8 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from workflow.commands import places, playbooks
+from workflow import places
+from workflow.commands import playbooks
 from workflow.errors import PlaybookError
 from workflow.playbook.editors import json_schema
 from workflow.playbook.loader import load
