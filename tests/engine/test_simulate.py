@@ -195,7 +195,8 @@ def test_a_blocking_task_that_nobody_does_holds_the_rest() -> None:
 def test_an_act_on_a_step_that_does_not_wait_does_nothing() -> None:
     life = lived("rep skips questions")
     assert life.entries[-1].verdict == "ignored"
-    assert life.entries[-1].said == "rep skips questions (no step “questions” is waiting)"
+    assert life.entries[-1].reasons[0].words("en") == "No step “questions” is waiting."
+    assert life.entries[-1].reasons[0].words("bg") == "Няма чакащ елемент „questions“ (стъпка)."
 
 
 def test_a_rep_sends_ahead_of_the_window() -> None:

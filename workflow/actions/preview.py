@@ -14,7 +14,6 @@ from workflow.engine.life import Written
 if TYPE_CHECKING:
     from workflow.engine.life import Letter
     from workflow.mail.templates import Templates
-    from workflow.playbook.schema import Playbook
 
 LINK: Final = "https://example.com/u/preview"
 
@@ -23,7 +22,6 @@ LINK: Final = "https://example.com/u/preview"
 class Preview:
     """The writer of simulated emails: the port `life.Writer`. `rep_name` is the prospect's rep, if there is one."""
 
-    playbook: Playbook
     templates: Templates
     sender_name: str = ""
     rep_name: str = ""
@@ -45,7 +43,7 @@ class Preview:
             meeting_place=meeting.place if meeting else "",
             zone=told.zone,
         )
-        language = letter.language_of(self.playbook, fields.get("language", ""))
-        values = letter.values(self.playbook, facts, language, sender_name=self.sender_name, link=LINK)
+        language = letter.language_of(told.playbook, fields.get("language", ""))
+        values = letter.values(told.playbook, facts, language, sender_name=self.sender_name, link=LINK)
         rendered = self.templates.render(told.step.email or "", language, values)
         return Written(f"Re: {told.subject}" if told.subject else rendered.subject, rendered.text)

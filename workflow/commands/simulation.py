@@ -78,7 +78,7 @@ def simulate(file: Path | None, form: str, **given: Any) -> None:  # noqa: ANN40
         name=events.name if events else "events",
     )
     rep_zone = sequences.whereabouts(playbook, None, person.rep_zone, None).zone
-    writer = Preview(playbook, Templates(places.templates_dir() / "email"))
+    writer = Preview(Templates(places.templates_dir() / "email"))
     life = live(playbook, person, told, begins=begins, horizon=horizon, writer=writer)
     report = simulated.Report(playbook, life, rep_zone, show_text=given["show_text"])
     click.echo(simulated.FORMATS[form](report), nl=form != "ics")

@@ -172,6 +172,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
+    "nothing_waits": ("No {what} “{step}” is waiting.", "Няма чакащ елемент „{step}“ ({what})."),
     "done_by": ("Done by {by}.", "Изпълнено от {by}."),
     "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),
     "pause.uncertain": (

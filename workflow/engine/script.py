@@ -153,8 +153,10 @@ class _Reader:
                 data["uid"] = f"meeting-{number}"
         self._last = at
         return Happening(
-            at, told.kind, data, told.fields, told.custom, (told.source or self._source,), told.step, words, number
-        )
+            at, told.kind, data, told.fields, told.custom, (told.source or self._source,), told.step, words, number,
+            # Whoever writes "moves" into a story means somebody who may.
+            role="admin" if told.kind == kinds.MOVE else None,
+        )  # fmt: skip
 
     def _meeting_time(self, words: str) -> tuple[str, datetime | None]:
         found = _FOR.search(words)

@@ -37,6 +37,7 @@ _WORDS: Final = {
     "stopped": "STOP sequence {sequence}",
     "cancelled": "cancelled: {sequence}.{step}",
     "completed": "sequence {sequence} is complete",
+    "withheld": "sequence {sequence} does not begin",
 }
 _LINE: Final = 75  # octets of a line in a calendar file (RFC 5545, section 3.1)
 
