@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "key": ("installation", "Add or revoke keys of the API."),
     "playbook": ("playbooks", "Check or draw a playbook."),
     "simulate": ("simulation", "Live a prospect's life in advance."),
+    "history": ("history", "Export the history so that it proves itself, or check such a file."),
     "doctor": ("inspection", "Check every invariant on the live database."),
 }
 _USAGE_ERROR: Final = 2
