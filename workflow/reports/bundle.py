@@ -99,8 +99,8 @@ def export(tx: Tx, write: Callable[[bytes], object], prospect_id: str | None = N
             lines.add("playbooks", "playbook", version._asdict())
         for _, rows in groupby(_stream(tx, prospect_id), key=lambda row: row[0]):
             _prospect(lines, rows)
-    except ValueError as error:
-        # SQLite takes any text for a time or for JSON, so a row may hold what is neither.
+    except (ValueError, TypeError) as error:
+        # SQLite takes anything for a time or for JSON, so a row may hold what is neither.
         raise Unreadable from error
     lines.end()
     return Exported(lines.counts["prospect"], lines.counts["history"], lines.heads.hexdigest())
