@@ -250,6 +250,11 @@ class Mailbox(Reply):
     pause_reason: str | None
     paused_at: datetime | None
     backoff_until: datetime | None
+    rep: str | None
+    """The address of the rep to whose prospects it writes; none for a shared one."""
+    server: str | None
+    """Its own mail server; none for the installation's."""
+    removed_at: datetime | None
 
 
 class Stage(Reply):

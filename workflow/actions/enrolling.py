@@ -13,7 +13,7 @@ from workflow import ids
 from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
-from workflow.records.models import Enrollment, Prospect, Rep, Touch
+from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
 REVOCABLE: Final = ("scheduled", "claimed", "sending")
 _PLAN: Final = Prepared(insert(Touch))
+# The mailbox of the rep to whom the prospect belongs; all emails of one enrollment leave by the same one.
+_OWN_MAILBOX: Final = Prepared(
+    select(Mailbox.id)
+    .join(Prospect, Prospect.owner_id == Mailbox.rep_id)
+    .where(Prospect.id == bindparam("prospect"), Mailbox.removed_at.is_(None))
+    .order_by(Mailbox.created_at)
+    .limit(1)
+)
 _END: Final = Prepared(update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active"))
 _REVOKE: Final = Prepared(
     update(Touch).where(Touch.enrollment_id == bindparam("which"), one_of(Touch.state, REVOCABLE))
@@ -70,7 +78,9 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "ended_at": None if live else tx.now,
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
-        rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
+        own = _OWN_MAILBOX.first(tx, {"prospect": prospect_id})
+        mailbox_id = own.id if own is not None else ws.mailbox_id
+        rows = [_touch(tx, enrollment, planned, mailbox_id) for planned in enroll.touches]
         _PLAN.run_all(tx, rows)
 
 
@@ -157,13 +167,13 @@ def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
     _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
 
 
-def _touch(ws: Workspace, tx: Tx, enrollment: dict[str, Any], planned: Planned) -> dict[str, Any]:
+def _touch(tx: Tx, enrollment: dict[str, Any], planned: Planned, mailbox_id: str) -> dict[str, Any]:
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),
         "enrollment_id": enrollment["id"],
         "prospect_id": enrollment["prospect_id"],
-        "mailbox_id": ws.mailbox_id if email else None,
+        "mailbox_id": mailbox_id if email else None,
         "sequence": enrollment["sequence"],
         "step": step.key,
         "position": step.position,

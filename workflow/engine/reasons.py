@@ -184,6 +184,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "the mail server refused several emails by its policy: {answer}",
         "пощенският сървър отказа няколко имейла по своите правила: {answer}",
     ),
+    "pause.by": ("paused by {by}.", "спряна от {by}."),
+    "pause.settings": (
+        "its settings do not let it send: {problem}",
+        "настройките ѝ не позволяват изпращане: {problem}",
+    ),
+    "pause.away": ("its rep is away.", "търговецът отсъства."),
     "pause.sender": ("the mail server refused the sender: {answer}", "пощенският сървър отказа подателя: {answer}"),
 }
 

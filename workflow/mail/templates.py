@@ -17,6 +17,7 @@ from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, Un
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_title
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from workflow.errors import OnwardError
 from workflow.mail import markup
@@ -32,7 +33,8 @@ FALLBACK: Final = "en"
 VALUES: Final = frozenset(
     {
         "answers", "booking_url", "company", "email", "first_name", "language", "meeting_place", "meeting_starts",
-        "meeting_zone", "name", "rep_email", "rep_name", "sender_name", "stage_title", "title", "unsubscribe_url",
+        "meeting_zone", "name", "rep_email", "rep_name", "sender_name", "signature", "stage_title", "title",
+        "unsubscribe_url",
     }
 )  # fmt: skip
 """What a template may name. `answers` maps the key of a question to the prospect's words."""
@@ -150,8 +152,8 @@ class Templates:
         if not subject:
             raise TemplateError("the subject is empty", Place(name, real, "subject.txt"))
         text = _fill(email, name, real, "body.txt", given)
-        html = _fill(email, name, real, "body.html", given | {"subject": subject})
-        return Rendered(subject, _tidy(text), html, real)
+        html = _fill(email, name, real, "body.html", {"signature": "", **given, "subject": subject})
+        return Rendered(subject, _signed(_tidy(text), given), html, real)
 
     def _language(self, name: str, language: str) -> str:
         if not self.exists(name):
@@ -302,10 +304,27 @@ def _truncate(value: object, length: int = 80) -> str:
     return text if len(text) <= length else text[: max(0, length - 1)].rstrip() + "…"
 
 
+def _lines(value: object) -> Markup:
+    """Several lines as HTML: mail programs do not agree on styles that would keep them."""
+    return Markup("<br>\n").join(str(value).splitlines())
+
+
+def _signed(text: str, values: Mapping[str, object]) -> str:
+    """`text` with the signature of its mailbox, above the last paragraph when that one says how to unsubscribe."""
+    signature = str(values.get("signature") or "").strip()
+    if not signature:
+        return text
+    paragraphs = text.rstrip("\n").split("\n\n")
+    link = values.get(_UNSUBSCRIBE)
+    place = len(paragraphs) - 1 if link and str(link) in paragraphs[-1] else len(paragraphs)
+    return "\n\n".join([*paragraphs[:place], signature, *paragraphs[place:]]) + "\n"
+
+
 _FILTERS: Final[dict[str, Any]] = {
     "capitalize": lambda value: str(value).capitalize(),
     "default": _default_to,
     "default_to": _default_to,
+    "lines": _lines,
     "lower": lambda value: str(value).lower(),
     "title": lambda value: do_title(str(value)),
     "trim": lambda value: str(value).strip(),

@@ -24,11 +24,14 @@ ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 
 
 class Rep(Base):
-    """A person who works here; signs in by password or one-time link."""
+    """A person who works here; signs in by password or one-time link.
+
+    While one is away (`away_since`), the mail of their mailbox waits, or a stand-in answers for them.
+    """
 
     __tablename__ = "rep"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -39,6 +42,8 @@ class Rep(Base):
     language: Mapped[str | None]
     time_zone: Mapped[str | None]
     theme: Mapped[str | None]
+    away_since: Mapped[datetime | None]
+    stand_in_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     __table_args__ = (one_of("role", ("rep", "manager", "admin"), "role"),)
@@ -186,7 +191,11 @@ class Enrollment(Base):
 
 
 class Mailbox(Base):
-    """An address mail leaves from. A pause holds its mail; a back-off waits for its server."""
+    """An address mail leaves from, of one rep or shared. A pause holds its mail; a back-off waits for its server.
+
+    `secrets` is sealed: the address of its mail server with the password, a DKIM key, tokens. Without it mail leaves
+    by the installation's own server. `settings` is what may be shown. A removed one sends no more and keeps its past.
+    """
 
     __tablename__ = "mailbox"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -199,6 +208,10 @@ class Mailbox(Base):
     backoff_step: Mapped[int]
     backoff_until: Mapped[datetime | None]
     policy_refusals: Mapped[int]
+    rep_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"), index=True)
+    secrets: Mapped[str | None]
+    settings: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    removed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     __table_args__ = (one_of("state", ("active", "paused"), "state"),)
 
