@@ -27,7 +27,7 @@ from workflow.engine import gaps, machine
 from workflow.errors import Conflict
 from workflow.playbook.schema import OUTCOMES
 from workflow.records.models import Prospect
-from workflow.reports import scope
+from workflow.reports import checklist, scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,8 +144,7 @@ def _refusal(known: str, named: str, trigger: str, given: Mapping[str, str], res
 def _missing(known: str, way: Transition, given: Mapping[str, str]) -> Missing:
     """What the way needs and the prospect lacks, with what came with the move."""
     with reading() as tx:
-        row = tx.conn.execute(select(*Prospect.__table__.columns).where(Prospect.id == known)).one()
-        standing = facts.standing(tx, row)
+        standing = facts.standing(tx, checklist.whole(tx, known))
     told = replace(standing, fields={**standing.fields, **given})
     return gaps.missing(workspace().playbooks.current, way.needs, told)
 

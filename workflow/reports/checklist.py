@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from workflow.engine import checklist, gaps, guards, machine, scoring
 from workflow.engine.signals import ANSWERS, FIELDS
-from workflow.records.models import Answer, History
+from workflow.errors import NotFound
+from workflow.records.models import Answer, History, Prospect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workflow.engine.guards import Facts
     from workflow.playbook.content import ChecklistItem, Criterion, Option, Question
     from workflow.playbook.schema import Playbook, Transition
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 _MOST_TELLINGS: Final = 300
@@ -89,12 +90,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """All of it. `wanted` are the open questions worth asking next, `score` is 0 to 100."""
+    """All of it. `said` holds every answer that stands, ratings too, `others` those to no question of this playbook.
+
+    `wanted` are the open questions worth asking next, `score` is 0 to 100.
+    """
 
     items: tuple[Item, ...]
     score: int
     ratings: tuple[Rating, ...]
     questions: Mapping[str, Asked]
+    said: Mapping[str, Said]
     others: Mapping[str, Said]
     wanted: tuple[str, ...]
     ways: tuple[Way, ...]
@@ -127,10 +132,20 @@ def discovery(ws: Workspace, tx: Tx, prospect_id: str, stage: str, known: Facts)
         score=scoring.score(playbook, known.answers),
         ratings=tuple(_rating(each, known.answers, questions) for each in playbook.content.criteria.values()),
         questions=questions,
+        said=said,
         others={key: each for key, each in said.items() if key not in ours},
         wanted=_wanted(questions, ways, items),
         ways=ways,
     )
+
+
+def whole(tx: Tx, prospect_id: str) -> Record:
+    """The whole row of a prospect. Raises NotFound."""
+    found = select(*Prospect.__table__.columns).where(Prospect.id == prospect_id)
+    row = tx.conn.execute(found).one_or_none()
+    if row is None:
+        raise NotFound("There is no such prospect: check the id.")
+    return row
 
 
 def _items(playbook: Playbook, known: Facts, questions: Mapping[str, Asked]) -> tuple[Item, ...]:
