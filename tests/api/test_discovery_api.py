@@ -1,4 +1,4 @@
-"""The API about what was learnt: answers and calls in, checklist, score and open moves out; keys meet the guards too."""
+"""The API about what was learnt: answers and calls in, checklist, score and moves out. Keys meet the guards too."""
 
 from __future__ import annotations
 

@@ -318,7 +318,8 @@ def changes(told: Mapping[str, object]) -> str:
         if name == "owner_id":
             shown = _people().get(str(value), "–")
         elif isinstance(value, Mapping):
-            shown = ", ".join(phrase(str(key)) for key in value)
+            parts.append(", ".join(field(str(key)) for key in value))
+            continue
         else:
             shown = str(value or "–")
         parts.append(f"{field(name)} {shown}")
