@@ -22,8 +22,11 @@ from markupsafe import Markup
 from workflow.errors import OnwardError
 from workflow.mail import markup
 from workflow.mail.compose import clean
+from workflow.mail.demands import Demands, demands
+from workflow.playbook.emails import Email
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Part = Literal["subject.txt", "body.txt", "body.html"]
@@ -96,6 +99,7 @@ class _Email:
     sources: Mapping[Part, str]
     compiled: Mapping[Part, Template]
     variables: frozenset[str]
+    needs: Demands
 
 
 class Templates:
@@ -125,6 +129,19 @@ class Templates:
     def variables(self, name: str, language: str) -> frozenset[str]:
         """The values that the email names, fall-backs or not. Raises TemplateError."""
         return self._email(name, self._language(name, language)).variables
+
+    def facts(self, name: str) -> Email:
+        """What the check of a playbook asks of an email. Raises TemplateError for one that is not there."""
+        problems = tuple(problem.message for problem in self.problems(name))
+        languages = self.languages(name)
+        needs: Demands = frozenset()
+        if not problems:
+            needs = needs.union(*(self._email(name, language).needs for language in languages))
+        return Email(frozenset(languages), needs, problems)
+
+    def catalogue(self) -> Mapping[str, Email]:
+        """Every email there is, with its `facts`, which are found out when they are asked for."""
+        return _Catalogue(self)
 
     def warm(self, *names: str) -> None:
         """Compile these emails now, for instance before a process forks. Raises TemplateError."""
@@ -196,6 +213,7 @@ class Templates:
         sources = {part: _read(self._root / name / language / part, Place(name, language, part)) for part in PARTS}
         trees = {part: self._parse(source, Place(name, language, part)) for part, source in sources.items()}
         variables: frozenset[str] = frozenset().union(*map(meta.find_undeclared_variables, trees.values()))
+        needs: Demands = frozenset().union(*map(demands, trees.values()))
         place = Place(name, language, "body.html")
         try:
             markup.check(sources["body.html"])
@@ -204,7 +222,7 @@ class Templates:
         frame = _read(self._root / _FRAME, Place(name, language, _FRAME))
         trees["body.html"] = self._parse(markup.finish(frame, sources["body.html"]), place)
         compiled = {part: self._environment(part).from_string(tree) for part, tree in trees.items()}
-        return _Email(sources, compiled, variables)
+        return _Email(sources, compiled, variables, needs)
 
     def _environment(self, part: str) -> _Environment:
         return self._html if part == "body.html" else self._plain
@@ -221,6 +239,23 @@ class Templates:
             if what := _objection(node):
                 raise TemplateError(what, place, line=node.lineno)
         return tree
+
+
+class _Catalogue(Mapping[str, Email]):
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._names = dict.fromkeys(templates.names())
+
+    def __getitem__(self, name: str) -> Email:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._templates.facts(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _fill(email: _Email, name: str, language: str, part: Part, values: Mapping[str, object]) -> str:
