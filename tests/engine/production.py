@@ -273,7 +273,7 @@ class _Life:
 
     def _ask(self, told: Happening) -> None:
         """By the door that panel and API use."""
-        who = Who(f"rep:{self.house.reps[told.role or '']}", "test")
+        who = Who(f"rep:{self.house.reps[told.role or '']}", f"request:{told.line}")
         prospect_id = self.prospect_id or ""
         if told.kind == kinds.MOVE:
             prospects.move(self.ws, prospect_id, told.data["trigger"], told.data, who)

@@ -172,6 +172,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
+    "away": (
+        "An automatic reply is no answer: it stops nothing, and mail goes on as planned.",
+        "Автоматичният отговор не е отговор: нищо не спира и имейлите продължават по план.",
+    ),
+    "away_until": (
+        "An automatic reply (back on {until}) is no answer: it stops nothing, and mail goes on as planned.",
+        "Автоматичният отговор (до {until}) не е отговор: нищо не спира и имейлите продължават по план.",
+    ),
     "nothing_waits": ("No {what} “{step}” is waiting.", "Няма чакащ елемент „{step}“ ({what})."),
     "done_by": ("Done by {by}.", "Изпълнено от {by}."),
     "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from workflow.engine import posting, rows
 from workflow.engine import signals as kinds
 from workflow.engine.decide import decide
-from workflow.engine.life import ACTS, Entry, Happening, Imagined, Known, Life
+from workflow.engine.life import ACTS, AWAY, Entry, Happening, Imagined, Known, Life
+from workflow.engine.reasons import because
 from workflow.engine.rows import World
 from workflow.engine.signals import FIELDS, MeetingView, ProspectView
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Decision, MeetingFact
     from workflow.engine.life import Ending, Writer
+    from workflow.engine.reasons import Reason
     from workflow.playbook.schema import Playbook
 
 HORIZON: Final = timedelta(days=120)
@@ -48,6 +50,8 @@ def simulate(
         world.now = max(world.now, happening.at)
         if happening.kind in ACTS:
             posting.act(world, happening)
+        elif happening.kind == AWAY:
+            world.tell("event", happening.said, reasons=(_away(happening),), verdict="ignored")
         else:
             _tell(world, happening)
     posting.run_until(world, world.now + horizon)
@@ -76,6 +80,11 @@ def _begun(playbook: Playbook, person: Imagined | Known, begins: datetime, write
         empty, fields=fields, custom=person.custom, stage=person.stage, version=1, entered_stage_at=begins
     )
     return world
+
+
+def _away(happening: Happening) -> Reason:
+    until = happening.data.get("until")
+    return because("away_until", until=until) if until else because("away")
 
 
 def _ending(world: World) -> Ending:
