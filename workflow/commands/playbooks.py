@@ -10,8 +10,8 @@ from typing import Final
 import click
 
 from workflow import places
-from workflow.actions import setup
 from workflow.errors import PlaybookError
+from workflow.mail.templates import Templates
 from workflow.playbook import loader
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
@@ -30,7 +30,7 @@ def playbook() -> None:
 def playbook_check(file: Path) -> None:
     """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any."""
     try:
-        findings = check(loader.read(file), frozenset(setup.email_templates()))
+        findings = check(loader.read(file), Templates(places.templates_dir() / "email").catalogue())
     except PlaybookError as error:
         if not error.findings:
             raise
