@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from web.errors import PAGE
 from web.pages import register as register_pages
+from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.frame import begin, error_page, finish, guard
@@ -32,7 +33,8 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    for add in (add_today, add_board, add_moves, add_prospects, add_touches, add_letters, add_deliveries, add_settings):
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers)
+    for add in (*pages, add_touches, add_letters, add_deliveries, add_settings):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

@@ -109,10 +109,12 @@ def _leave(world: World, touch: Touch) -> None:
     if world.view.suppressed:
         _skip(world, touch, because("suppressed"))
         return
-    if touch.next_attempt_at is not None and touch.next_attempt_at < world.now and not step.before_meeting:
-        # The mailbox kept it; its deadline is held open for that.
-        touch.not_after = max(touch.not_after, world.now)
+    waits_from = max(touch.next_attempt_at or touch.due_at, touch.known_at)
+    if waits_from < world.now:
         touch.holds = (*touch.holds, because("limit"))
+        if waits_from <= touch.not_after and not step.before_meeting:
+            # The mailbox kept it; its deadline is held open for that, if it had not passed before.
+            touch.not_after = max(touch.not_after, world.now)
     until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
         _skip(world, touch, because("too_late", until=until.isoformat(timespec="minutes")))
@@ -129,7 +131,7 @@ def _leave(world: World, touch: Touch) -> None:
     if hold is None:
         _send(world, touch)
         return
-    touch.next_attempt_at, touch.reason = hold.until, hold.reason
+    touch.next_attempt_at, touch.reason, touch.known_at = hold.until, hold.reason, world.now
     touch.not_after = hold.not_after or touch.not_after
     touch.holds = (*touch.holds, hold.reason)
     world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
@@ -222,7 +224,7 @@ def act(world: World, happening: Happening) -> None:
         world.note("done", touch, (touch.reason,), planned_at=touch.due_at)
         rows.step_ended(world, touch, None if waited else world.now)
     else:
-        touch.forced, touch.next_attempt_at = True, world.now
+        touch.forced, touch.next_attempt_at, touch.known_at = True, world.now, world.now
         touch.due_at = min(touch.due_at, world.now)
         touch.not_after = max(touch.not_after, world.now + leaving.STILL_GOOD_FOR)
         touch.reason = because("send_now", by="rep")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Enroll, MeetingFact, Reanchor
     from workflow.engine.life import Kind, Known, KnownEnrollment, Writer
-    from workflow.engine.sequences import Whereabouts
+    from workflow.engine.sequences import Released, Whereabouts
     from workflow.engine.signals import ProspectView
     from workflow.playbook.schema import Playbook, Sequence, Step
 
@@ -47,7 +47,10 @@ class Enrollment:
 
 @dataclass(slots=True)
 class Touch:
-    """A touch as a row would hold it. `since` is the end of the step before it, `holds` what it has waited for."""
+    """A touch as a row would hold it. `since` is the end of the step before it, `holds` what it has waited for.
+
+    `known_at` is when its next attempt was set: it may wait for its mailbox from then on.
+    """
 
     enrollment: Enrollment
     step: Step
@@ -57,6 +60,7 @@ class Touch:
     next_attempt_at: datetime | None
     reason: Reason
     serial: int
+    known_at: datetime
     since: datetime | None = None
     ended_at: datetime | None = None
     forced: bool = False
@@ -179,6 +183,7 @@ def _take_over(world: World, known: KnownEnrollment) -> None:
             row.next_attempt_at,
             row.reason,
             len(world.touches),
+            world.now,
             ended_at=row.ended_at,
             forced=row.forced,
             attempts=row.attempts,
@@ -186,8 +191,8 @@ def _take_over(world: World, known: KnownEnrollment) -> None:
             counts_as_sent_at=row.counts_as_sent_at,
         )
         enrollment.touches.append(touch)
-        world.touches.append(touch)
         if touch.state in leaving.OPEN:
+            world.touches.append(touch)
             world.open.append(touch)
 
 
@@ -202,7 +207,7 @@ def start(world: World, enroll: Enroll, zone: ZoneInfo) -> None:
         serial = len(world.touches)
         touch = Touch(
             enrollment, planned.step, planned.state, planned.due_at, planned.not_after, planned.next_attempt_at,
-            planned.reason, serial,
+            planned.reason, serial, world.now,
         )  # fmt: skip
         enrollment.touches.append(touch)
         world.touches.append(touch)
@@ -226,14 +231,14 @@ def stop(world: World, enrollment: Enrollment, reason: Reason, *, skipped: bool 
             world.note("skipped" if skipped else "cancelled", touch, (reason,), planned_at=touch.due_at)
 
 
-def reanchor(enrollment: Enrollment, moved: Reanchor) -> None:
+def reanchor(world: World, enrollment: Enrollment, moved: Reanchor) -> None:
     """Move the steps before a meeting to their new time."""
     by_position = {touch.position: touch for touch in enrollment.touches}
     for again in moved.released:
         touch = by_position[again.position]
         if touch.state == "scheduled":
-            touch.due_at, touch.not_after, touch.next_attempt_at = again.due_at, again.not_after, again.due_at
-            touch.reason, touch.holds, touch.announced = because("due"), (), False
+            _set_free(world, touch, again)
+            touch.holds, touch.announced = (), False
 
 
 def step_ended(world: World, touch: Touch, ended_at: datetime | None) -> None:
@@ -248,9 +253,8 @@ def step_ended(world: World, touch: Touch, ended_at: datetime | None) -> None:
         since, where = ended_at, world.where(enrollment.playbook)
         for free in sequences.release(enrollment.playbook, steps, ended_at=ended_at, where=where):
             row = waiting[free.position]
-            row.due_at, row.not_after, row.next_attempt_at = free.due_at, free.not_after, free.due_at
-            row.reason, row.since = because("due"), since
-            since = free.due_at
+            _set_free(world, row, free)
+            row.since, since = since, free.due_at
     if _is_over(enrollment, touch):
         enrollment.active = False
         world.tell("completed", sequence=sequence.key)
@@ -263,6 +267,11 @@ def _is_over(enrollment: Enrollment, touch: Touch) -> bool:
     # Once an uncertain email counts as sent, only emails that may still leave keep its enrollment active.
     emails = [row for row in rows if row.kind == "email" and row.state in leaving.OPEN]
     return any(row.is_settled for row in rows) and all(row.is_settled for row in emails)
+
+
+def _set_free(world: World, touch: Touch, free: Released) -> None:
+    touch.due_at, touch.not_after, touch.next_attempt_at = free.due_at, free.not_after, free.due_at
+    touch.reason, touch.known_at = because("due"), world.now
 
 
 def end(world: World, touch: Touch, state: str, reason: Reason) -> None:

@@ -124,7 +124,7 @@ def _carry_out(world: World, decision: Decision) -> None:
     for stop in decision.stop:
         rows.stop(world, active[stop.enrollment_id], stop.reason, skipped=stop.suppressed)
     for moved in decision.reanchor:
-        rows.reanchor(active[moved.enrollment_id], moved)
+        rows.reanchor(world, active[moved.enrollment_id], moved)
     for enroll in decision.enroll:
         rows.start(world, enroll, zone)
     calls = kinds.call_words(decision.call) if decision.call is not None else frozenset()
