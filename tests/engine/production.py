@@ -71,8 +71,9 @@ _WAITS: Final = Prepared(
             func.min(Touch.committed_at),
             Touch.state == "uncertain",
             Touch.committed_at >= bindparam("now", type_=Moment()),
-            name="uncertain",
+            name="counts_soon",
         ),
+        _one(func.min(Touch.committed_at), Touch.state == "uncertain", name="uncertain"),
     )
 )
 
@@ -301,12 +302,13 @@ class _Life:
         """Go on to each moment at which something may leave, and let it."""
         while True:
             at, waits = self._next()
+            if waits.uncertain is not None:
+                recover.release_behind_uncertain(self.ws, self.timings)
+                at, waits = self._next()
             if at is None or at > until:
                 return
             stood = at <= self.clock.now
             self.clock.now = max(self.clock.now, at)
-            if waits.uncertain:
-                recover.release_behind_uncertain(self.ws, self.timings)
             claim.hold_open(self.ws)
             claimed = claim.claim_due(self.ws)
             assert claimed or not stood, "what is due may leave, and nobody claims it"
@@ -318,8 +320,8 @@ class _Life:
         with self.ws.database.read() as tx:
             (waits,) = _WAITS.all(tx, {"now": now - self.timings.uncertain_counts_as_sent})
         times = []
-        if waits.uncertain is not None:
-            times.append(waits.uncertain + self.timings.uncertain_counts_as_sent + timedelta.resolution)
+        if waits.counts_soon is not None:
+            times.append(waits.counts_soon + self.timings.uncertain_counts_as_sent + timedelta.resolution)
         due = waits.due if waits.state == "active" else None
         if due is not None:
             gap = self.ws.playbooks.current.limits.mailbox.min_gap

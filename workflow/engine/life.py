@@ -49,7 +49,7 @@ class Imagined:
 
 @dataclass(frozen=True, slots=True)
 class KnownTouch:
-    """A touch as the records hold it. `subject` is that of its email, once it was written.
+    """A touch as the records hold it. `mailbox` is that of an email; `subject` its subject, once it was written.
 
     `counts_as_sent_at` is when what waits behind an uncertain email goes on.
     """
@@ -60,6 +60,7 @@ class KnownTouch:
     not_after: datetime
     next_attempt_at: datetime | None
     reason: Reason
+    mailbox: str = ""
     forced: bool = False
     attempts: int = 0
     subject: str = ""
@@ -69,18 +70,22 @@ class KnownTouch:
 
 @dataclass(frozen=True, slots=True)
 class KnownEnrollment:
-    """An active enrollment as the records hold it, with the version of the playbook that it follows."""
+    """An enrollment as the records hold it, with the version of the playbook that it follows.
+
+    One that is not `active` any more is known for the tasks of it that are still open.
+    """
 
     id: str
     playbook: Playbook
     sequence: Sequence
     meeting_uid: str | None
     touches: tuple[KnownTouch, ...]
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
-    """What holds the mailbox back: its last email, a back-off after a failure, or a pause with its reason."""
+    """What holds a mailbox back: its last email, a back-off after a failure, or a pause with its reason."""
 
     last_mail_at: datetime | None = None
     backoff_until: datetime | None = None
@@ -89,13 +94,17 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A real prospect, as the installation knows them. `last_mail_at` is when they last got an email."""
+    """A real prospect, as the installation knows them. `last_mail_at` is when they last got an email.
+
+    `mailbox` names the one by which the emails of a new sequence leave; all that matter are in `mailboxes`.
+    """
 
     view: ProspectView
     meetings: tuple[MeetingFact, ...] = ()
     enrollments: tuple[KnownEnrollment, ...] = ()
     last_mail_at: datetime | None = None
-    mailbox: MailboxState = field(default_factory=MailboxState)
+    mailbox: str = ""
+    mailboxes: Mapping[str, MailboxState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ class Letter:
     meeting: MeetingFact | None
     zone: ZoneInfo
     subject: str
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

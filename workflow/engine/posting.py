@@ -1,12 +1,13 @@
 """Sending in a simulated life: what the clock would claim, what leaves, what is held or skipped, and what a rep may do.
 
-The counterpart of `actions.outreach`. The mail server takes every email; the mailbox keeps its gap, a back-off and a
+The counterpart of `actions.outreach`. The mail server takes every email; a mailbox keeps its gap, a back-off and a
 pause, and serves nobody else.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow.engine import calendar, leaving, rows, sequences
@@ -31,7 +32,7 @@ def run_until(world: World, limit: datetime) -> None:
             return
         world.now = max(world.now, at)
         for touch in list(world.open):
-            if touch.counts_as_sent_at is not None and touch.counts_as_sent_at <= world.now:
+            if touch.counts_as_sent_at is not None and touch.counts_as_sent_at < world.now:
                 _let_go_on(world, touch)
         for touch in _ready(world):
             if touch.state == "scheduled":
@@ -47,7 +48,8 @@ def next_at(world: World) -> datetime | None:
     times = []
     for touch in world.open:
         if touch.counts_as_sent_at is not None and touch.enrollment.active:
-            times.append(touch.counts_as_sent_at)
+            # The clock asks for those whose time has passed.
+            times.append(touch.counts_as_sent_at + timedelta.resolution)
         if touch.next_attempt_at is None or touch.state != "scheduled":
             continue
         if not _only_told(world, touch):
@@ -59,14 +61,15 @@ def next_at(world: World) -> datetime | None:
 
 def _only_told(world: World, touch: Touch) -> bool:
     """Whether its time brings nothing but a line: a task, or an email of a paused mailbox."""
-    return touch.kind == "task" or world.mailbox.paused is not None
+    return touch.kind == "task" or world.mailbox_of(touch).paused is not None
 
 
 def _announce(world: World, touch: Touch) -> None:
+    paused = world.mailbox_of(touch).paused
     if touch.kind == "task":
         world.note("task", touch, (touch.reason,), planned_at=touch.due_at)
-    elif world.mailbox.paused is not None:
-        world.note("held", touch, (world.mailbox.paused,), planned_at=touch.due_at)
+    elif paused is not None:
+        world.note("held", touch, (paused,), planned_at=touch.due_at)
 
 
 def _is_due(touch: Touch, now: datetime) -> bool:
@@ -78,18 +81,20 @@ def _mailbox_free(world: World, touch: Touch) -> datetime:
     free = touch.next_attempt_at or touch.due_at
     if touch.forced:
         return free
-    gap, mailbox = world.playbook.limits.mailbox.min_gap, world.mailbox
+    gap, mailbox = world.playbook.limits.mailbox.min_gap, world.mailbox_of(touch)
     if mailbox.last_mail_at is not None and gap:
         free = max(free, mailbox.last_mail_at + gap)
     return max(free, mailbox.backoff_until) if mailbox.backoff_until else free
 
 
 def _ready(world: World) -> list[Touch]:
-    """What the clock would claim now: all that is due, or one at a time where the mailbox keeps a gap."""
+    """What the clock would claim now: all that is due, or one of each mailbox where they keep a gap."""
     due = [touch for touch in world.open if _is_due(touch, world.now) and not _only_told(world, touch)]
     ready = [touch for touch in due if _mailbox_free(world, touch) <= world.now]
     ready.sort(key=lambda touch: (touch.next_attempt_at, touch.serial))
-    return ready[:1] if world.playbook.limits.mailbox.min_gap else ready
+    if not world.playbook.limits.mailbox.min_gap:
+        return ready
+    return list({touch.mailbox: touch for touch in reversed(ready)}.values())
 
 
 def _let_go_on(world: World, touch: Touch) -> None:
@@ -150,7 +155,8 @@ def _send(world: World, touch: Touch) -> None:
     why = (touch.reason,) if touch.forced else (because("due"), *_moved_by_window(touch, planned))
     why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
     world.last_mail_at = world.now
-    world.mailbox = replace(world.mailbox, last_mail_at=world.now, backoff_until=None)
+    mailbox = world.mailbox_of(touch)
+    world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None)
     rows.end(world, touch, "sent", because("sent"))
     world.note("mail", touch, why, planned_at=planned, written=written)
     rows.step_ended(world, touch, world.now)
@@ -173,6 +179,7 @@ def _letter(world: World, touch: Touch) -> Letter:
         world.meetings.get(enrollment.meeting_uid or ""),
         world.where(enrollment.playbook).zone,
         before[0].subject.removeprefix("Re: ") if goes_on else "",
+        touch.mailbox,
     )
 
 
@@ -246,5 +253,5 @@ def _meant(world: World, happening: Happening) -> Touch | None:
 
 def _may(kind: str, touch: Touch, world: World) -> bool:
     if kind == SENT_NOW:
-        return touch.kind == "email" and world.mailbox.paused is None
+        return touch.kind == "email" and world.mailbox_of(touch).paused is None
     return kind == SKIPPED or touch.kind == "task"

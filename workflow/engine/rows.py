@@ -61,6 +61,7 @@ class Touch:
     reason: Reason
     serial: int
     known_at: datetime
+    mailbox: str
     since: datetime | None = None
     ended_at: datetime | None = None
     forced: bool = False
@@ -107,7 +108,8 @@ class World:
     touches: list[Touch] = field(default_factory=list)
     open: list[Touch] = field(default_factory=list)
     last_mail_at: datetime | None = None
-    mailbox: MailboxState = field(default_factory=MailboxState)
+    mailbox: str = ""
+    mailboxes: dict[str, MailboxState] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
     def where(self, playbook: Playbook | None = None) -> Whereabouts:
@@ -115,6 +117,10 @@ class World:
         fields = self.view.fields
         zone, country = fields.get("time_zone"), fields.get("country")
         return sequences.whereabouts(playbook or self.playbook, zone, self.view.fallback_zone, country)
+
+    def mailbox_of(self, touch: Touch) -> MailboxState:
+        """What holds the mailbox of an email back."""
+        return self.mailboxes.get(touch.mailbox) or MailboxState()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -162,6 +168,7 @@ def take_over(world: World, known: Known) -> None:
     world.answers = dict(known.view.answers)
     world.last_mail_at = known.last_mail_at
     world.mailbox = known.mailbox
+    world.mailboxes = dict(known.mailboxes)
     for each in known.enrollments:
         _take_over(world, each)
     for touch in [touch for touch in world.open if touch.state == "committing"]:
@@ -171,7 +178,7 @@ def take_over(world: World, known: Known) -> None:
 
 
 def _take_over(world: World, known: KnownEnrollment) -> None:
-    enrollment = Enrollment(known.id, known.playbook, known.sequence, known.meeting_uid)
+    enrollment = Enrollment(known.id, known.playbook, known.sequence, known.meeting_uid, active=known.active)
     world.enrollments.append(enrollment)
     for row in known.touches:
         touch = Touch(
@@ -184,6 +191,7 @@ def _take_over(world: World, known: KnownEnrollment) -> None:
             row.reason,
             len(world.touches),
             world.now,
+            row.mailbox,
             ended_at=row.ended_at,
             forced=row.forced,
             attempts=row.attempts,
@@ -207,7 +215,7 @@ def start(world: World, enroll: Enroll, zone: ZoneInfo) -> None:
         serial = len(world.touches)
         touch = Touch(
             enrollment, planned.step, planned.state, planned.due_at, planned.not_after, planned.next_attempt_at,
-            planned.reason, serial, world.now,
+            planned.reason, serial, world.now, world.mailbox,
         )  # fmt: skip
         enrollment.touches.append(touch)
         world.touches.append(touch)
