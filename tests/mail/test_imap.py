@@ -35,8 +35,7 @@ def letter(number: int) -> bytes:
 def test_new_messages_come_in_order_and_as_they_are(server: ImapServerProcess) -> None:
     box = opened(server)
     newest = box.newest()
-    for number in range(3):
-        server.put(letter(number))
+    server.put(*(letter(number) for number in range(3)))
     found = list(box.after(newest))
     assert [each.content for each in found] == [letter(number) for number in range(3)]
     assert [each.uid for each in found] == sorted({each.uid for each in found})
@@ -81,7 +80,7 @@ def test_a_folder_made_anew_has_another_validity(server: ImapServerProcess) -> N
 
 
 def test_a_sent_email_is_found_by_its_message_id(server: ImapServerProcess) -> None:
-    server.put(letter(7), "Sent")
+    server.put(letter(7), folder="Sent")
     box = opened(server)
     assert box.holds("<m7@example.com>")
     assert not box.holds("<m8@example.com>")

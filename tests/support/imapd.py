@@ -66,15 +66,15 @@ class ImapServerProcess:
             self._process.wait()
             self._process = None
 
-    def put(self, content: bytes, folder: str = "INBOX") -> None:
-        """Put a message into a folder, as a mail server does on delivery."""
+    def put(self, *contents: bytes, folder: str = "INBOX") -> None:
+        """Put messages into a folder, as a mail server does on delivery."""
         client = imaplib.IMAP4("localhost", self.port)
         try:
             if self.certificate:
-                context = ssl.create_default_context(cafile=str(self.certificate))
-                client.starttls(context)
+                client.starttls(ssl.create_default_context(cafile=str(self.certificate)))
             client.login(USER, PASSWORD)
-            status, _ = client.append(folder, "", "", content)
-            assert status == "OK"
+            for content in contents:
+                status, _ = client.append(folder, "", "", content)
+                assert status == "OK"
         finally:
             client.logout()

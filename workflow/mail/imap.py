@@ -31,6 +31,7 @@ from workflow.mail.hosts import is_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import date
 
 LARGEST: Final = 25 * 1024 * 1024
 """Bytes of a message that is read whole; of a larger one only its first part tells enough."""
@@ -41,6 +42,8 @@ _LONGEST_IDLE_S: Final = 240.0
 _UIDVALIDITY: Final = re.compile(rb"[0-9]{1,10}")
 _SIZE: Final = re.compile(rb"RFC822\.SIZE ([0-9]{1,10})")
 _MESSAGE_ID: Final = re.compile(r"[\x21-\x7e]{3,250}")
+# In English whatever the locale says (RFC 9051, section 9).
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FOLDER: Final = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
@@ -153,6 +156,11 @@ class ImapMailbox:
     def newest(self) -> int:
         """The id of the newest message; 0 in an empty folder."""
         return max(self._uids("ALL"), default=0)
+
+    def before(self, day: date) -> int:
+        """The id of the last message that arrived before `day`, as its server counts days; 0 for none."""
+        since = self._uids(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+        return min(since) - 1 if since else self.newest()
 
     def after(self, uid: int) -> Iterator[Arrived]:
         """What came after `uid`, oldest first. Each message is asked for when the one before it has been dealt with."""
