@@ -13,13 +13,13 @@ from sqlalchemy import insert, select, update
 
 from workflow import ids, text
 from workflow.actions import people, sealing
-from workflow.actions.outreach import outlet as outlets
 from workflow.actions.outreach import settle
 from workflow.actions.outreach.outlet import Outlet
 from workflow.engine.reasons import because
 from workflow.errors import BadInput, Conflict, NotFound, OnwardError
 from workflow.mail.address import parse_mailbox
 from workflow.mail.dkim import Signer
+from workflow.mail.imap import ImapMailbox, ImapServer
 from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
-SECRETS: Final = ("smtp_url", "dkim_key", "token_url", "client_id", "client_secret", "refresh_token")
+SECRETS: Final = ("smtp_url", "imap_url", "dkim_key", "token_url", "client_id", "client_secret", "refresh_token")
 """What is kept sealed. The token endpoint and the ids lie beside the refresh token, because they belong to it."""
 OPEN: Final = ("dkim_domain", "dkim_selector", "signature_en", "signature_bg")
 """What may be shown."""
@@ -44,15 +44,23 @@ _LONGEST_SIGNATURE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How the mail of one mailbox leaves: what it writes with, its server, and where access tokens come from."""
+    """How the mail of one mailbox leaves and is read: what it writes with, its servers, where tokens come from."""
 
     outlet: Outlet
     server: SmtpServer
     tokens: AccessTokens | None = None
+    inbox: ImapServer | None = None
 
     def transport(self, timeouts: Timeouts | None = None, probe: Probe = SILENT) -> SmtpTransport:
         """A fresh transport."""
         return SmtpTransport(self.server, timeouts, probe, access_token=self.tokens.fresh if self.tokens else None)
+
+    def reader(self) -> ImapMailbox:
+        """The mailbox, open to be read. Raises Unavailable, and BadInput when it cannot be read at all."""
+        if self.inbox is None:
+            message = "The mailbox has no IMAP server: give it one with --imap-url-file."
+            raise BadInput(message, field="imap_url")
+        return ImapMailbox(self.inbox, access_token=self.tokens.fresh if self.tokens else None)
 
 
 def add(ws: Workspace, name: str, sender: str, told: Mapping[str, str], *, rep: str | None = None) -> str:
@@ -97,6 +105,9 @@ def change(
 
     def work(tx: Tx) -> None:
         row = _by_name(tx, name)
+        if row.id == ws.mailbox_id and (sender or rep):
+            message = "This is the installation's own mailbox: set ONWARD_MAIL_FROM to let it write as somebody else."
+            raise BadInput(message, field="sender")
         values = _values(ws, tx, row, sender or row.sender, told)
         if sender is not None:
             values["sender"] = _sender(sender)
@@ -148,9 +159,19 @@ def way(ws: Workspace, mailbox_id: str) -> Way:
             message = "There is no such mailbox."
             raise NotFound(message)
         secrets = sealing.unseal(ws, tx, row.secrets)
-    if row.id == ws.mailbox_id:
-        return Way(outlets.of_installation(ws.settings.mail_from), _server(ws, {}))
-    return _way(ws, row.sender, secrets, row.settings or {})
+    sender = ws.settings.mail_from if row.id == ws.mailbox_id else row.sender
+    return _way(ws, sender, secrets, row.settings or {})
+
+
+def readable(ws: Workspace) -> dict[str, str]:
+    """The mailboxes that can be read, each with a word that changes when its settings do."""
+    with ws.database.read() as tx:
+        rows = tx.conn.execute(
+            select(Mailbox.id, Mailbox.secrets, Mailbox.settings).where(
+                Mailbox.secrets.is_not(None), Mailbox.removed_at.is_(None)
+            )
+        ).all()
+    return {row.id: row.secrets for row in rows if (row.settings or {}).get("inbox")}
 
 
 def try_out(ws: Workspace, name: str, timeouts: Timeouts | None = None) -> Outcome:
@@ -179,7 +200,7 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
     if secrets.get("refresh_token"):
         form = {name: secrets[name] for name in ("client_id", "client_secret", "refresh_token") if secrets.get(name)}
         tokens = AccessTokens(secrets.get("token_url", ""), form)
-    return Way(Outlet(party, signature, signer), _server(ws, secrets), tokens)
+    return Way(Outlet(party, signature, signer), _server(ws, secrets), tokens, _inbox(secrets))
 
 
 def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:
@@ -191,6 +212,13 @@ def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:
         return SmtpServer.parse(url)
     except ValueError as error:
         raise BadInput(str(error), field="smtp_url") from error
+
+
+def _inbox(secrets: Mapping[str, str]) -> ImapServer | None:
+    try:
+        return ImapServer.parse(secrets["imap_url"]) if secrets.get("imap_url") else None
+    except ValueError as error:
+        raise BadInput(str(error), field="imap_url") from error
 
 
 def _values(ws: Workspace, tx: Tx, row: Record | None, sender: str, told: Mapping[str, str]) -> dict[str, Any]:
@@ -205,8 +233,11 @@ def _values(ws: Workspace, tx: Tx, row: Record | None, sender: str, told: Mappin
             kept[name] = text.block(value)[:_LONGEST_SIGNATURE]
         else:
             kept[name] = value.strip() if name != "dkim_key" else value
-    server = _way(ws, sender, secrets, shown).server if secrets.get("smtp_url") or ws.settings.smtp_url else None
-    shown["server"] = f"{server.host}:{server.port}" if server is not None and secrets.get("smtp_url") else None
+    if secrets.get("smtp_url") or ws.settings.smtp_url:
+        server = _way(ws, sender, secrets, shown).server
+        shown["server"] = f"{server.host}:{server.port}" if secrets.get("smtp_url") else None
+    inbox = _inbox(secrets)
+    shown["inbox"] = f"{inbox.host}:{inbox.port}" if inbox is not None else None
     return {"secrets": sealing.seal(ws, tx, secrets) if secrets else None, "settings": shown}
 
 

@@ -35,6 +35,10 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
             "--smtp-url-file", "smtp_url", type=secret, metavar="FILE|-",
             help="The address of its mail server, smtp://user:password@host:587, on one line.",
         ),
+        click.option(
+            "--imap-url-file", "imap_url", type=secret, metavar="FILE|-",
+            help="Where its answers are read, imaps://user:password@host, on one line.",
+        ),
         click.option("--dkim-key-file", "dkim_key", type=secret, metavar="FILE|-", help="A private key in PEM form."),
         click.option("--dkim-selector", help="Where the public half is published: SELECTOR._domainkey.DOMAIN."),
         click.option("--dkim-domain", help="The domain it signs for; without it, that of the sender."),

@@ -92,6 +92,18 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "unknown_type": ("Events of the type “{type}” mean nothing here.", "Събития от вид „{type}“ нямат значение тук."),
     "no_meaning": ("The playbook gives this event no meaning.", "Наръчникът не придава значение на това събитие."),
+    "mail.unmatched": (
+        "It answers no email of ours, and its sender is no prospect who gets mail just now.",
+        "Не отговаря на наш имейл и подателят не е клиент, който получава имейли в момента.",
+    ),
+    "mail.failed": (
+        "What it says could not be applied ({error}).",
+        "Казаното в него не можа да бъде приложено ({error}).",
+    ),
+    "mail.unproven": (
+        "It names no email that we can prove to be ours, and anybody could have written it.",
+        "Не посочва имейл, за който е доказано, че е наш; всеки може да го е написал.",
+    ),
     "unknown_prospect": (
         "No such prospect is known yet; the event waits until it is.",
         "Все още няма такъв клиент; събитието изчаква появата му.",

@@ -7,7 +7,6 @@ never lowers its demands: where TLS is required, nothing is sent without it.
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 import socket
 import ssl
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workflow.errors import BadInput, Unavailable
+from workflow.mail.hosts import is_here
 from workflow.mail.transport import Envelope, FakeTransport, Kind, Outcome, Phase, Reason, Scope, Transport
 from workflow.mail.verdict import on_break, on_reply
 from workflow.mail.wire import Answer, Reply, Wire, WireError
@@ -88,8 +88,8 @@ class SmtpServer:
         host = parts.hostname or ""
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         _check_url(parts.scheme, host, parts.path, parts.fragment, has_user=bool(user), has_password=bool(password))
-        security = _security(parts.scheme, options, here=_is_here(host))
-        if security == "none" and user and not _is_here(host):
+        security = _security(parts.scheme, options, here=is_here(host))
+        if security == "none" and user and not is_here(host):
             message = f"The password for {host} would travel unprotected: leave out starttls=never, or the user."
             raise ValueError(message)
         usual = 465 if security == "tls" else 587 if user else 25
@@ -368,13 +368,6 @@ def _security(scheme: str, options: list[tuple[str, str]], *, here: bool) -> Lit
     if values:
         return "starttls" if "required" in values else "none"
     return "none" if here else "starttls"
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _check_envelope(envelope: Envelope) -> None:
