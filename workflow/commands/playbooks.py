@@ -10,9 +10,9 @@ from typing import Final
 import click
 
 from workflow import places
-from workflow.errors import PlaybookError
+from workflow.errors import BadInput, PlaybookError
 from workflow.mail.templates import Templates
-from workflow.playbook import loader
+from workflow.playbook import loader, svg
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
 from workflow.playbook.editors import json_schema
@@ -42,10 +42,20 @@ def playbook_check(file: Path) -> None:
 
 @playbook.command("diagram")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
 @click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
-def playbook_diagram(file: Path | None, language: str) -> None:
-    """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""
-    click.echo(diagram(loader.read(file or places.shipped_playbook()), language))
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
+def playbook_diagram(file: Path | None, form: str, language: str, output: Path | None) -> None:
+    """Draw FILE: its stages, what leads from one to another, its sequences; without FILE, the shipped playbook."""
+    book = loader.read(file or places.shipped_playbook())
+    drawn = svg.page(book, language) if form == "svg" else diagram(book, language)
+    if output is None:
+        click.echo(drawn, nl=False)
+        return
+    try:
+        output.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written ({error.strerror}): name a folder that takes it.") from error
 
 
 @playbook.command("schema")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workflow.playbook.schema import Playbook, Sequence, Start, Step
 
     Names = Callable[[str, str], str]
-    """How a key is called: gets its kind (`trigger`, `field`, `email`, `role`, `outcome`, `sequence`) and the key."""
+    """What a key is called, or nothing; gets its kind (trigger, field, email, role, outcome, sequence) and the key."""
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "answers": ("answers: {}", "отговори: {}"),
@@ -124,9 +124,8 @@ class Phrases:
 
     def name(self, kind: str, key: str) -> str:
         """What a key of the file is called."""
-        if self._names is not None:
-            return self._names(kind, key)
-        return self._say(f"{kind}.{key}") if f"{kind}.{key}" in _WORDS else key.replace("_", " ")
+        named = self._names(kind, key) if self._names is not None else ""
+        return named or (self._say(f"{kind}.{key}") if f"{kind}.{key}" in _WORDS else key.replace("_", " "))
 
     def stage(self, key: str) -> str:
         """The title of a stage."""
