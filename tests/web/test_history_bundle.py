@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -17,6 +18,7 @@ from sqlalchemy import insert, select, text, update
 
 from tests.web.fixtures import Sender
 from workflow import ids
+from workflow.engine.signals import FIELDS
 from workflow.errors import NotFound
 from workflow.records.chain import digest
 from workflow.records.models import History, Prospect
@@ -104,6 +106,16 @@ def test_what_is_exported_is_whole(told: Workspace) -> None:
     assert rows(lines, "playbook")[0]["digest"] == told.playbooks.current.digest
     assert {row["name"] for row in rows(lines, "prospect")} == {'A "B" \\ <c> é', "Борис", ""}
     assert rows(lines, "prospect")[0]["outcome"] == "lost"
+
+
+def test_the_form_that_is_written_down_is_the_form_that_is_kept() -> None:
+    """A column more in the table would change every digest there is: it must stay outside the chain."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "history.md").read_text()
+    sentence = page.partition("an object with exactly these keys: ")[2].partition(". Versions")[0]
+    assert re.findall("`([a-z_]+)`", sentence) == [column.name for column in History.__table__.columns]
+    assert re.findall("`([^`]+)`", page.partition("| `header` | one, first | ")[2])[1] == bundle.FORMAT
+    assert check_history.FORMAT == bundle.FORMAT
+    assert check_history.TEXTS == FIELDS
 
 
 def test_two_exports_of_one_state_have_one_digest(told: Workspace, crm: Sender) -> None:
