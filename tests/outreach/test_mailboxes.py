@@ -22,9 +22,10 @@ from tests.mail.test_smtp_tls import certificate
 from tests.outreach.scene import Scene
 from tests.support.smtpd import Behaviour, SmtpSink
 from workers.jobs import Hands
-from workflow.actions import absence, mailboxes, people, prospects, sealing
+from workflow.actions import absence, mailboxes, people, prospects, received, sealing
 from workflow.actions.outreach import acts
 from workflow.actions.prospects import Who
+from workflow.actions.received import Letter
 from workflow.errors import BadInput, Conflict, NotFound, StartError, Unavailable
 from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
@@ -104,6 +105,27 @@ def test_a_mailbox_with_a_key_signs_what_it_sends(scene: Scene, hands: Hands, se
     assert dkim.verify(own.content, dnsfunc=lambda asked, timeout=5: record.encode())  # noqa: ARG005 - its port
     message = scene.messages()[-1]
     assert message.content == own.content, "what is kept is what left"
+
+
+def test_answers_and_bounces_find_home_by_the_address_alone(scene: Scene, hands: Hands, server: SmtpSink) -> None:
+    owner = rep(scene)
+    own_mailbox(scene, server, email="maria@example.com", plus_addresses="yes")
+    prospect_id = prospect_of(scene, owner)
+    absence.leave(scene.ws, owner, stand_in=None)
+    absence.come_back(scene.ws, owner)
+    drain(scene, hands)
+    [own] = server.taken
+    local, _, domain = own.sender.partition("@")
+    assert (local.partition("+")[0], domain) == ("maria", "example.com")
+    reply = read(own.content)["Reply-To"]
+    to = reply.addresses[0].addr_spec
+    assert to != own.sender, "what answers is told from what bounces"
+    for address in (to.upper(), own.sender):
+        mail = f"From: other@else.test\r\nTo: {address}\r\nSubject: hi\r\n\r\nHello {address}\r\n".encode()
+        taken = scene.ws.database.transact(
+            lambda tx, mail=mail: received.take(scene.ws, tx, scene.ws.mailbox_id, Letter(mail))  # type: ignore[misc]
+        )
+        assert taken.prospect_id == prospect_id
 
 
 def test_secrets_rest_sealed_and_are_never_shown(scene: Scene, server: SmtpSink) -> None:

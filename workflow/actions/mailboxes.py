@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SECRETS: Final = ("smtp_url", "imap_url", "dkim_key", "token_url", "client_id", "client_secret", "refresh_token")
 """What is kept sealed. The token endpoint and the ids lie beside the refresh token, because they belong to it."""
-OPEN: Final = ("dkim_domain", "dkim_selector", "signature_en", "signature_bg")
+OPEN: Final = ("dkim_domain", "dkim_selector", "signature_en", "signature_bg", "plus_addresses")
 """What may be shown."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 _LONGEST_SIGNATURE: Final = 1_000
@@ -71,7 +71,7 @@ def add(ws: Workspace, name: str, sender: str, told: Mapping[str, str], *, rep: 
     if not _NAME.fullmatch(name):
         message = "The name of a mailbox has up to 40 small letters, digits, dots, hyphens and underscores."
         raise BadInput(message, field="name")
-    _check_names(told)
+    _check_told(told)
 
     def work(tx: Tx) -> str:
         if tx.conn.execute(select(Mailbox.id).where(Mailbox.name == name)).scalar_one_or_none():
@@ -101,7 +101,7 @@ def change(
 
     Raises BadInput and NotFound.
     """
-    _check_names(told)
+    _check_told(told)
 
     def work(tx: Tx) -> None:
         row = _by_name(tx, name)
@@ -200,7 +200,12 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
     if secrets.get("refresh_token"):
         form = {name: secrets[name] for name in ("client_id", "client_secret", "refresh_token") if secrets.get(name)}
         tokens = AccessTokens(secrets.get("token_url", ""), form)
-    return Way(Outlet(party, signature, signer), _server(ws, secrets), tokens, _inbox(secrets))
+    return Way(
+        Outlet(party, signature, signer, shown.get("plus_addresses") == "yes"),
+        _server(ws, secrets),
+        tokens,
+        _inbox(secrets),
+    )
 
 
 def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:
@@ -241,7 +246,10 @@ def _values(ws: Workspace, tx: Tx, row: Record | None, sender: str, told: Mappin
     return {"secrets": sealing.seal(ws, tx, secrets) if secrets else None, "settings": shown}
 
 
-def _check_names(told: Mapping[str, str]) -> None:
+def _check_told(told: Mapping[str, str]) -> None:
+    if told.get("plus_addresses", "") not in ("", "yes"):
+        message = "Plus-addresses are on with “yes”, and off without a word."
+        raise BadInput(message, field="plus_addresses")
     for name in told:
         if name not in SECRETS and name not in OPEN:
             message = f"A mailbox has no “{name[:40]}”: it has {', '.join((*SECRETS, *OPEN))}."

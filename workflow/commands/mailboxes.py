@@ -46,6 +46,10 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--client-id", help="The client id at the token endpoint."),
         click.option("--client-secret-file", "client_secret", type=secret, metavar="FILE|-"),
         click.option("--refresh-token-file", "refresh_token", type=secret, metavar="FILE|-"),
+        click.option(
+            "--plus-addresses", type=click.Choice(["yes", ""]),
+            help="Let answers and bounces come to name+tag@, where its server delivers those to name@.",
+        ),
         click.option("--signature-en", help="Under its English emails; \\n begins a new line."),
         click.option("--signature-bg", help="Under its Bulgarian emails; \\n begins a new line."),
     ):  # fmt: skip

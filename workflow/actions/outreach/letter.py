@@ -17,6 +17,7 @@ from workflow.mail import tokens
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose, new_message_id
+from workflow.mail.inbound import matching
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
@@ -73,7 +74,7 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
         date=tx.now,
         language=language,
         unsubscribe=(link, f"mailto:{sender.address.text}?subject=unsubscribe%20{token}"),
-        reply_to=_reply_to(person, sender),
+        reply_to=_reply_to(person, sender) or _tagged(ws, outlet, matching.REPLY, touch.id),
         in_reply_to=thread[-1] if thread else "",
         references=thread,
     )
@@ -81,7 +82,8 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     if outlet.signer is not None:
         content = outlet.signer.sign(content, tx.now)
     _keep(tx, touch.id, message_id, draft.subject, content)
-    return Letter(message_id, Envelope(sender.address.text, recipient.text, content))
+    bounces_to = _tagged(ws, outlet, matching.BOUNCE, touch.id) or sender
+    return Letter(message_id, Envelope(bounces_to.address.text, recipient.text, content))
 
 
 _STAND_IN: Final = aliased(Rep)
@@ -197,6 +199,14 @@ def _reply_to(person: Record, sender: Party) -> Party | None:
     if not person.rep_email or person.rep_email == sender.address.text:
         return None
     return Party(person.rep_name or "", parse_address(person.rep_email))
+
+
+def _tagged(ws: Workspace, outlet: Outlet, purpose: str, touch_id: str) -> Party | None:
+    """The sender's address with a tag that names the touch, where the mailbox takes such addresses."""
+    if not outlet.tags:
+        return None
+    address = matching.tagged(outlet.sender.address, matching.new_tag(purpose, touch_id, ws.key("mail tags")))
+    return Party(outlet.sender.name, address) if address else None
 
 
 def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) -> None:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """One mailbox as its emails show it. `signature` is plain text by language."""
+    """One mailbox as its emails show it. `signature` is plain text by language.
+
+    With `tags` the address to answer to and the one for bounces carry the touch, so that even an answer that has lost
+    its headers finds home; its server must deliver `name+anything@` to `name@` (RFC 5233).
+    """
 
     sender: Party
     signature: Mapping[str, str] = field(default_factory=dict)
     signer: Signer | None = None
+    tags: bool = False
 
     @property
     def domain(self) -> str:
