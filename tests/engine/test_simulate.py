@@ -223,9 +223,9 @@ def test_a_meeting_that_moves_takes_its_reminders_along() -> None:
 
 def test_an_automatic_reply_changes_nothing_and_says_so() -> None:
     """Until production gives it a meaning; a reply of a person would have stopped the mail."""
-    plain, away = lived("call ends"), lived("call ends\nout of office until the 12th on day 1")
+    plain, away = lived("call ends"), lived("call ends\nout of office until the 12th on day 1 at 09:00")
     assert [entry for entry in away.entries if entry.verdict != "ignored"] == list(plain.entries)
     (told,) = [entry for entry in away.entries if entry.verdict == "ignored"]
     assert told.reasons[0].words("en").startswith("An automatic reply (back on 2026-11-12) is no answer")
     assert told.reasons[0].words("bg").startswith("Автоматичният отговор (до 2026-11-12) не е отговор")
-    assert not [touch for touch in lived("call ends\nreplies on day 1").touches if touch.state == "sent"]
+    assert not [touch for touch in lived("call ends\nreplies on day 1 at 09:00").touches if touch.state == "sent"]

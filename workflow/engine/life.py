@@ -174,12 +174,17 @@ class Writer(Protocol):
         """The email. Raises an OnwardError when it cannot be written; then its sequence ends."""
 
 
+IS_NEW: Final = "is new"
+"""What an imagined prospect is told to be at the beginning; the one event that stands in no script."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the life: what happened `at`, by the clock of `zone` on the prospect's wall, and why.
 
     `planned_at` is when the plan alone, without window and gap, would have had it; for a meeting its start. `until` is
     when what is held will be asked again; for a meeting its end. `line` is that of the script.
+    `task` is what the rep is asked to do, by language.
     """
 
     at: datetime
@@ -195,6 +200,7 @@ class Entry:
     subject: str = ""
     text: str = ""
     line: int = 0
+    task: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

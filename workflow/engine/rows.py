@@ -158,6 +158,7 @@ class World:
                 until=until,
                 subject=written.subject,
                 text=written.text,
+                task=touch.step.task or {},
             )
         )
 

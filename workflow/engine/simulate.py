@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workflow.engine import posting, rows
 from workflow.engine import signals as kinds
 from workflow.engine.decide import decide
-from workflow.engine.life import ACTS, AWAY, Entry, Happening, Imagined, Known, Life
+from workflow.engine.life import ACTS, AWAY, IS_NEW, Entry, Happening, Imagined, Known, Life
 from workflow.engine.reasons import because
 from workflow.engine.rows import World
 from workflow.engine.signals import FIELDS, MeetingView, ProspectView
@@ -73,7 +73,7 @@ def _begun(playbook: Playbook, person: Imagined | Known, begins: datetime, write
     empty = ProspectView("", fields=dict.fromkeys(FIELDS, ""), fallback_zone=person.rep_zone)
     world = World(playbook, writer, begins, empty)
     if person.stage is None:
-        _tell(world, Happening(begins, kinds.UPSERTED, fields=person.fields, custom=person.custom, said="is new"))
+        _tell(world, Happening(begins, kinds.UPSERTED, fields=person.fields, custom=person.custom, said=IS_NEW))
         return world
     fields = {**empty.fields, **person.fields}
     world.view = replace(

@@ -145,7 +145,7 @@ def find(tx: Tx, told: str) -> str:
     row = _PROSPECT.first(tx, {"prospect": told}) if ids.is_id(told) else None
     row = row or (_BY_EMAIL.first(tx, {"email_key": key}) if key else None)
     if row is None:
-        message = f"No prospect has the id or the address “{told[:80]}”: `onward export prospects` lists them all."
+        message = f"No prospect has the id or the address “{told[:80]}”: both stand on the prospect's page."
         raise NotFound(message)
     return str(row.id)
 
