@@ -97,9 +97,7 @@ _OF_IMAGINED: Final = {
 )
 @click.option("--show-text", is_flag=True, help="Show the emails in full.")
 @data_dir_option
-@click.pass_context
 def simulate(
-    context: click.Context,
     who: str | None,
     form: str,
     words: str | None,
@@ -112,7 +110,7 @@ def simulate(
     if who is None:
         told = _imagine(given)
     else:
-        _refuse_imagined(context)
+        _refuse_imagined(click.get_current_context())
         told = _foretell(opened(data_dir), who, given)
     report = simulated.Report(
         told.playbook, told.life, told.rep_zone, told.zone, show_text=show_text, words=words or _spoken(os.environ)
