@@ -118,8 +118,8 @@ _AWAY: Final = re.compile(
     r"|\babsent[e]?\b|(?:en|mes) (?:\w+ )?congés?\b|en vacances|hors (?:du )?bureau|de retour"
     r"|en déplacement|en formation|congé (?:de )?(?:maternité|maladie|parental)|accès limité"
     r"|fuera de (?:la |mi )?oficina|de vacaciones|\bausente|de baja|estaré fuera|estoy fuera|de viaje"
-    r"|acceso limitado|de permiso"
-    r"|в отпуск[еу]|отсутству|вне офиса|нет (?:на рабочем месте|в офисе|на работе)|в командировке"
+    r"|acceso limitado|de permiso|volver[eé] (?:el|a)|regresar[eé]"
+    r"|в отпуск[еу]|отсутств|вне офиса|нет (?:на рабочем месте|в офисе|на работе)|в командировке"
     r"|на больничном|в декрет|ограничен доступ|не в офисе|буду недоступ"
 )
 _CONTACT: Final = re.compile(

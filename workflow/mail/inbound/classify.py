@@ -190,18 +190,15 @@ def _automatic(mail: Mail, base: Classified) -> Classified | None:
     found = automatic.judge(mail, base.subject, base.reply)
     if found is None:
         return None
-    away = None
-    if found.about == "away" and base.sent_at:
-        text = f"{base.reply.visible}\n{base.reply.quoted if not base.reply.visible else ''}\n{base.subject}"
+    about, away = found.about, None
+    if about in {"away", "other"} and base.sent_at:
+        text = f"{base.reply.visible}\n{'' if base.reply.visible else base.reply.quoted}\n{base.subject}"
         away = Away(text, base.sent_at, month_first=_month_first(mail))
+        if about == "other":
+            # Whoever names a day of return is away, in whatever words.
+            about, away = ("away", away) if away.returns_on() else ("other", None)
     return replace(
-        base,
-        kind=Kind.AUTOMATIC,
-        rule=found.rule,
-        evidence=found.evidence,
-        sure=found.sure,
-        about=found.about,
-        away=away,
+        base, kind=Kind.AUTOMATIC, rule=found.rule, evidence=found.evidence, sure=found.sure, about=about, away=away
     )
 
 

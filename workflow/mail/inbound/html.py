@@ -122,10 +122,11 @@ def _write(name: str, writer: _Writer, *, closing: bool) -> None:
     elif name in {"td", "th"} and writer.line:
         writer.line.append(" ")
     elif name in _BLOCKS:
-        writer.end(apart=name in _APART)
+        writer.end()
         if name == "blockquote":
             writer.depth = max(0, writer.depth + (-1 if closing else 1))
-        elif name == "pre":
+        writer.end(apart=name in _APART)
+        if name == "pre":
             writer.pre = max(0, writer.pre + (-1 if closing else 1))
         elif name == "li" and not closing:
             writer.line.append("- ")

@@ -77,7 +77,7 @@ _COPY: Final = re.compile(
     r"^[ \t]*(?:-{2,}.{0,20}(?:below this line is a copy|this is a copy|original message|message header"
     r"|returned (?:message|mail)|forwarded|undelivered message|unsent message|копие|оригинално).{0,80}"
     r"|(?:message headers?|headers of the (?:original )?message) follow.{0,20}|(?:the )?(?:original"
-    r"|returned) (?:message|mail)(?: headers?)?.{0,40}:?|копие на (?:съобщението|писмото).{0,40}"
+    r"|returned) (?:message|mail)(?: headers?)?(?: follows?.{0,10})?:?|копие на (?:съобщението|писмото).{0,40}"
     r"|return-path:.{0,300}|received: from .{0,900})$",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -156,19 +156,21 @@ def _pieces(data: bytes, start: int, end: int, boundary: str) -> list[tuple[int,
         if place < 0:
             break
         after = place + len(mark)
-        line = data.find(b"\n", after, end)
-        line = end if line < 0 else line
-        rest = data[after : min(line, after + 80)].strip()
-        if (place == start or data[place - 1 : place] in {b"\n", b"\r"}) and (not rest or rest == b"--"):
-            if first >= 0:
-                pieces.append((first, max(first, _without_end(data, place))))
-            first = -1 if rest else min(line + 1, end)
-            if rest or len(pieces) >= MOST_PARTS:
-                return pieces
+        if place == start or data[place - 1 : place] in {b"\n", b"\r"}:
+            line = data.find(b"\n", after, end)
+            line = end if line < 0 else line
+            rest = data[after : min(line, after + 80)].strip()
+            if not rest or rest == b"--":
+                if first >= 0:
+                    pieces.append((first, max(first, _without_end(data, place))))
+                first = -1 if rest else min(line + 1, end)
+                if rest or len(pieces) >= MOST_PARTS:
+                    return pieces
         place = data.find(mark, after, end)
     if first >= 0:
         pieces.append((first, end))
-    return pieces
+    # A boundary that was named but never stands anywhere: some gateways rewrite one of the two.
+    return pieces if pieces or not boundary.strip() else _pieces(data, start, end, "")
 
 
 def _without_end(data: bytes, place: int) -> int:

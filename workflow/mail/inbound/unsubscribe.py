@@ -21,6 +21,10 @@ _SUBJECT: Final = re.compile(
     r"(?:\s+([A-Za-z0-9_.\-=]{10,400}))?[\s.!]*",
     re.IGNORECASE,
 )
+# "Do not write to me before Monday" asks for patience, not for silence.
+_NOT_ONLY_NOW: Final = (
+    r"(?!,? (?:before|until|till|on|by|via|today|this|next|at|на|до|преди|днес|тази|този|по|сегодня|раньше|в|перед)\b)"
+)
 _WISH: Final = re.compile(
     r"^\W*(?:stop|unsubscribe|remove|стоп|спри|спрете|отпиши|отпишете|abmelden|stopp|baja|désinscription"
     r"|отписаться|отпишите)\W*$"
@@ -28,16 +32,20 @@ _WISH: Final = re.compile(
     r"|take) (?:me|us|my (?:e-?mail|address|name|contact)).{0,30}(?:from|off|out)|(?:please )?(?:stop"
     r"|quit) (?:e-?mailing|sending|contacting|writing|spamming|messaging|with th)"
     r"|\bopt(?:ing)? (?:me )?out\b"
-    r"|(?:do not|don['’]?t|never) (?:ever )?(?:e-?mail|contact|write|send|message|bother) (?:me|us|to me"
-    r"|any ?more|again)"
-    r"|отпиш(?:и|ете) (?:ме|ни)|отписване от|сп(?:ри|рете) (?:да|с) (?:ми |ни )?(?:пиш|праща|изпраща|имейл"
-    r"|писма|тези)|не (?:ми|ни) (?:пишете|пиши|изпращайте|пращайте|праща|звънете)|не изпращайте повече"
-    r"|(?:махнете|премахнете|изтрийте|заличете) (?:ме|ни|адреса|имейла|моя)"
-    r"|не желая (?:повече )?да (?:получавам|ме)|не искам (?:повече )?да (?:получавам|ми|ме)"
-    r"|желая да се отпиша|искам да се отпиша"
-    r"|(?:bitte )?(?:tragen|nehmen|löschen|entfernen) sie (?:mich|uns|meine).{0,40}|keine (?:weiteren "
-    r"|weitere |mehr )?(?:e-?mails?|nachrichten|werbung) (?:mehr )?(?:von ihnen|schicken|senden|zusenden"
-    r"|erhalten)?|nicht (?:mehr|weiter) (?:kontaktieren|anschreiben|schreiben)|vom verteiler|abbestellen"
+    r"|(?:do not|don['’]?t|never) (?:ever )?(?:e-?mail|contact|write|message|bother|spam)(?: to)? (?:me|us|any "
+    r"?more|again)\b"
+    rf"{_NOT_ONLY_NOW}"
+    r"|(?:do not|don['’]?t|never) send (?:me |us )?(?:any|anything|further|such|more|these|your)\b"
+    r"|отпиш(?:и|ете) (?:ме|ни)|отписване от"
+    r"|сп(?:ри|рете) (?:да|с) (?:ми |ни )?(?:пиш|праща|изпраща|имейл|писма|тези)"
+    r"|не (?:ми|ни) (?:пишете|пиши|изпращайте|пращайте|пращай|звънете)\b"
+    rf"{_NOT_ONLY_NOW}"
+    r"|не изпращайте повече|(?:махнете|премахнете|изтрийте|заличете) (?:ме|ни|адреса|имейла|моя)"
+    r"|не (?:желая|искам) (?:повече )?да (?:получавам|ме (?:търсите|безпокоите))"
+    r"|(?:желая|искам) да се отпиша"
+    r"|(?:tragen|nehmen|löschen|entfernen) sie (?:mich|uns|meine)\b"
+    r"|keine (?:weiteren?|mehr) (?:e-?mails?|nachrichten|werbung)|keine (?:e-?mails?|nachrichten|werbung) mehr"
+    r"|nicht (?:mehr|weiter) (?:kontaktieren|anschreiben|schreiben)|vom verteiler|abbestellen"
     r"|(?:me )?d[ée]s(?:inscri|abonn)\w+|ne (?:me |nous )?(?:contactez|écrivez|envoyez|sollicitez) plus"
     r"|ne plus (?:me |nous )?(?:contacter|écrire|envoyer|recevoir|solliciter)|retire[rz][- ](?:moi|mon)"
     r"|supprime[rz][- ](?:moi|mon)"
@@ -45,7 +53,9 @@ _WISH: Final = re.compile(
     r"|escriban|contacten|env[íi]en)\w* (?:m[áa]s)?|elim[íi]n(?:e|en|ar)(?:me| mi)|cancelar (?:mi "
     r"|la )?suscripci"
     r"|отпишите|отписаться|не (?:пишите|присылайте|шлите|беспокойте|отправляйте|звоните)(?: мне"
-    r"| нам)?(?: больше)?|больше не (?:пишите|присылайте)|(?:удалите|уберите|исключите) (?:меня|нас|мой)"
+    r"| нам)?(?: больше)?\b"
+    rf"{_NOT_ONLY_NOW}"
+    r"|больше не (?:пишите|присылайте)|(?:удалите|уберите|исключите) (?:меня|нас|мой)"
     r"|прекратите (?:рассылку|писать|присылать)",
     re.MULTILINE,
 )
