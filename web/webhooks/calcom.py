@@ -45,10 +45,14 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
     if what == "BOOKING_NO_SHOW_UPDATED":
         return _missed(fallback, at, uid, tables(booking.get("attendees")))
     ref, fields = _who(booking)
-    data: dict[str, Any] = {"uid": uid}
+    data: dict[str, Any] = {
+        "uid": uid,
+        "starts_at": when(booking.get("startTime")),
+        "ends_at": when(booking.get("endTime")),
+        "place": _place(booking),
+    }
     if what in ("BOOKING_CREATED", "BOOKING_RESCHEDULED"):
-        data |= {"starts_at": when(booking.get("startTime")), "ends_at": when(booking.get("endTime"))}
-        data |= {"place": _place(booking), "replaces": _replaced(booking, uid)}
+        data["replaces"] = _replaced(booking, uid)
         return [Incoming(named, kinds.BOOKED, at, ref, fields, data=data)]
     if what == "BOOKING_CANCELLED":
         # The host asks for another time: the meeting is on its way to a new hour, not lost.

@@ -57,11 +57,14 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
         phone=invitee.get("text_reminder_number"),
     )
     event = table(invitee.get("scheduled_event"))
-    data: dict[str, Any] = {"uid": uid}
+    data: dict[str, Any] = {
+        "uid": uid,
+        "starts_at": when(event.get("start_time")),
+        "ends_at": when(event.get("end_time")),
+        "place": _place(table(event.get("location"))),
+    }
     if what == "invitee.created":
-        replaced = _uid(invitee.get("old_invitee"))
-        data |= {"starts_at": when(event.get("start_time")), "ends_at": when(event.get("end_time"))}
-        data |= {"place": _place(table(event.get("location"))), "replaces": replaced}
+        data["replaces"] = _uid(invitee.get("old_invitee"))
         return [Incoming(named, kinds.BOOKED, at, ref, fields, data=data)]
     if what == "invitee.canceled":
         ended = table(invitee.get("cancellation"))

@@ -198,9 +198,9 @@ def _meetings(tx: Tx, known: str) -> tuple[Record, ...]:
     newest = select(
         Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place, Meeting.reason
     )
-    return tuple(
-        tx.conn.execute(newest.where(Meeting.prospect_id == known).order_by(Meeting.starts_at.desc()).limit(5))
-    )
+    # A meeting that moved is told once, under the name it has now.
+    real = newest.where(Meeting.prospect_id == known, Meeting.state != "moved")
+    return tuple(tx.conn.execute(real.order_by(Meeting.starts_at.desc()).limit(5)))
 
 
 def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
