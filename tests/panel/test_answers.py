@@ -265,5 +265,5 @@ def test_an_outcome_that_is_not_for_this_move_is_refused_in_words(scene: Scene) 
         f"/prospects/{known}/moves?lang=bg", {"trigger": "close", "outcome": "disqualified", "view": "prospect"}
     )
     assert answer.status_code == 422
-    assert "Спечелен" in unescape(answer.text)
+    assert "не е за този преход: Спечелен, Загубен, Без решение." in unescape(answer.text)
     assert 'name="outcome"' in answer.text
