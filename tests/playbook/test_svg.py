@@ -59,7 +59,7 @@ BOOKS: dict[str, Callable[[], Playbook]] = {
     "shipped": lambda: read(places.shipped_playbook()),
     "one stage": lambda: load(ONE),
     "a small one with many ways": lambda: load(large(9, 7)),
-    **{f"large {seed}": partial(lambda seed: load(large(seed)), seed) for seed in range(4)},
+    **{f"large {seed}": partial(lambda seed: load(large(seed)), seed) for seed in (0, 1, 2, 5)},
 }
 
 

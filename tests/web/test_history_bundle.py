@@ -215,6 +215,29 @@ def test_a_missing_part_is_found(told: Workspace, without: str) -> None:
     refusal(content if without == "seal" else content + _line("seal", {"sha256": hashlib.sha256(content).hexdigest()}))
 
 
+@SQLITE
+@pytest.mark.parametrize("part", ["counts", "digest", "sha256"])
+def test_a_manifest_of_another_file_is_found(told: Workspace, part: str) -> None:
+    """Even under a seal that fits it."""
+    lines = parsed(exported(told)[0])
+    other = rows(parsed(exported(told, "vera@example.com")[0]), "manifest")[0]
+    rows(lines, "manifest")[0][part] = other[part]
+    content = b"".join(_line(*each) for each in lines[:-1])
+    assert "manifest" in refusal(content + _line("seal", {"sha256": hashlib.sha256(content).hexdigest()}))
+
+
+@SQLITE
+def test_prospects_out_of_their_order_are_found(told: Workspace) -> None:
+    """In another order the same heads would have another digest."""
+    lines = parsed(exported(told)[0])
+    assert [name for name, _ in lines[-4:-2]] == ["history", "prospect"]
+    last = lines[-4:-2]
+    del lines[-4:-2]
+    first = next(number for number, (name, _) in enumerate(lines) if name == "history")
+    lines[first:first] = last
+    assert "not in its place" in refusal(sealed(lines))
+
+
 def _actor(lines: Lines) -> None:
     rows(lines)[1]["actor"] = "rep:somebody else"
 
