@@ -7,8 +7,8 @@ told apart, they are taken as weaker than they are, so that what is called impos
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
+from math import lcm
 from operator import and_
 from typing import TYPE_CHECKING, Final
 
@@ -230,14 +230,17 @@ class _Scores:
         whole = sum(
             each.weight for each in self._criteria.values() if any(option.points for option in each.options.values())
         )
-        self._worth: dict[str, dict[str, Fraction]] = {}
+        best = {
+            key: max((each.points for each in row.options.values()), default=0) for key, row in self._criteria.items()
+        }
+        # In whole numbers: `_scale` is what a whole score of 1 is worth.
+        self._scale = max(whole, 1) * lcm(*(points or 1 for points in best.values()))
+        self._worth: dict[str, dict[str, int]] = {}
         for key, criterion in self._criteria.items():
-            best = max((option.points for option in criterion.options.values()), default=0)
-            self._worth[key] = {_UNRATED: Fraction()} | {
-                name: Fraction(100 * criterion.weight * option.points, best * whole) if best else Fraction()
-                for name, option in criterion.options.items()
-            }
-        self._top = sum((max(worth.values()) for worth in self._worth.values()), Fraction())
+            share = 100 * criterion.weight * self._scale // (max(whole, 1) * (best[key] or 1))
+            self._worth[key] = {_UNRATED: 0} | {name: share * each.points for name, each in criterion.options.items()}
+        self._top = sum(max(worth.values()) for worth in self._worth.values())
+        self._given: dict[tuple[int, int, frozenset[tuple[str, frozenset[str]]]], bool] = {}
 
     def can_rate(self, cube: Cube) -> bool:
         """Whether some option of each criterion gives the score, and does not say what must stay unsaid."""
@@ -254,12 +257,15 @@ class _Scores:
         if cube.least == 0 and cube.below == _TOP:
             return True
         if not allowed and cube.below == _TOP:
-            return cube.least <= int(self._top)
-        return self._gives(cube.least, cube.below, allowed)
+            return cube.least <= self._top // self._scale
+        asked = (cube.least, cube.below, frozenset(allowed.items()))
+        if asked not in self._given:
+            self._given[asked] = self._gives(cube.least, cube.below, allowed)
+        return self._given[asked]
 
     def _gives(self, least: int, below: int, allowed: Mapping[str, frozenset[str]]) -> bool:
-        sums = {Fraction()}
-        lowest = highest = Fraction()
+        sums = {0}
+        lowest = highest = 0
         for key, worth in self._worth.items():
             values = {value for name, value in worth.items() if name in allowed.get(key, worth)}
             lowest, highest = lowest + min(values), highest + max(values)
@@ -268,5 +274,5 @@ class _Scores:
             else:
                 sums = set()
         if sums:
-            return any(least <= int(earned) < below for earned in sums)
-        return int(highest) >= least and int(lowest) < below
+            return any(least <= earned // self._scale < below for earned in sums)
+        return highest // self._scale >= least and lowest // self._scale < below

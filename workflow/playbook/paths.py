@@ -76,9 +76,10 @@ class Explorer:
         self._alternatives = alternatives
         self.cubes: list[Cubes] = [alternatives.of(way.needs) for way in playbook.transitions]
         cubes = list(chain.from_iterable(self.cubes))
+        # Only what some need denies, or some email wants, can make a difference later.
         self._told = frozenset(chain(wanted, *(cube.no for cube in cubes)))
         few = {counted for cube in cubes for counted, _ in cube.few}
-        self._counted = frozenset(("answer", key) for counted in few for key in counted)
+        self._kept_facts = self._told | {("answer", key) for counted in few for key in counted}
         self._counts = bool(few) or any(kind == "answer" for kind, _ in wanted)
         named = set(_sequences_of(playbook, [need for way in playbook.transitions for need in way.needs]))
         # Whether one that a stage begins has begun is known from the way; of any other it may be so at any time.
@@ -87,6 +88,11 @@ class Explorer:
             for key, sequence in playbook.sequences.items()
             if key in named and sequence.start.when == "stage.entered"
         }
+        self._begins: dict[str, list[str]] = {}
+        for key, sequence in self._by_stage.items():
+            self._begins.setdefault(sequence.start.stage or "", []).append(key)
+        # What a move brings is kept where its needs name the field outright, and what it sets is kept in any case.
+        self._stored = [frozenset({*way.asked_fields, *way.sets}) - _FLEETING for way in playbook.transitions]
         self._out: dict[str, list[int]] = {}
         for number, way in enumerate(playbook.transitions):
             for source in way.sources:
@@ -126,7 +132,7 @@ class Explorer:
                 continue  # which is told elsewhere
             outcomes = self._outcomes(transition, cube, state.stage)
             paths.outcomes.setdefault(transition.to, set()).update(outcomes)
-            kept = self._kept(state, cube, transition, kinds)
+            kept = self._kept(state, cube, way, kinds)
             for begun in self._entering(transition.to, state.begun, outcomes):
                 after = _state(transition.to, begun, kept, loose=state.loose)
                 paths.edges[number].add(self._arrive(paths, todo, after, (number, way)))
@@ -166,9 +172,10 @@ class Explorer:
     ) -> Iterator[frozenset[str] | None]:
         """What may have begun once the stage is entered with one of these outcomes; None for too much to tell."""
         surely, perhaps = set(begun), []
-        for key, sequence in self._by_stage.items():
+        for key in self._begins.get(stage, ()):
+            sequence = self._playbook.sequences[key]
             start = sequence.start
-            if start.stage != stage or key in begun or (start.outcome and start.outcome not in outcomes):
+            if key in begun or (start.outcome and start.outcome not in outcomes):
                 continue
             # An exclusive one may have to give way to another.
             if sequence.exclusive or (start.outcome and len(outcomes) > 1):
@@ -182,16 +189,15 @@ class Explorer:
             for chosen in combinations(perhaps, count):
                 yield frozenset({*surely, *chosen})
 
-    def _kept(self, state: State, cube: Cube, way: Transition, kinds: Collection[str]) -> Cube:
+    def _kept(self, state: State, cube: Cube, number: int, kinds: Collection[str]) -> Cube:
         """What holds from now on, as far as anything asks for it."""
+        way = self._playbook.transitions[number]
         found = set(state.kept.yes) - {_OUTCOME}
-        # What a move brings is kept where its needs name the field outright.
-        stored = set(way.asked_fields) | set(way.sets)
-        for kind, name in cube.yes:
+        for kind, name in cube.yes & self._kept_facts:
             if kind == "meeting":
                 stays = name == "held" and "held" in kinds
             elif kind == "field":
-                stays = "field" in kinds and name in stored and name not in _FLEETING
+                stays = "field" in kinds and name in self._stored[number]
             else:
                 stays = kind in kinds
             if stays and not (kind == "begun" and name in self._by_stage):
@@ -202,7 +208,7 @@ class Explorer:
             if self._playbook.is_final(way.to) and (must or "outcome" in way.sets):
                 found.add(_OUTCOME)
         many = state.kept.many | cube.many if self._counts and "answer" in kinds else frozenset()
-        facts = frozenset(found) & (self._told | self._counted)
+        facts = frozenset(found) & self._kept_facts
         return Cube(yes=facts, many=many) if facts or many else ANYTHING
 
 
