@@ -145,6 +145,8 @@ def test_a_header_that_denies_it_does_not(name: str, value: str) -> None:
         ("RE: Acme", "Estoy de vacaciones hasta el lunes, hablamos el martes."),
         ("Отв: Acme", "Я в отпуске до понедельника, давайте созвонимся во вторник."),
         ("Vacation rentals", "We would be interested in your product for our vacation business."),
+        ("Re: Acme pilot", "Благодаря, в отпуск съм. Ще ви отговоря в понеделник."),
+        ("Out of office next week", "I am away from Monday. Shall we move the call?"),
         ("Re: Acme pilot", "Please contact my colleague Sam, he decides."),
         ("Re: Acme pilot", "This is urgent, please call me today."),
         ("Отсъствие на документи", "Липсва договорът. Изпратете ми го, моля."),
@@ -205,6 +207,12 @@ def test_an_acknowledgement_without_headers_is_known_by_its_title(subject: str) 
     assert (found.kind, found.about) == (Kind.AUTOMATIC, "acknowledgement")
 
 
+def test_an_absence_without_any_header_that_promises_an_answer_is_automatic_where_it_answers_nothing_by_id() -> None:
+    text = "Благодаря за писмото. В отпуск съм до 5 януари и ще отговоря след завръщането си."
+    assert read(letter(text, subject="Re: Acme pilot")).kind is Kind.AUTOMATIC
+    assert read(letter(text, subject="Re: Acme pilot", headers=REPLYING)).kind is Kind.REPLY
+
+
 def test_a_read_receipt_is_automatic() -> None:
     content = (
         f"From: {PAT}\nTo: dana@ours.test\nSubject: Read: Acme pilot\nMIME-Version: 1.0\n"
@@ -255,6 +263,15 @@ SAYINGS = [
     ("I have been with the company since 12.03.2019.", None),
     ("Call +359 2 12.11.22, version 2.12, until 17.30", None),
     ("back on 12 January 2031", None),
+    ("I will be back on the 2nd.", "2026-12-02"),
+    ("I'm back on the 25th at 9 am", "2026-11-25"),
+    ("out of the office 12/22-1/3", "2027-01-04"),
+    ("Дата на връщане: 04.01.2027", "2027-01-04"),
+    ("until 12-Jan-2027", "2027-01-12"),
+    ("I am out of the office this week.", "2026-11-23"),
+    ("Днес не съм в офиса.", "2026-11-20"),
+    ("Out of office today and tomorrow, back on 24 November", "2026-11-24"),
+    ("closed between 24 and 31 December", "2027-01-01"),
 ]
 
 

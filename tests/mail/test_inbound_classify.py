@@ -21,6 +21,8 @@ WIRE = Path(__file__).parent / "wire"
 SAMPLES = sorted(WIRE.glob("*.eml"))
 KEY = "k" * 40
 PROSPECT = "0192f0c1-3333-7000-8000-0123456789ab"
+TAG = new_tag(UNSUBSCRIBE, PROSPECT, KEY)
+TOKEN = tokens.sign("unsubscribe", PROSPECT, KEY)
 KNOWN = Ours(message_keys=(KEY,), tag_keys=(KEY,), link_keys=(KEY,))
 
 
@@ -90,13 +92,17 @@ def test_a_complaint_is_known_even_where_the_reader_is_hidden(content: bytes, pe
     assert [each.kind for each in told(found, UTC)] == [kinds.COMPLAINED]
 
 
+@pytest.mark.parametrize("link", ["<https://ours.test/u/{}>", "<mailto:dana@ours.test?subject=unsubscribe%20{}>"])
+def test_a_complaint_that_hides_everything_else_is_matched_by_our_link_to_unsubscribe(link: str) -> None:
+    bare = complaint(extra="", to="redacted@redacted.invalid").replace(f"Message-ID: {ORIGINAL}\n".encode(), b"")
+    for token, named in ((TOKEN, [PROSPECT]), (tokens.sign("unsubscribe", PROSPECT, "x" * 40), [])):
+        content = bare.replace(b"To: redacted", f"List-Unsubscribe: {link.format(token)}\nTo: redacted".encode())
+        assert [each.prospect_id for each in read(content).candidates] == named
+
+
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure"])
 def test_a_report_that_clears_us_or_speaks_of_signatures_is_no_complaint(kind: str) -> None:
     assert read(complaint(kind)).kind is Kind.AUTOMATIC
-
-
-TAG = new_tag(UNSUBSCRIBE, PROSPECT, KEY)
-TOKEN = tokens.sign("unsubscribe", PROSPECT, KEY)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +146,8 @@ ICS = (
     "BEGIN:VCALENDAR\nVERSION:2.0\n{method}BEGIN:VTIMEZONE\nTZID:Europe/Sofia\nBEGIN:STANDARD\nDTSTART:16010101T040000\n"
     "END:STANDARD\nEND:VTIMEZONE\nBEGIN:VEVENT\nUID:meeting-42@ours\n "
     ".test\nDTSTART{time}\nORGANIZER:mailto:dana@ours.test\n"
-    'ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:sam@prospect.test\nATTENDEE;CN="Moss, Pat";PARTSTAT={said};ROLE=REQ-PARTICI\n'
-    " PANT:MAILTO:Pat.Moss@prospect.test\nCOMMENT:See you\\, then.\nEND:VEVENT\nEND:VCALENDAR\n"
+    'ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:sam@prospect.test\nATTENDEE;CN="Moss, Pat";PARTSTAT={said};ROLE=REQ-PARTI\n'
+    " CIPANT:MAILTO:Pat.Moss@prospect.test\nCOMMENT:See you\\, then.\nEND:VEVENT\nEND:VCALENDAR\n"
 )
 
 

@@ -162,14 +162,13 @@ def test_hostile_mail_costs_seconds(name: str) -> None:
     assert time.perf_counter() - began < 20
 
 
-@pytest.mark.parametrize("name", ["a large file", "much text", "one line", "ten thousand parts", "ten thousand levels"])
-def test_memory_stays_within_one_copy_and_some_megabytes(name: str) -> None:
-    content = HOSTILE[name]
+@pytest.mark.parametrize("name", ["a large file", "much text", "much html", "half a boundary everywhere", "signatures"])
+def test_the_answer_takes_some_megabytes_however_large_the_mail(name: str) -> None:
     tracemalloc.start()
-    check(content)
+    check(HOSTILE[name])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < len(content) + 20_000_000
+    assert peak < 25_000_000
 
 
 def test_the_words_in_the_first_parts_are_read_and_the_rest_is_cut_not_refused() -> None:

@@ -35,11 +35,11 @@ INTRODUCED = [
     "Цитат от Dana Lee <dana@ours.test>:",
 ]
 ORIGINALS = [
-    "________________________________\nFrom: Dana Lee <dana@ours.test>\nSent: Thursday, November 19, 2026\nTo: Moss, Pat\nSubject: Acme pilot",
+    "________________________________\nFrom: Dana Lee <dana@ours.test>\nSent: Thu\nTo: Moss, Pat\nSubject: Acme pilot",
     "-----Original Message-----\nFrom: Dana Lee\nSent: Thursday\nTo: Pat\nSubject: Acme pilot",
     "*From:* Dana Lee <dana@ours.test>\n*Sent:* Thursday, November 19, 2026\n*To:* Pat\n*Subject:* Acme pilot",
     "От: Dana Lee <dana@ours.test>\nИзпратено: четвъртък, 19 ноември 2026 г. 9:15\nДо: Пат Мос\nТема: Acme pilot",
-    "-------- Оригинално писмо --------\nОт: Dana Lee dana@ours.test\nОтносно: Acme pilot\nДо: Pat\nИзпратено на: 19.11.2026",
+    "-------- Оригинално писмо --------\nОт: Dana dana@ours.test\nОтносно: Acme\nДо: Pat\nИзпратено на: 19.11.2026",
     "-----Оригинално съобщение-----\nОт: Dana Lee",
     "Von: Dana Lee <dana@ours.test>\nGesendet: Donnerstag, 19. November 2026 09:15\nAn: Moss, Pat\nBetreff: Acme pilot",
     "-----Ursprüngliche Nachricht-----\nVon: Dana",
@@ -47,6 +47,7 @@ ORIGINALS = [
     "De: Dana Lee <dana@ours.test>\nEnviado el: jueves, 19 de noviembre de 2026 9:15\nPara: Pat\nAsunto: Acme pilot",
     "От: Dana Lee <dana@ours.test>\nОтправлено: 19 ноября 2026 г. 9:15\nКому: Pat\nТема: Acme pilot",
     "-------- Исходное сообщение --------\nОт: Dana",
+    "---- On Thu, 19 Nov 2026 09:15:02 +0200 Dana Lee <dana@ours.test> wrote ----",
     "---------- Forwarded message ---------\nFrom: Dana",
     "Begin forwarded message:\n\nFrom: Dana",
 ]

@@ -140,6 +140,16 @@ _CONTACT: Final = re.compile(
     r"|срочн|в мо[её] отсутствие|обращайтесь|обратитесь|свяжитесь|по возвращени|отвечу (?:вам|на)"
     r"|после возвращения|по всем вопросам"
 )
+# "I will answer later" is what people write, too: alone it shows nothing in a mail that answers ours.
+_LATER: Final = re.compile(
+    r"will (?:reply|respond|answer|get back|be in touch|read|revert|attend)|as soon as (?:i|possible)|upon my return"
+    r"|when i (?:return|get back|am back)|on my return|ще (?:ви |ти )?(?:отговоря|се свържа|прочета|пиша)"
+    r"|след завръщането"
+    r"|след като се върна|nach meiner rückkehr|werde (?:ich )?.{0,40}(?:beantworten|antworten|bearbeiten"
+    r"|melden)|dès mon retour"
+    r"|à mon retour|je (?:vous )?répondrai|a mi (?:regreso|vuelta)|le (?:responderé|contestaré)|по возвращени"
+    r"|отвечу (?:вам|на)|после возвращения"
+)
 # A person who is away and answers all the same: then it is an answer.
 _ENGAGED: Final = re.compile(
     r"\?|\blet['’]?s\b|let us|sounds (?:good|great)|happy to|glad to|interest|looking forward|(?:can|could"
@@ -152,7 +162,7 @@ _ENGAGED: Final = re.compile(
     r"|давайте|пришлите|можем|встреч|созвон|подойд[её]т|устроит|договор"
 )
 _LEFT: Final = re.compile(
-    r"no longer (?:with|works?|working|employed|at|part of|an employee)|(?:has"
+    r"\bi(?:['’]ve| have) left\b|no longer (?:with|works?|working|employed|at|part of|an employee)|(?:has"
     r"|have) left (?:the )?(?:company|organi[sz]ation|us|our)|left the company|не работи вече|вече не работ"
     r"|напусна\w* (?:компанията|фирмата|дружеството)|не е (?:вече )?(?:служител|част от)|nicht mehr (?:im"
     r"|für|bei|in unserem|in diesem|zu unserem).{0,40}|ausgeschieden|ne travaille plus|a quitté"
@@ -190,7 +200,11 @@ def judge(mail: Mail, subject: str, reply: Reply) -> Automatic | None:
     receipt = dsn.receipt(mail)
     if receipt:
         return Automatic("automatic.receipt", receipt, "receipt")
-    for rule, evidence, sure in (*_by_headers(mail), *_by_title(title, said), *_by_words(said, reply)):
+    for rule, evidence, sure in (
+        *_by_headers(mail),
+        *_by_title(title, said),
+        *_by_words(said, reply, answers="in-reply-to" in mail.headers.fields),
+    ):
         return Automatic(rule, evidence, _about(title, said), sure)
     return None
 
@@ -227,6 +241,9 @@ def _by_title(title: str, said: str) -> list[tuple[str, str, bool]]:
     if _REPLY.match(title):
         # Whoever answers "Re: Out of office" is there.
         return []
+    if "?" in title + said and not _STATED.search(title) and "auto" not in title[:30] and "авто" not in title[:30]:
+        # "Out of office next week, shall we move the call?" is a question by a person.
+        return []
     match = _TITLES.match(title) or _RECEIVED_TITLES.match(
         re.sub(r"^(?:[\[(#][^\])]{0,30}[\])]|\S{0,12}#\S{1,20})\s*:?-?\s*", "", title)
     )
@@ -238,14 +255,14 @@ def _by_title(title: str, said: str) -> list[tuple[str, str, bool]]:
     return []
 
 
-def _by_words(said: str, reply: Reply) -> list[tuple[str, str, bool]]:
+def _by_words(said: str, reply: Reply, *, answers: bool) -> list[tuple[str, str, bool]]:
     """Wording alone decides only where nothing in it speaks to us: no question, no proposal, no quoted mail."""
     stated = _STATED.search(said)
     if stated and not _ENGAGED.search(said):
         return [("automatic.wording", stated[0], False)]
     if reply.quoted.lstrip().startswith((">", "On ", "На ")) or len(said) > _LONGEST_BY_WORDS:
         return []
-    away, contact = _AWAY.search(said), _CONTACT.search(said)
+    away, contact = _AWAY.search(said), _CONTACT.search(_LATER.sub(" ", said) if answers else said)
     if away and contact and not _ENGAGED.search(said):
         return [("automatic.wording", f"{away[0]} … {contact[0]}", False)]
     challenge = _CHALLENGE.search(said)
@@ -257,7 +274,12 @@ def _by_words(said: str, reply: Reply) -> list[tuple[str, str, bool]]:
 def _about(title: str, said: str) -> About:
     if _LEFT.search(said) or _LEFT.search(title):
         return "left"
-    if _AWAY.search(said) or _AWAY.search(title) or (_TITLES.match(title) and _OFFICE.search(title)):
+    if (
+        _AWAY.search(said)
+        or _ABSENCE.search(said)
+        or _AWAY.search(title)
+        or (_TITLES.match(title) and _OFFICE.search(title))
+    ):
         return "away"
     if _CHALLENGE.search(said):
         return "challenge"
@@ -268,4 +290,8 @@ def _about(title: str, said: str) -> About:
 
 _OFFICE: Final = re.compile(
     r"office|ooo|oof|away|leave|vacation|absen|abwesen|отсъств|отсутств|офис|отпуск|urlaub|ausencia|oficina|bureau"
+)
+_ABSENCE: Final = re.compile(
+    r"(?:in|during) my absence|в мое(?:то)? отсъствие|(?:in|während) meiner abwesenheit|(?:en|pendant) mon absence"
+    r"|(?:en|durante) mi ausencia|в мо[её] отсутствие"
 )

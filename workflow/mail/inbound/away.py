@@ -39,7 +39,7 @@ _AFTER: Final = re.compile(rf"\b(?:after|след|nach dem|après|despu[eé]s de
 _BACK: Final = (
     r"\b(?:be back|am back|i['’]m back|back|returning|return|returns|i['’]ll return|resum\w+|reachable"
     r"|available|in the office|online|at work"
-    r"|връщам\w*|върн\w+|завръщ\w+|завърн\w+|обратно|отново|на линия|на разположение|на работа|разположение"
+    r"|връща\w*|върн\w+|завръщ\w+|завърн\w+|обратно|отново|на линия|на разположение|на работа|разположение"
     r"|wieder|zurück|zurueck|rückkehr|rueckkehr|erreichbar|im (?:büro|buero|haus)|verfügbar"
     r"|de retour|retour|reviens|reviendrai|revenu|rentre\w*|disponible|joignable|reprendr\w+|présent"
     r"|vuelv\w+|volver[eé]|vuelta|regres\w+|reincorpor\w+|incorpor\w+|de nuevo"
@@ -83,6 +83,18 @@ _MONTH_ALONE: Final = re.compile(
     rf"\b(?:until|till|back in|bis|hasta|до|jusqu['’](?:en|à)|return(?:ing)? in)\s(?P<m>{dates.MONTH})\b(?!\.?\s?\d)"
 )
 
+_DAY_ALONE: Final = re.compile(
+    r"\b(?:until|till|back|return\w*|до|обратно)\s(?:\w+\s){0,4}?(?:the\s)?(?P<d>\d{1,2})(?:st|nd|rd|th"
+    r"|-?(?:ви|ри|ти|ро|го))\b"
+    rf"(?!\s(?:of\s|de\s)?(?:{dates.MONTH}|floor|time)\b)"
+)
+_TODAY: Final = re.compile(r"\b(?:today|днес|heute|aujourd['’]hui|hoy|сегодня)\b")
+_THIS_WEEK: Final = re.compile(
+    r"\b(?:this week|(?:тази|цялата) седмица|diese woche|cette semaine|esta semana|(?:на )?эт(?:ой|у) недел[еию]"
+    r"|the (?:end|rest) of the week|края на седмицата|ende der woche|fin de (?:la )?semaine|fin de semana"
+    r"|конца недели)\b"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -119,7 +131,7 @@ class Away:
         return max(good, key=lambda each: each.day) if good and best < _RETURN else (good[0] if good else None)
 
 
-_RETURN, _SPAN, _NEAR = 3, 2, 1
+_RETURN, _SPAN, _NEAR, _LEAST = 4, 3, 2, 1
 
 
 def _flat(text: str) -> str:
@@ -139,18 +151,28 @@ def _found(text: str, today: date, *, month_first: bool) -> Iterator[Found]:
         first = dates.resolve(1, dates.MONTH_OF[match["m"]], None, today)
         if first:
             yield Found(first, match[0], _NEAR)
-    for pattern, day in (
-        (_TOMORROW, today + timedelta(days=1)),
-        (_NEXT_WEEK, today + timedelta(days=7 - today.weekday())),
-    ):
+    for match in _DAY_ALONE.finditer(text):
+        day = dates.day_of_month(int(match["d"]), today)
+        if day:
+            yield Found(day, match[0], _NEAR)
+    yield from _near(text, today)
+
+
+def _near(text: str, today: date) -> Iterator[Found]:
+    """Days that are named by where they stand from now."""
+    monday = today + timedelta(days=7 - today.weekday())
+    for pattern, day in ((_TOMORROW, today + timedelta(days=1)), (_NEXT_WEEK, monday)):
         for match in pattern.finditer(text):
-            before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
-            if (
-                _BACK_BEFORE.search(before)
-                or _UNTIL.search(before)
-                or _BACK_AFTER.match(text[match.end() : match.end() + 40])
-            ):
+            before, after = (
+                text[max(0, match.start() - _LOOK_BACK) : match.start()],
+                text[match.end() : match.end() + 40],
+            )
+            if _BACK_BEFORE.search(before) or _UNTIL.search(before) or _BACK_AFTER.match(after):
                 yield Found(day, match[0], _NEAR)
+    # An absence "today" or "this week" says when it ends only where nothing else does.
+    for pattern, day in ((_THIS_WEEK, monday), (_TODAY, today + timedelta(days=1))):
+        for match in pattern.finditer(text):
+            yield Found(day, match[0], _LEAST)
 
 
 def _about(text: str, spot: dates.Spot) -> Iterator[Found]:

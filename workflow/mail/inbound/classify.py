@@ -232,6 +232,8 @@ def _found(mail: Mail, found: Classified, ours: Ours) -> Iterator[Candidate]:
     yield from matching.by_tags(_recipients(mail), ours, "To")
     if report:
         yield from matching.by_tags(dsn.returned_addresses(mail), ours, "returned mail")
+        for token in dsn.returned_tokens(mail):
+            yield from matching.by_link(token, ours, "returned mail")
         complaint = dsn.complaint(mail)
         yield from matching.by_tags([complaint.sender] if complaint else [], ours, "Original-Mail-From")
         named = [each.address for each in found.recipients if each.address]

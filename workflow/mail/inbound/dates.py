@@ -60,7 +60,7 @@ _YEAR: Final = r"(?:20\d\d)"
 _TH: Final = r"(?:st|nd|rd|th|er|ère|º|-?(?:ви|ри|ти|ро|го|ое|ого|е))?"
 _NAMED: Final = re.compile(
     rf"(?<![\d.,:/])(?P<d>\d{{1,2}}){_TH}(?:\.\s?|\s?|-)(?:(?:day )?of |de |den )?(?P<m>{MONTH})\b\.?"
-    rf"(?:,?\s?(?:de |del )?(?P<y>{_YEAR})\b)?"
+    rf"(?:[,-]?\s?(?:de |del )?(?P<y>{_YEAR})\b)?"
 )
 _MONTH_FIRST: Final = re.compile(
     rf"\b(?P<m>{MONTH})\b\.?\s(?:the )?(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]\d)"
@@ -69,7 +69,7 @@ _MONTH_FIRST: Final = re.compile(
 )
 _ISO: Final = re.compile(r"(?<![\d.-])(?P<y>20\d\d)(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)")
 _NUMBERS: Final = re.compile(
-    r"(?<![\d./:-])(?P<a>\d{1,2})(?P<s>\s?[./-]\s?)(?P<b>\d{1,2})"
+    r"(?<![\d./:])(?P<a>\d{1,2})(?P<s>\s?[./-]\s?)(?P<b>\d{1,2})"
     r"(?:(?P=s)(?P<y>20\d\d|\d\d)(?!\d)|(?P<dot>\.)(?=\D|$))?(?![\d:])(?!\s?(?:h|uhr|ч|часа|am|pm|%|€|лв|eur)\b)"
 )
 _JUST_DAY: Final = re.compile(
@@ -179,6 +179,15 @@ def _date(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+def day_of_month(day: int, today: date) -> date | None:
+    """The next day with this number, `today` among them."""
+    for ahead in range(62):
+        found = today + timedelta(days=ahead)
+        if found.day == day:
+            return found
+    return None
 
 
 def weekday(name: str, today: date) -> date:

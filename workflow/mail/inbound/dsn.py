@@ -36,6 +36,7 @@ _STATUS: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _EMPTY_LINE: Final = re.compile(rb"\r?\n[ \t]*\r?\n|\r[ \t]*\r")
 # Reports that are no complaint: a reader says it was no junk (RFC 6430), a server that a signature failed (RFC 6591).
 _NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
+_LINK: Final = re.compile(r"(?:/u/|unsubscribe%20)([A-Za-z0-9_.-]{10,1000})")
 _HOTMAIL: Final = "x-hmxmroriginalrecipient"
 
 
@@ -134,6 +135,12 @@ def returned_addresses(mail: Mail) -> tuple[str, ...]:
             found += [address for raw in headers.every(name) for _, address in head.addresses(raw)]
         found += re.findall(r"<mailto:([^>?\s]{3,320})", headers.raw("list-unsubscribe"))
     return tuple(dict.fromkeys(found))
+
+
+def returned_tokens(mail: Mail) -> tuple[str, ...]:
+    """What the links to unsubscribe in the returned mail carry, as `compose` writes them."""
+    found = [each for part in mail.of(*mime.RETURNED) for each in _head_of(part).every("list-unsubscribe")]
+    return tuple(dict.fromkeys(_LINK.findall(" ".join(found))[:_MOST_RECIPIENTS]))
 
 
 def _head_of(part: Part) -> Headers:

@@ -33,6 +33,7 @@ _ORIGINAL: Final = re.compile(
     r"|mensaje (?:original|reenviado)|исходное сообщение|пересылаемое сообщение|пересланное сообщение"
     r"|оригинално (?:съобщение|писмо)|препратено (?:съобщение|писмо)|messaggio originale|oorspronkelijk bericht)"
     r"\s*[-_=*]{0,80}"
+    r"|-{2,} ?.{5,300}\b(?:wrote|написа|schrieb|a écrit|escribió|написала?) ?-{2,}"
     r"|begin forwarded message\s*:|anfang der weitergeleiteten nachricht\s*:|début du message transféré\s*:"
     r"|начало переадресованного сообщения\s*:|начало на препратеното писмо\s*:)\s*",
     re.IGNORECASE,
