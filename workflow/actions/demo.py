@@ -233,10 +233,10 @@ def _known(days: float) -> _Event:
 
 def _cast(now: datetime) -> tuple[_Person, ...]:
     """A dozen prospects in every stage, in both languages; some late, some answered, one bounced."""
+    return (*_before_a_meeting(), *_with_a_meeting(now))
 
-    def day(ahead: int, hour: int) -> datetime:
-        return (now + timedelta(days=ahead)).replace(hour=hour, minute=30, second=0, microsecond=0)
 
+def _before_a_meeting() -> tuple[_Person, ...]:
     return (
         _person("Petar Iliev", "Purchasing", "Dunav Steel", "bg", "BG", _known(2.2)),
         _person("Martin Weiss", "IT Manager", "Weiss Logistik", "en", "DE", _known(16.0),
@@ -273,6 +273,14 @@ def _cast(now: datetime) -> tuple[_Person, ...]:
         _person("Chris Vogel", "CIO", "Bora Systems", "en", "GB", _known(19.0),
                 *_qualify(17.0, "One system for four offices"), _call(16.9, 22, "Wants it by the summer."),
                 *_diagnose(10.3, "Four offices, four truths", "Nobody owns the figures", "Two days a month each")),
+    )  # fmt: skip
+
+
+def _with_a_meeting(now: datetime) -> tuple[_Person, ...]:
+    def day(ahead: int, hour: int) -> datetime:
+        return (now + timedelta(days=ahead)).replace(hour=hour, minute=30, second=0, microsecond=0)
+
+    return (
         _person("Стоян Димитров", "Управител", "Нова Оптика", "bg", "BG", _known(12.0),
                 *_qualify(10.0, "Втори магазин до пролетта", authority="decides"),
                 *_diagnose(6.0, "Поръчките се губят", "Няма кой да ги следи", "Около 900 на месец"),
