@@ -159,7 +159,7 @@ def build(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
     if settings.redis_url is None:
         message = "There is no Redis: set ONWARD_REDIS_URL, or run `onward up`, which starts one."
         raise StartError(message)
-    ws = open_workspace(settings, pooled=False)
+    ws = open_workspace(settings, pooled=False, offer=True)
     return Clock(ws, Queue(settings.redis_url), jobs.spool_of(settings), timings or Timings(), probe)
 
 

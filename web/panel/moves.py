@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from web.forms import version as read_version
 from web.i18n import gettext as _
-from web.pages import is_swap, workspace
+from web.pages import is_swap, playbook, workspace
 from web.panel.board import column_part, mine, show_board, ways_from
 from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
 from web.panel.prospects import show_prospect
@@ -174,7 +174,7 @@ def _answer(notice: Notice, status: int) -> ResponseReturnValue:
 
 def _columns(*stages: str) -> tuple[str, ...]:
     """The columns that a move touches, with the one in which the browser still shows the card."""
-    known = workspace().playbooks.current.stages
+    known = playbook().stages
     return tuple(stage for stage in dict.fromkeys((request.form.get("from", ""), *stages)) if stage in known)
 
 

@@ -17,7 +17,7 @@ from web.formats import moment as day_and_time
 from web.formats import when
 from web.i18n import gettext as _
 from web.i18n import language, later
-from web.pages import workspace
+from web.pages import playbook
 from workflow.engine.reasons import Reason, codes, unpack
 
 if TYPE_CHECKING:
@@ -139,9 +139,9 @@ def phrase(key: str) -> str:
 
 def stage(key: str | None) -> str:
     """The title of a stage, also of one that only an older playbook knew."""
-    playbook = workspace().playbooks.current
-    known = playbook.stages.get(key or "")
-    return playbook.words(known.title, language()) if known else phrase(key or "")
+    book = playbook()
+    known = book.stages.get(key or "")
+    return book.words(known.title, language()) if known else phrase(key or "")
 
 
 def step(made_from: Step | None, key: str = "") -> str:
@@ -149,15 +149,15 @@ def step(made_from: Step | None, key: str = "") -> str:
     if made_from is None:
         return phrase(key)
     if made_from.task is not None:
-        return workspace().playbooks.current.words(made_from.task, language())
+        return playbook().words(made_from.task, language())
     return _word(_EMAILS, made_from.email or key)
 
 
 def sequence(key: str) -> str:
     """The title of a sequence."""
-    playbook = workspace().playbooks.current
-    known = playbook.sequences.get(key)
-    return playbook.words(known.title, language()) if known and known.title else _word(_SEQUENCES, key)
+    book = playbook()
+    known = book.sequences.get(key)
+    return book.words(known.title, language()) if known and known.title else _word(_SEQUENCES, key)
 
 
 def trigger(key: str) -> str:
@@ -165,9 +165,9 @@ def trigger(key: str) -> str:
     return _word(_TRIGGERS, key)
 
 
-def way(playbook: Playbook, taken: Transition, ways: tuple[Transition, ...]) -> str:
+def way(book: Playbook, taken: Transition, ways: tuple[Transition, ...]) -> str:
     """Where a move leads; with the act, where two moves lead to the same stage."""
-    to = playbook.words(playbook.stages[taken.to].title, language())
+    to = book.words(book.stages[taken.to].title, language())
     alike = sum(other.to == taken.to for other in ways)
     return f"{to}: {trigger(taken.trigger)}" if alike > 1 else to
 
@@ -231,7 +231,7 @@ def said(told: Reason, of_sequence: str = "") -> str:
     """A reason as a sentence."""
     facts = dict(told.facts)
     if "step" in facts:
-        known = workspace().playbooks.current.sequences.get(of_sequence)
+        known = playbook().sequences.get(of_sequence)
         made_from = next((one for one in known.steps if one.key == facts["step"]), None) if known else None
         facts["step"] = step(made_from, facts["step"])
     for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):

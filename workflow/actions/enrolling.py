@@ -17,6 +17,7 @@ from workflow.records.models import Enrollment, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from workflow.engine.decide import Enroll, Reanchor
@@ -61,7 +62,7 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "id": ids.new_id(),
         "prospect_id": prospect_id,
         "sequence": enroll.sequence.key,
-        "playbook_digest": ws.playbooks.current.digest,
+        "playbook_digest": ws.playbooks.in_force(tx).digest,
         "state": "active" if live else "completed",
         "meeting_id": meeting_id,
         "cause": cause,
@@ -70,7 +71,7 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "ended_at": None if live else tx.now,
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
-        rows = [_touch(ws, tx, enrollment, planned) for planned in enroll.touches]
+        rows = [touch_row(ws, tx, enrollment, planned) for planned in enroll.touches]
         _PLAN.run_all(tx, rows)
 
 
@@ -157,7 +158,8 @@ def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
     _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
 
 
-def _touch(ws: Workspace, tx: Tx, enrollment: dict[str, Any], planned: Planned) -> dict[str, Any]:
+def touch_row(ws: Workspace, tx: Tx, enrollment: Mapping[str, Any], planned: Planned) -> dict[str, Any]:
+    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as it is planned."""
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from workflow.playbook.schema import Stage, Step, Transition
+    from workflow.playbook.schema import Playbook, Stage, Step, Transition
     from workflow.records.db import Record, Tx
     from workflow.reports.scope import Viewer
     from workflow.reports.touches import Hold
@@ -126,7 +126,7 @@ def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENT
         owner=tx.conn.execute(select(Rep.name).where(Rep.id == facts.owner_id)).scalar_one_or_none(),
         suppressed=steps.suppressed(tx, [facts.email_key]).get(facts.email_key),
         legs=_legs(ws, tx, facts),
-        ways=machine.ways_out(ws.playbooks.current, facts.stage),
+        ways=machine.ways_out(ws.playbooks.in_force(tx), facts.stage),
         waiting=_waiting(ws, tx, known),
         meetings=_meetings(tx, known),
         answers=tuple(tx.conn.execute(_ANSWERS.where(Answer.prospect_id == known))),
@@ -193,7 +193,7 @@ def _waiting(ws: Workspace, tx: Tx, known: str) -> tuple[Line, ...]:
     """What is open, the soonest first; an email that is due and does not leave says what holds its mailbox back."""
     rows = tx.conn.execute(_LINES.where(Touch.prospect_id == known, Touch.state.in_(steps.OPEN))).all()
     due = {row.id: row.mailbox_id for row in rows if _is_due(row, tx.now)}
-    held = touches.holds(tx, due.values(), ws.playbooks.current.limits.mailbox) if due else {}
+    held = touches.holds(tx, due.values(), ws.playbooks.in_force(tx).limits.mailbox) if due else {}
     lines = (_line(ws, tx, row, held.get(due.get(row.id, ""))) for row in rows)
     return tuple(sorted(lines, key=lambda line: (line.at, line.number)))
 
@@ -211,7 +211,7 @@ def _meetings(tx: Tx, known: str) -> tuple[Record, ...]:
 
 
 def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
-    playbook = ws.playbooks.current
+    playbook = ws.playbooks.in_force(tx)
     entered = tx.conn.execute(
         select(History.to_stage, History.occurred_at)
         .where(History.prospect_id == facts.id, History.to_stage.is_not(None))
@@ -224,7 +224,7 @@ def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
         until = after.occurred_at if after is not None else tx.now
         spent[row.to_stage] = spent.get(row.to_stage, timedelta()) + max(until - row.occurred_at, timedelta())
     stands = playbook.stages[facts.stage].position if facts.stage in playbook.stages else -1
-    missing = _missing(ws, facts)
+    missing = _missing(playbook, facts)
     legs = []
     for stage in playbook.stages.values():
         place: Literal["past", "here", "ahead"] = "ahead"
@@ -245,10 +245,10 @@ def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
     return tuple(legs)
 
 
-def _missing(ws: Workspace, facts: Record) -> dict[str, tuple[str, ...]]:
+def _missing(playbook: Playbook, facts: Record) -> dict[str, tuple[str, ...]]:
     """For each stage one move away the facts its way still needs; what is said with the move itself does not count."""
     missing: dict[str, tuple[str, ...]] = {}
-    for way in machine.ways_out(ws.playbooks.current, facts.stage):
+    for way in machine.ways_out(playbook, facts.stage):
         needed = (name for name in way.required_fields if name not in ("outcome", "reason"))
         missing[way.to] = tuple(name for name in needed if not (getattr(facts, name, None) or facts.custom.get(name)))
     return missing
