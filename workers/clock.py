@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from workers import jobs, notes
 from workers.queue import Queue
 from workflow import ids, logs
-from workflow.actions import inbox
+from workflow.actions import inbox, publishing
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -71,6 +71,7 @@ class Clock:
             _Chore(_HOLD_S, self._hold_open),
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
+            _Chore(_SWEEP_S, lambda: publishing.advance(ws, probe)),
         ]
 
     def tick(self) -> bool:

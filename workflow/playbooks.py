@@ -65,7 +65,7 @@ def opened(tx: Tx, file: Path) -> Playbook:
     if digest is not None:
         return _kept(tx, digest)
     playbook = loader.read(file)
-    keep_version(tx, playbook, file.read_text(encoding="utf-8"))
+    keep_version(tx, playbook, _text(file))
     return playbook
 
 
@@ -84,7 +84,7 @@ def offered(tx: Tx, playbook: Playbook, file: Path, *, shipped: bool) -> Playboo
         _remember(tx, name, playbook.digest)
     if playbook.digest != in_force:
         _refuse_to_strand(tx, playbook, file)
-        keep_version(tx, playbook, file.read_text(encoding="utf-8"))
+        keep_version(tx, playbook, _text(file))
         put_in_force(tx, playbook, actor="system", state="done")
     return playbook
 
@@ -165,6 +165,11 @@ def _refuse_to_strand(tx: Tx, playbook: Playbook, file: Path) -> None:
 def _kept(tx: Tx, digest: str) -> Playbook:
     found = select(PlaybookVersion.source).where(PlaybookVersion.digest == digest)
     return loader.load(tx.conn.execute(found).scalar_one(), "version " + digest[:12])
+
+
+def _text(file: Path) -> str:
+    # As it stands, with its line ends: the digest is that of the bytes.
+    return file.read_bytes().decode()
 
 
 def _fact(tx: Tx, name: str) -> str | None:

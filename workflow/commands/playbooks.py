@@ -1,17 +1,20 @@
-"""Commands about playbooks: check one, draw one, print the grammar."""
+"""Commands about playbooks: check one, draw one, publish one, list its versions, print the grammar."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from workflow import places
 from workflow.actions import setup
-from workflow.errors import PlaybookError
+from workflow.actions.publishing import CHOICES
+from workflow.commands import publishing
+from workflow.commands.options import data_dir_option, opened
+from workflow.errors import BadInput, PlaybookError
 from workflow.playbook import loader
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
@@ -22,7 +25,7 @@ _FINDINGS: Final = 1
 
 @click.group()
 def playbook() -> None:
-    """Check or draw a playbook."""
+    """Check, draw or publish a playbook."""
 
 
 @playbook.command("check")
@@ -52,3 +55,33 @@ def playbook_diagram(file: Path | None, language: str) -> None:
 def playbook_schema() -> None:
     """Print the grammar as JSON Schema, for editors that complete and check a playbook while it is written."""
     click.echo(json.dumps(json_schema(), indent=2))
+
+
+@playbook.command("publish")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--map", "maps", multiple=True, metavar="OLD=NEW", help="Where the prospects of a removed stage go.")
+@click.option("--all", "others", type=click.Choice(CHOICES), default="keep", show_default=True, help="All in flight.")
+@click.option("--group", "groups", multiple=True, metavar="SEQUENCE=keep|move|stop", help="Those on one sequence.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
+@data_dir_option
+def playbook_publish(file: Path, data_dir: Path | None, **given: Any) -> None:  # noqa: ANN401 - one value an option
+    """Put FILE in force, after showing what changes for everybody in flight. Exit code 1 when FILE has findings."""
+    sys.exit(publishing.publish(opened(data_dir), _content(file), file, given))
+
+
+@playbook.command("versions")
+@data_dir_option
+def playbook_versions(data_dir: Path | None) -> None:
+    """List the versions: which is in force, since when and by whom, and how many enrollments follow it."""
+    for line in publishing.versions(opened(data_dir)):
+        click.echo(line)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened_file:
+            return opened_file.read(loader.MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror or type(error).__name__}.") from error
