@@ -119,6 +119,13 @@ def put_in_force(
     return str(row["id"])
 
 
+def begin_with(tx: Tx, playbook: Playbook) -> None:
+    """Before the first publication: say that what was only read from a file held until now, and need not be offered."""
+    if _fact(tx, _IN_FORCE) is None:
+        _remember(tx, _OFFERED, playbook.digest)
+        put_in_force(tx, playbook, actor="system", state="done")
+
+
 def keep_version(tx: Tx, playbook: Playbook, source: str) -> None:
     """Keep a playbook as it was read, under the next number, unless it is kept already."""
     digests = tx.conn.execute(select(PlaybookVersion.digest)).scalars().all()

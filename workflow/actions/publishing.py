@@ -131,9 +131,7 @@ def publish(
         _check_mapping(before, playbook, maps, playbooks.stranded(tx, playbook))
         _check_groups(tx, chosen, before, playbook)
         playbooks.keep_version(tx, playbook, draft.source)
-        if playbooks.digest_in_force(tx) is None:
-            # The one that held until now was only read from a file; prospects may follow it all the same.
-            playbooks.put_in_force(tx, before, actor="system", state="done")
+        playbooks.begin_with(tx, before)
         total = _in_flight(tx, playbook, chosen)
         publication = playbooks.put_in_force(
             tx,
