@@ -93,6 +93,8 @@ _KINDS: Final = {
     "touch.sent_now": later("Sent ahead of time"),
     "touch.done": later("Task done"),
     "touch.resolved": later("Uncertain email settled"),
+    "sequence.moved": later("Went on by a new playbook"),
+    "sequence.stopped": later("Stopped by a new playbook"),
 }
 _STATES: Final = {
     "scheduled": later("Scheduled"),
@@ -218,6 +220,8 @@ def actor(who: str) -> str:
         return _("the program %(name)s") % {"name": name}
     if kind == "source":
         return _("the source %(name)s") % {"name": name}
+    if kind == "command":
+        return _("the command line")
     return "Onward"
 
 
