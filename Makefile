@@ -17,7 +17,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser soak lint format types words bench lock wheel secrets clean
+.PHONY: help install run test test-browser soak differential lint format types words diagram bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
 soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails
 	$(BIN)/python -m pytest -m soak -s $(or $(T),tests/soak)
 
+differential: $(READY_DEV) ## hold the simulator against production, 10,000 times (minutes)
+	$(BIN)/python -m pytest -m differential -n $(JOBS) --dist worksteal $(or $(T),tests/engine)
+
 lint: $(READY_DEV) ## check style, arrows between the rooms, and the house's numbers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -51,6 +54,9 @@ types: $(READY_BROWSER) ## check the types, strictly
 
 words: $(READY_RUN) ## check that every word of the panel has its Bulgarian translation
 	$(BIN)/python -m web.words check
+
+diagram: $(READY_RUN) ## draw the shipped playbook anew for the docs
+	$(BIN)/onward playbook diagram --format svg --output docs/discovery.svg
 
 bench: $(READY_DEV) ## measure speed against bare counterparts (minutes; writes to bench/results)
 	$(BIN)/python -m bench

@@ -56,7 +56,7 @@ def run() -> list[Figure]:
     """Live the same lives with and without words."""
     playbook = loader.read(places.shipped_playbook())
     lives = [_story(playbook, number) for number in range(LIVES)]
-    writer = Preview(playbook, Templates(places.templates_dir() / "email"))
+    writer = Preview(Templates(places.templates_dir() / "email"))
     mails = _live(playbook, lives[:20], writer)[1]  # loads the holidays and compiles the emails
     assert mails
     figures = []

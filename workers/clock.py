@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from workers import jobs, notes
 from workers.queue import Queue
+from workers.readers import Readers
 from workflow import ids, logs
 from workflow.actions import inbox, publishing
 from workflow.actions.outreach import claim, recover
@@ -44,6 +45,7 @@ _REAP_S = 5.0
 _RELEASE_S = 30.0
 _HOLD_S = 60.0
 _FORGET_S = 3600.0
+_LOOK_S = 15.0
 _AFTER_ERROR_S = 1.0
 _ENOUGH_HINTS = 8
 
@@ -60,6 +62,7 @@ class Clock:
         self._id = ids.new_id()
         self._name = f"{socket.gethostname()}:{os.getpid()} clock"
         self._hints_arrive = True
+        self._readers = Readers(ws)
         beat_s, hint_s = _seconds(timings.beat_every), _seconds(timings.hint_again)
         self._chores = [
             _Chore(beat_s, self._beat),
@@ -72,6 +75,7 @@ class Clock:
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
             _Chore(_SWEEP_S, lambda: publishing.advance(ws, probe)),
+            _Chore(_LOOK_S, self._readers.look),
         ]
 
     def tick(self) -> bool:
@@ -106,6 +110,7 @@ class Clock:
                 continue
             if not more:
                 stopped.wait(_POLL_S)
+        self._readers.stop()
         try:
             recover.farewell(self._ws, self._id)
         except (Unavailable, CommitUnknown):

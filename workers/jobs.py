@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 from workers.queue import stop_asked
 from workflow import ids
+from workflow.actions import mailboxes
 from workflow.actions.outreach import recover
 from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
 from workflow.engine import calendar
-from workflow.errors import BadInput, StartError, Unavailable
+from workflow.errors import BadInput, OnwardError, StartError, Unavailable
 from workflow.mail.address import parse_mailbox
-from workflow.mail.smtp import SmtpServer, SmtpTransport
+from workflow.mail.smtp import SmtpServer
 from workflow.probe import SILENT
 from workflow.records.db import CommitUnknown
 from workflow.workspace import open_workspace
@@ -44,7 +45,6 @@ class Hands:
     """All that sending needs, opened once and shared by every fork."""
 
     ws: Workspace
-    server: SmtpServer
     spool: Spool
     timings: Timings
     probe: Probe = SILENT
@@ -52,14 +52,28 @@ class Hands:
 
     def drain(self, mailbox_id: str) -> None:
         """Send what is claimed of this mailbox. An error of ours is counted against the email that provoked it."""
-        holder = ids.new_id()
-        transport = SmtpTransport(self.server, self.timings.smtp, self.probe)
-        sender = Sender(self.ws, transport, self.spool, self.timings, holder, self.probe)
         try:
+            way = self._way(mailbox_id)
+            if way is None:
+                return
+            holder = ids.new_id()
+            transport = way.transport(self.timings.smtp, self.probe)
+            sender = Sender(self.ws, transport, self.spool, self.timings, holder, self.probe, outlet=way.outlet)
             with self._alive(holder), closing(transport):
                 self._drain(sender, mailbox_id)
         except (Unavailable, CommitUnknown) as error:
             _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
+
+    def _way(self, mailbox_id: str) -> mailboxes.Way | None:
+        """How the mail of this mailbox leaves. Without its server or its key it says so and waits for a person."""
+        try:
+            return mailboxes.way(self.ws, mailbox_id)
+        except Unavailable:
+            raise
+        except OnwardError as error:
+            _LOG.warning("a mailbox cannot send: %s", error.message)
+            mailboxes.give_up(self.ws, mailbox_id, error.message)
+            return None
 
     def after_fork(self) -> None:
         """Leave the parent's connections alone."""
@@ -123,7 +137,7 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
         message = "There is no mail server: set ONWARD_SMTP_URL, or run `onward up`, which starts a local catcher."
         raise StartError(message)
     try:
-        server = SmtpServer.parse(settings.smtp_url)
+        SmtpServer.parse(settings.smtp_url)
     except ValueError as error:
         raise StartError(str(error)) from error
     try:
@@ -134,7 +148,7 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
         raise StartError(message) from error
     ws = open_workspace(settings, pooled=False, offer=True)
     _warm(ws)
-    return Hands(ws, server, spool_of(settings), timings or Timings(), probe)
+    return Hands(ws, spool_of(settings), timings or Timings(), probe)
 
 
 def _warm(ws: Workspace) -> None:

@@ -26,8 +26,11 @@ _COMMANDS: Final = {
     "source": ("installation", "Add senders of webhooks, or rotate their secrets."),
     "rep": ("installation", "Add people, or give them a link to sign in."),
     "key": ("installation", "Add or revoke keys of the API."),
+    "mailbox": ("mailboxes", "Add mailboxes, try them out, let them wait."),
+    "away": ("mailboxes", "Mark a rep as away, or as back."),
     "playbook": ("playbooks", "Check or draw a playbook."),
     "simulate": ("simulation", "Live a prospect's life in advance."),
+    "history": ("history", "Export the history so that it proves itself, or check such a file."),
     "doctor": ("inspection", "Check every invariant on the live database."),
 }
 _USAGE_ERROR: Final = 2

@@ -84,8 +84,8 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-def seat(scene: Scene, context: BrowserContext) -> Desk:
-    """A window of `context`, signed in as Iva by a one-time link."""
+def seat(scene: Scene, context: BrowserContext, who: str = "iva") -> Desk:
+    """A window of `context`, signed in as Iva or another by a one-time link."""
     page = context.new_page()
     page.set_default_timeout(_PATIENCE_MS)
     base = scene.ws.settings.base_url
@@ -97,7 +97,7 @@ def seat(scene: Scene, context: BrowserContext) -> Desk:
 
     page.on("console", note)
     page.on("pageerror", lambda error: desk.faults.append(str(error)))
-    page.goto(f"{base}/sign-in/{people.sign_in_link(scene.ws, scene.reps['iva'])}")
+    page.goto(f"{base}/sign-in/{people.sign_in_link(scene.ws, scene.reps[who])}")
     page.get_by_role("button").click()
     page.wait_for_url(f"{base}/")
     return desk
@@ -108,6 +108,17 @@ def desk(scene: Scene, browser: Browser) -> Iterator[Desk]:
     """A window of a desktop; at the end its console must be silent."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     made = seat(scene, context)
+    yield made
+    context.close()
+    assert made.faults == []
+
+
+@pytest.fixture
+def reps_desk(scene: Scene, browser: Browser) -> Iterator[Desk]:
+    """A window of Boyan's, who is a rep and meets every guard, in Bulgarian."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="bg-BG")
+    made = seat(scene, context, "boyan")
+    made.page.goto(f"{made.base}/?lang=bg")
     yield made
     context.close()
     assert made.faults == []

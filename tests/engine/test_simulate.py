@@ -195,7 +195,8 @@ def test_a_blocking_task_that_nobody_does_holds_the_rest() -> None:
 def test_an_act_on_a_step_that_does_not_wait_does_nothing() -> None:
     life = lived("rep skips questions")
     assert life.entries[-1].verdict == "ignored"
-    assert life.entries[-1].said == "rep skips questions (no step “questions” is waiting)"
+    assert life.entries[-1].reasons[0].words("en") == "No step “questions” is waiting."
+    assert life.entries[-1].reasons[0].words("bg") == "Няма чакащ елемент „questions“ (стъпка)."
 
 
 def test_a_rep_sends_ahead_of_the_window() -> None:
@@ -218,3 +219,13 @@ def test_a_meeting_that_moves_takes_its_reminders_along() -> None:
         "Tue 11-17 15:00 mail day_before",
         "Wed 11-18 14:00 mail hour_before",
     ]
+
+
+def test_an_automatic_reply_changes_nothing_and_says_so() -> None:
+    """Until production gives it a meaning; a reply of a person would have stopped the mail."""
+    plain, away = lived("call ends"), lived("call ends\nout of office until the 12th on day 1 at 09:00")
+    assert [entry for entry in away.entries if entry.verdict != "ignored"] == list(plain.entries)
+    (told,) = [entry for entry in away.entries if entry.verdict == "ignored"]
+    assert told.reasons[0].words("en").startswith("An automatic reply (back on 2026-11-12) is no answer")
+    assert told.reasons[0].words("bg").startswith("Автоматичният отговор (до 2026-11-12) не е отговор")
+    assert not [touch for touch in lived("call ends\nreplies on day 1 at 09:00").touches if touch.state == "sent"]

@@ -156,7 +156,7 @@ def both(path: Path, text: str, person: Imagined, begins: datetime) -> tuple[Lif
     """The story lived twice."""
     playbook = loaded(path)
     told = understood(text, playbook, person, begins)
-    writer = Preview(playbook, templates(), SENDER)
+    writer = Preview(templates(), SENDER)
     imagined = simulate(playbook, person, told, begins=begins, horizon=HORIZON, writer=writer)
     return imagined, live(path, person, told, begins, HORIZON)
 

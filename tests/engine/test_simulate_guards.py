@@ -67,9 +67,9 @@ def test_they_agree(story: list[tuple[tuple[str, Mapping[str, Any]], int]]) -> N
     path = ground.folder() / f"guarded-{os.getpid()}.yaml"
     path.write_text(GUARDED, encoding="utf-8")
     at, script = BEGINS, []
-    for (kind, data), hours in story:
+    for line, ((kind, data), hours) in enumerate(story, start=1):
         at += timedelta(hours=hours, minutes=1)
-        script.append(Happening(at, kind, data, sender=("standard", "crm")))
+        script.append(Happening(at, kind, data, sender=("standard", "crm"), line=line))
     lived = live(path, ANA, script, BEGINS, HORIZON)
     imagined = simulate(loader.load(GUARDED), ANA, script, begins=BEGINS, horizon=HORIZON)
     assert (imagined.stage, imagined.outcome) == (lived.stage, lived.outcome)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,6 +50,13 @@ def local(happening: Happening) -> str:
         ("meets", "meeting.held", {}),
         ("does not show", "meeting.no_show", {}),
         ("answers pain with Wrong pallets leave", "answers.recorded", {"answers": {"pain": "Wrong pallets leave"}}),
+        ("out of office", life.AWAY, {"until": ""}),
+        ("out of office until the 12th", life.AWAY, {"until": date(2026, 11, 12)}),
+        ("is out of the office until the 9th", life.AWAY, {"until": date(2026, 12, 9)}),
+        ("out of office until day 12 on day 3 at 9:00", life.AWAY, {"until": date(2026, 11, 22)}),
+        ("out of office until 2026-12-01", life.AWAY, {"until": date(2026, 12, 1)}),
+        ("clicks move qualify on day 1 at 10:00", "move.requested", {"trigger": "qualify"}),
+        ("the manager clicks qualify", "move.requested", {"trigger": "qualify"}),
         ("rep does call_back", life.DONE, {}),
         ("rep skips after_call.questions", life.SKIPPED, {}),
         ("rep sends next_call", life.SENT_NOW, {}),
@@ -59,6 +67,56 @@ def local(happening: Happening) -> str:
 def test_it_understands_every_phrase(line: str, kind: str, data: dict[str, object]) -> None:
     (told,) = read(line)
     assert (told.kind, told.data) == (kind, data)
+
+
+@pytest.mark.parametrize(
+    ("bulgarian", "english"),
+    [
+        ("прави преход qualify", "moves qualify"),
+        ("прави преход close с outcome=lost, reason=Цена", "moves close with outcome=lost, reason=Цена"),
+        ("натиска преход qualify на ден 1 в 10:00", "clicks move qualify on day 1 at 10:00"),
+        ("мениджърът натиска qualify", "the manager clicks qualify"),
+        ("обаждането приключва след 2 часа", "call ends after 2 hours"),
+        ("отговаря на ден 3", "replies on day 3"),
+        ("отговаря на pain с Твърде бавно", "answers pain with Твърде бавно"),
+        ("имейлът се връща засега след 3 работни дни", "bounces for now after 3wd"),
+        ("имейлът се връща", "bounces"),
+        ("оплаква се на 2026-11-30", "complains on 2026-11-30"),
+        ("отписва се в 18:00", "unsubscribes at 18:00"),
+        ("извън офиса до 12-и", "out of office until the 12th"),
+        ("извън офиса до 12-о число", "out of office until the 12th"),
+        ("насрочва среща за ден 9 в 10:30", "books for day 9 at 10:30"),
+        ("насрочва, после не идва", "books, then does not show"),
+        ("насрочва среща и после идва на срещата", "books and then meets"),
+        ("насрочва среща, след това отлага срещата за ден 12", "books, then reschedules for day 12"),
+        ("отменя срещата", "cancels"),
+        ("променя time_zone на Asia/Tokyo", "changes time_zone to Asia/Tokyo"),
+        ("търговецът изпълнява call_back", "rep does call_back"),
+        ("търговецът пропуска call_back", "rep skips call_back"),
+        ("търговецът изпраща next_call", "rep sends next_call"),
+        ("crm съобщава deal won", "crm says deal won"),
+    ],
+)
+def test_every_phrase_is_understood_in_bulgarian_too(bulgarian: str, english: str) -> None:
+    assert [replace(each, said="") for each in read(bulgarian)] == [replace(each, said="") for each in read(english)]
+
+
+def test_one_line_may_tell_of_several_events() -> None:
+    """One after the other, each with its own time; a word that is part of a text is no second event."""
+    booked, missed = read("books, then does not show")
+    assert (booked.kind, missed.kind) == ("meeting.booked", "meeting.no_show")
+    assert missed.at == booked.data["ends_at"]
+    first, second = read("call ends on day 1, then replies after 2 days")
+    assert (local(first), local(second)) == ("2026-11-11 10:00", "2026-11-13 10:00")
+    (told,) = read("answers pain with It stops, then breaks")
+    assert told.data == {"answers": {"pain": "It stops, then breaks"}}
+    assert len({each.data["uid"] for each in read("books, then cancels, then books") if "uid" in each.data}) == 2
+
+
+def test_who_clicks_is_a_rep_unless_said_otherwise() -> None:
+    (rep,), (manager,), (anybody,) = read("clicks qualify"), read("manager clicks qualify"), read("moves qualify")
+    assert [(each.role, each.sender) for each in (rep, manager)] == [("rep", ()), ("manager", ())]
+    assert (anybody.role, anybody.sender) == ("admin", ("standard",))
 
 
 def test_a_booking_names_the_meeting_and_a_no_show_comes_at_its_end() -> None:
@@ -126,6 +184,17 @@ def test_lines_follow_one_another_and_comments_are_left_out() -> None:
             "changes email to a@b.c",
             "The address of a simulated prospect stays: start another simulation for another one.",
         ),
+        (
+            "out of office until summer",
+            "“summer” is no day: write “until the 12th”, “until day 5” or “until 2026-11-30”.",
+        ),
+        (
+            "out of office until the 32nd",
+            "“the 32nd” is no day of any month: write “until the 12th” or “until 2026-11-30”.",
+        ),
+        ("books, then moves qualfy", "The playbook has no trigger “qualfy”: did you mean `qualify`?"),
+        ("отговря", "“отговря” is no event of a script: did you mean `отговаря`?"),
+        ("отговаря на вторник", "“на вторник” is no time: write “on day 3 at 09:30”, “on 2026-11-30” or “after 2h”."),
         ("changes time_zone to Mars", "“Mars” is no time zone: write its IANA name, for example Europe/Sofia."),
         ("changes country to XX", "“XX” is no country with known holidays: write its ISO code, for example BG."),
     ],
@@ -147,7 +216,10 @@ def test_a_script_has_an_end() -> None:
         read("replies\n" * 1001)
 
 
-WORDS = "moves qualify books replies rep does call_back with outcome=won, = changes country to BG says crm # with"
+WORDS = (
+    "извън офиса до 12-и отговаря на ден насрочва после clicks then out of office until the 31st moves qualify books "
+    "replies rep does call_back with outcome=won, = changes country to BG says crm # with"
+)
 TIMES = "for on at after day 3 99 09:30 ٣:٠٠ 2h 9wd 2026-12-24 99999999"
 PIECES = st.sampled_from([*WORDS.split(), *TIMES.split(), "\n"])
 

@@ -21,7 +21,6 @@ from workers.jobs import Hands
 from workers.queue import QUEUE, Queue
 from workflow.actions.outreach import claim
 from workflow.errors import StartError
-from workflow.mail.smtp import SmtpServer
 from workflow.records.models import Enrollment, Heartbeat
 from workflow.settings import Settings
 
@@ -29,7 +28,9 @@ from workflow.settings import Settings
 @pytest.fixture
 def hands(scene: Scene, smtp_sink: SmtpSink) -> Hands:
     """What a worker opens before it forks, over a real mail server."""
-    return Hands(scene.ws, SmtpServer.parse(smtp_sink.url), scene.spool, scene.timings)
+    return Hands(
+        replace(scene.ws, settings=replace(scene.ws.settings, smtp_url=smtp_sink.url)), scene.spool, scene.timings
+    )
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_horse_whose_database_is_away_leaves_quietly(scene: Scene, hands: Hand
     scene.qualified()
     scene.claim()
     flaky = Flaky.over(scene.ws.database)
-    troubled = replace(hands, ws=replace(scene.ws, database=flaky))
+    troubled = replace(hands, ws=replace(hands.ws, database=flaky))
     for troubles in (["away"], [None, "away"], [None, "lost_commit"], [None, "unanswered_commit", "away"]):
         flaky.troubles = troubles  # type: ignore[assignment]
         troubled.drain(scene.ws.mailbox_id)
@@ -115,7 +116,7 @@ def test_a_beat_that_cannot_be_written_stops_nobody(scene: Scene, hands: Hands) 
     """The parent goes on watching its workers."""
     flaky = Flaky.over(scene.ws.database)
     flaky.troubles = ["away", "unanswered_commit"]
-    troubled = replace(hands, ws=replace(scene.ws, database=flaky))
+    troubled = replace(hands, ws=replace(hands.ws, database=flaky))
     for _ in range(3):
         troubled.beat(["worker-1"])
     assert "worker" in beats(scene)

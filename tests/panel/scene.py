@@ -143,6 +143,7 @@ class Scene:
     def good_call(self, prospect: str) -> None:
         """Record what lets a rep qualify and diagnose."""
         self.tell(prospect, "answers.recorded", answers=GOOD_CALL)
+        self.tell(prospect, "call.ended", minutes=25, notes="They lose orders on paper.")
 
     def tell(self, prospect: str, kind: str, **data: Any) -> None:
         """Tell of a call, a meeting or a mail event."""

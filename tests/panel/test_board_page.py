@@ -89,8 +89,12 @@ def test_a_refused_move_names_what_is_missing_and_offers_the_field(scene: Scene,
     assert answer.status_code == 422
     here = column(answer.text, "qualified")
     assert "Not yet" in here
-    options = re.findall(r'<option value="(\w+)"', here)
+    options = re.findall(r'<option value="(\w+)">', here.partition("<datalist")[0])
     assert options == ["won", "lost", "no_decision"]
+    assert re.findall(r'<option value="([^"]+)"', here.partition("<datalist")[2])[2:4] == [
+        "Price",
+        "Chose another supplier",
+    ]
     assert scene.row(known).stage == "qualified"
     given = {"trigger": "close", "version": "2", "outcome": "lost", "reason": "Chose another", "from": "qualified"}
     assert swift.post(f"/prospects/{known}/moves", given).status_code == 200
@@ -102,7 +106,7 @@ def test_a_browser_without_scripts_gets_the_refusal_on_the_whole_board(scene: Sc
     known = scene.prospect()
     answer = iva.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "version": "1"})
     assert answer.status_code == 422
-    assert '<textarea class="input" id="g-reason-' in column(answer.text, "planned")
+    assert '<input class="input" id="g-reason-' in column(answer.text, "planned")
     assert iva.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "reason": "No budget"}).status_code == 303
     assert (scene.row(known).outcome, scene.row(known).outcome_reason) == ("disqualified", "No budget")
 
@@ -133,8 +137,8 @@ def test_whoever_is_overtaken_sees_the_fresh_card_and_who_was_faster(scene: Scen
     known = scene.prospect()
     scene.good_call(known)
     boyan = scene.visitor("boyan")
-    boyan.post(f"/prospects/{known}/moves", {"trigger": "qualify", "version": "2"})
-    answer = swift.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "version": "2", "from": "planned"})
+    boyan.post(f"/prospects/{known}/moves", {"trigger": "qualify", "version": "3"})
+    answer = swift.post(f"/prospects/{known}/moves", {"trigger": "disqualify", "version": "3", "from": "planned"})
     assert answer.status_code == 409
     assert known not in column(answer.text, "planned")
     fresh = column(answer.text, "qualified")

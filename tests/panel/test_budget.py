@@ -39,3 +39,14 @@ def test_pages_stay_within_theirs_with_every_column_full(scene: Scene) -> None:
         assert packed(answer.data) <= limit, path
         assert len(re.findall(r'(?:src|href)="/assets/', answer.text)) <= 5
     assert iva.read("/board").count("<article") == 80
+
+
+def test_a_prospect_s_page_stays_within_its_limit_with_every_question_answered(scene: Scene, iva: Visitor) -> None:
+    known = scene.prospect("Константин Александров", company="Транспортна компания Севлиево")
+    questions = scene.ws.playbooks.current.content.questions
+    for number, key in enumerate(questions):
+        scene.tell(known, "answers.recorded", answers={key: f"Отговор {number}: три склада, предаване на хартия."})
+    for query in ("", "part=all"):
+        answer = iva.get(f"/prospects/{known}?lang=bg&{query}")
+        assert packed(answer.data) <= 20 * KB, query
+        assert len(re.findall("<[a-z]", answer.text)) <= 1500

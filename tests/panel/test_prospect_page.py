@@ -29,7 +29,7 @@ def test_it_shows_the_days_spent_in_each_stage(scene: Scene) -> None:
     text = scene.visitor("iva").read(f"/prospects/{known}")
     assert steps(text) == [
         "Planned Tue 10 Nov, 4 days", "Qualified Sat 14 Nov, 11 days", "Diagnosed since Wed 25 Nov, 1 day",
-        "Meeting scheduled", "Followed up", "Closed",
+        "Meeting scheduled 1 thing is missing", "Followed up", "Closed",
     ]  # fmt: skip
     assert 'aria-current="step"><b>Diagnosed' in text
 
@@ -37,9 +37,8 @@ def test_it_shows_the_days_spent_in_each_stage(scene: Scene) -> None:
 def test_moves_are_buttons_and_a_refusal_stands_on_the_page(scene: Scene, iva: Visitor, swift: Visitor) -> None:
     known = scene.prospect()
     scene.move(known, "qualify")
-    assert re.findall(r'name="trigger" value="(\w+)"', iva.read(f"/prospects/{known}")) == [
-        "diagnose", "close", "disqualify",
-    ]  # fmt: skip
+    ways = iva.read(f"/prospects/{known}").split('id="moves-here"')[1].partition("</div>")[0]
+    assert re.findall(r'name="trigger" value="(\w+)"', ways) == ["diagnose", "close", "disqualify"]
     move = f"/prospects/{known}/moves"
     for visitor in (iva, swift):
         answer = visitor.post(move, {"trigger": "close", "version": "2", "view": "prospect"})
@@ -204,5 +203,9 @@ def test_a_call_that_is_written_down_starts_the_emails_after_it(scene: Scene, iv
     text = iva.read(f"/prospects/{known}")
     for words in ("Call, 14 min", "Three depots.", "Iva", "step 1 of 2", "Waits for step “Follow-up questions”."):
         assert words in text
-    for odd in ("-1", "x", "9999999", ""):
-        assert iva.post(f"/prospects/{known}/call", {"minutes": odd, "notes": "n"}).status_code == 303
+    for odd in ("-1", "x", "9999999"):
+        refused = iva.post(f"/prospects/{known}/call", {"minutes": odd, "notes": "Nothing is lost"})
+        assert refused.status_code == 422
+        assert "such as 25" in refused.text
+        assert ">Nothing is lost</textarea>" in refused.text
+    assert iva.post(f"/prospects/{known}/call", {"minutes": "", "notes": "n"}).status_code == 303

@@ -26,8 +26,37 @@ def test_it_draws_a_playbook() -> None:
     assert "    [*] --> planned" in lines
     assert "    planned --> qualified : qualify" in lines
     assert "    followed_up --> closed : close [outcome]" in lines
-    assert lines[-1] == "    closed --> [*]"
-    assert len(lines) == 2 + 6 + 1 + 14 + 1
+    assert "    closed --> [*]" in lines
+    assert lines.index("    note right of planned") == 2 + 6 + 1 + 14 + 1
+
+
+def test_it_notes_the_sequences_where_they_begin() -> None:
+    """With what begins each, its steps and how long they wait."""
+    _, _, notes = diagram(read(FAST), "en").partition("    closed --> [*]\n")
+    assert notes == (
+        "    note right of planned\n"
+        "        after call [call ended]\n"
+        "        - after 2 s, Follow-up questions\n"
+        "        - after 4 s, Schedule the next call\n"
+        "    end note\n"
+        "    note right of qualified\n"
+        "        welcome [Qualified]\n"
+        "        - at once, Confirmation of the call\n"
+        "    end note\n"
+        "    note right of followed_up\n"
+        "        nudge [Followed up]\n"
+        "        - after 1 s, Meeting recap\n"
+        "        - after 2 s, Call back\n"
+        "        - after 1 h, Question about the decision\n"
+        "    end note\n"
+    )
+
+
+def test_no_text_ends_a_note() -> None:
+    """Mermaid reads a note up to the words `end note`, wherever they stand."""
+    steps = "steps: [{key: a, task: {en: 'Weekend note: call'}, after: 1d}]"
+    book = f"{ODD}sequences:\n  s: {{start: {{when: call.ended}}, stop: [reply, close], {steps}}}\n"
+    assert "        - after 1 d, Weekend#32;note#58; call\n" in diagram(load(book), "en")
 
 
 def test_it_writes_no_title_that_mermaid_would_take_for_its_own() -> None:

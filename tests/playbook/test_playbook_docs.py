@@ -17,8 +17,7 @@ from workflow.playbook.shapes import every
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "playbook.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-MODULES = ("loader", "tree", "shapes", "grammar", "call_grammar", "check", "references")
-SOURCES = [ROOT / "workflow" / "playbook" / f"{name}.py" for name in MODULES]
+SOURCES = sorted((ROOT / "workflow" / "playbook").glob("*.py"))
 
 REST = {
     "name": "name: page\n",

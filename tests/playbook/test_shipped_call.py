@@ -17,12 +17,10 @@ from workflow.engine import signals as kinds
 from workflow.engine.decide import decide, wants
 from workflow.engine.guards import Facts
 from workflow.engine.signals import MeetingView, ProspectView, Signal
-from workflow.playbook.loader import load, read
+from workflow.playbook.loader import read
 from workflow.playbook.needs import SPIN
 
 BOOK = read(places.shipped_playbook())
-# The same with the guards that it offers: its comment says which sign to take away.
-GUARDED = load(re.sub(r"(?m)^    # (needs: .*)$", r"    \1", places.shipped_playbook().read_text(encoding="utf-8")))
 CALL = BOOK.content
 NOW = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)
 ITEMS = ("plan", "qualify", "diagnose", "spin", "questions", "length", "script", "tools", "journey", "meeting",
@@ -116,58 +114,83 @@ def at(stage: str, **more: Any) -> ProspectView:
     return ProspectView(id="p", stage=stage, version=3, **more)
 
 
-def test_as_shipped_whoever_moves_a_prospect_judges_for_themselves() -> None:
-    """A CRM's move is taken at its word; the guards are offered in comments, three of them."""
-    for stage, trigger in (("planned", "qualify"), ("qualified", "diagnose"), ("meeting_scheduled", "follow_up")):
-        assert decide(BOOK, at(stage), move(trigger), NOW).verdict == "applied"
-        assert decide(GUARDED, at(stage), move(trigger), NOW).verdict == "blocked"
+def verdict(stage: str, trigger: str, role: str | None = "rep", **known: Any) -> str:
+    """What becomes of a move from this stage, asked for by somebody of this role."""
+    return decide(BOOK, at(stage, **known), move(trigger, role), NOW).verdict
 
 
-def test_a_score_qualifies_and_evidence_diagnoses() -> None:
-    """Without them the move is refused with what is missing; half of the weights are enough."""
-    refused = decide(GUARDED, at("planned"), move("qualify"), NOW)
+CLEAR: dict[str, Any] = {"answers": SAID, "calls": frozenset({"ended"})}
+WAYS = (("planned", "qualify"), ("qualified", "diagnose"), ("diagnosed", "schedule_meeting"),
+        ("meeting_scheduled", "follow_up"))  # fmt: skip
+
+
+def test_a_score_qualifies_a_rep_s_prospect() -> None:
+    """Without it the move is refused with what is missing; half of the weights are enough."""
+    refused = decide(BOOK, at("planned"), move("qualify", "rep"), NOW)
     assert refused.verdict == "blocked"
     assert "0, and at least 50" in refused.reasons[0].words("en")
-    assert scoring.score(GUARDED, SAID) == 55
-    assert decide(GUARDED, at("planned", answers=SAID), move("qualify"), NOW).stage == "qualified"
-    assert decide(GUARDED, at("qualified"), move("diagnose"), NOW).verdict == "blocked"
-    assert decide(GUARDED, at("qualified", answers=SAID), move("diagnose"), NOW).stage == "diagnosed"
-    without = {key: text for key, text in SAID.items() if key != "cost_of_problem"}
-    assert decide(GUARDED, at("qualified", answers=without), move("diagnose"), NOW).verdict == "blocked"
+    assert scoring.score(BOOK, SAID) == 55
+    assert verdict("planned", "qualify", answers=SAID) == "applied"
 
 
-@pytest.mark.parametrize(("role", "moves"), [(None, False), ("rep", False), ("manager", True), ("admin", True)])
-def test_whoever_leads_the_team_may_decide_otherwise(role: str | None, *, moves: bool) -> None:
-    """A source of webhooks and a rep may not."""
-    for stage, trigger in (("planned", "qualify"), ("qualified", "diagnose")):
-        assert (decide(GUARDED, at(stage), move(trigger, role), NOW).verdict == "applied") is moves
+@pytest.mark.parametrize("without", ["challenge", "cost_of_problem", "call"])
+def test_a_need_is_clear_after_a_call_that_named_problem_and_implication(without: str) -> None:
+    """Each of the three is needed."""
+    assert verdict("qualified", "diagnose", **CLEAR) == "applied"
+    answers = {key: text for key, text in SAID.items() if key != without}
+    calls = frozenset({"ended"} - ({"ended"} if without == "call" else set()))
+    assert verdict("qualified", "diagnose", answers=answers, calls=calls) == "blocked"
 
 
-def test_a_meeting_held_or_a_call_leads_on_and_an_outcome_closes() -> None:
-    """And an outcome that is not for closing is refused."""
-    held = (MeetingView("m", "m", "held", NOW, NOW),)
-    assert decide(GUARDED, at("meeting_scheduled"), move("follow_up"), NOW).verdict == "blocked"
-    assert decide(GUARDED, at("meeting_scheduled", meetings=held), move("follow_up"), NOW).stage == "followed_up"
-    assert (
-        decide(GUARDED, at("meeting_scheduled", calls=frozenset({"ended"})), move("follow_up"), NOW).verdict
-        == "applied"
-    )
-    assert decide(GUARDED, at("followed_up"), move("close"), NOW).reasons[0].code == "need.field"
-    assert (
-        decide(GUARDED, at("followed_up"), move("close", outcome="disqualified"), NOW).reasons[0].code
-        == "wrong_outcome"
-    )
-    assert (
-        decide(GUARDED, at("followed_up"), move("close", outcome="no_decision"), NOW).enroll[0].sequence.key
-        == "no_decision"
-    )
+def test_a_meeting_is_booked_before_it_is_scheduled_and_held_before_it_is_followed_up() -> None:
+    """And a meeting that was cancelled is none."""
+    for state, schedule, follow in (
+        ("booked", "applied", "blocked"),
+        ("held", "blocked", "applied"),
+        ("cancelled", "blocked", "blocked"),
+    ):
+        meetings = (MeetingView("m", "m", state, NOW, NOW),)
+        for stage in ("diagnosed", "followed_up"):
+            assert verdict(stage, "schedule_meeting", meetings=meetings) == schedule
+        assert verdict("meeting_scheduled", "follow_up", meetings=meetings) == follow
+
+
+@pytest.mark.parametrize(("role", "moves"), [(None, True), ("rep", False), ("manager", True), ("admin", True)])
+def test_whoever_leads_the_team_and_a_connected_system_decide_for_themselves(role: str | None, *, moves: bool) -> None:
+    """A rep may not, and is told who may."""
+    for stage, trigger in WAYS:
+        assert (verdict(stage, trigger, role) == "applied") is moves
+        reason = decide(BOOK, at(stage), move(trigger, "rep"), NOW).reasons[0]
+        assert "manager, administrator" in reason.words("en")
+        assert "свързана система" in reason.words("bg")
+
+
+def test_an_event_of_the_crm_brings_what_its_move_needs() -> None:
+    """A meeting that is booked or held moves the stage by the playbook's own signals, whoever guards the move."""
+    for stage, kind, to in (
+        ("diagnosed", kinds.BOOKED, "meeting_scheduled"),
+        ("meeting_scheduled", kinds.HELD, "followed_up"),
+    ):
+        told = Signal(kind, NOW, "source:crm", "event:1", data={"uid": "m"}, sender=("standard", "crm"))
+        assert decide(BOOK, at(stage), told, NOW).stage == to
+
+
+def test_an_outcome_closes_whoever_asks() -> None:
+    """One that is not for closing is refused, and no role goes round it."""
+    for role in ("rep", "admin", None):
+        refused = decide(BOOK, at("followed_up"), move("close", role), NOW)
+        assert (refused.verdict, refused.reasons[0].code) == ("blocked", "need.field")
+        wrong = decide(BOOK, at("followed_up"), move("close", role, outcome="disqualified"), NOW)
+        assert wrong.reasons[0].code == "wrong_outcome"
+    closed = decide(BOOK, at("followed_up"), move("close", outcome="no_decision"), NOW)
+    assert closed.enroll[0].sequence.key == "no_decision"
 
 
 def test_an_ordinary_event_loads_nothing_for_the_guards() -> None:
     """Only the moves that ask, and closing, which remembers what was begun."""
     told = Signal(kinds.REPLIED, NOW, "source:crm", "event:1", sender=("standard", "crm"))
-    assert wants(GUARDED, at("qualified"), told) == frozenset()
-    assert wants(GUARDED, at("planned"), move("qualify")) >= {"answers", "role"}
+    assert wants(BOOK, at("qualified"), told) == frozenset()
+    assert wants(BOOK, at("planned"), move("qualify")) >= {"answers", "role"}
 
 
 def test_a_whole_call_ticks_the_whole_list() -> None:

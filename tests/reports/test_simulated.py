@@ -6,14 +6,19 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.support import icalendar
 from workflow.commands import simulation
 from workflow.errors import OnwardError
+from workflow.reports.icalendar import Event, calendar
 
 STORY = "moves qualify\ncall ends on day 1\nbooks on day 2 for day 6 at 11:00\ndoes not show\n"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "simulate.md"
@@ -66,20 +71,103 @@ def test_json_tells_the_same_with_codes_and_offsets() -> None:
     assert [each["step"] for each in told["open"]] == ["call"]
 
 
-def test_the_calendar_file_is_folded_escaped_and_whole() -> None:
-    text = run("--format", "ics", "--show-text", "--language", "bg")
-    lines = text.split("\r\n")
-    assert "\n" not in "".join(lines)
-    assert max(len(line.encode()) for line in lines) <= 75
-    unfolded = text.replace("\r\n ", "")
-    titles = re.findall(r"^SUMMARY:(.*?)\r$", unfolded, re.MULTILINE)
-    assert sum("MAIL " in title for title in titles) == 5
-    assert "Meeting (no show)" in titles
-    assert unfolded.count("BEGIN:VEVENT") == unfolded.count("END:VEVENT") == len(titles)
-    uids = re.findall(r"^UID:(.*?)\r$", unfolded, re.MULTILINE)
-    assert len(set(uids)) == len(uids)
-    assert text == run("--format", "ics", "--show-text", "--language", "bg")
-    assert "DTSTART:20261116T090000Z\r\nDTEND:20261116T094500Z" in unfolded
+def test_the_calendar_file_keeps_every_rule_of_the_format() -> None:
+    """Read by a strict reader: line ends, folding, escapes, names, times in UTC."""
+    words = ("--format", "ics", "--show-text", "--language", "bg")
+    text = run(*words)
+    events = icalendar.events(text.encode())
+    assert sum("MAIL " in event.title for event in events) == 5
+    (meeting,) = [event for event in events if event.title == "Meeting (no show)"]
+    assert meeting.begins == datetime(2026, 11, 16, 9, tzinfo=UTC)
+    assert meeting.ends == datetime(2026, 11, 16, 9, 45, tzinfo=UTC)
+    (missed,) = [event for event in events if "no_show.missed" in event.title]
+    assert missed.text.startswith("Due by the plan of its sequence. Planned for Mon 2026-11-16 12:15.")
+    assert "\n\nЗдравейте, Ana," in missed.text
+    assert text == run(*words)
+    (cancelled,) = [
+        event for event in icalendar.events(run("--format", "ics", events="books\ncancels").encode())
+        if event.title.startswith("Meeting")
+    ]  # fmt: skip
+    assert (cancelled.title, cancelled.status) == ("Meeting (cancelled)", "CANCELLED")
+
+
+WILD = st.text(st.characters(codec="utf-8"), max_size=300)
+
+
+@given(st.lists(st.tuples(WILD, WILD), max_size=5))
+def test_whatever_is_written_into_a_calendar_is_read_from_it(told: list[tuple[str, str]]) -> None:
+    at = datetime(2026, 11, 16, 9, tzinfo=UTC)
+    events = [Event(f"{number}", at, at, at, title, text) for number, (title, text) in enumerate(told)]
+    read = icalendar.events(calendar("-//Test//EN", events).encode())
+    assert [(event.title, event.text) for event in read] == [(plain(title), plain(text)) for title, text in told]
+    assert {event.ends for event in read} <= {None}
+
+
+def plain(text: str) -> str:
+    """Without what no calendar may hold."""
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    return re.sub("[\x00-\x08\x0b-\x1f\x7f]", "", unified)
+
+
+def test_the_words_are_in_the_language_of_the_reader() -> None:
+    """Which is not that of the emails, and comes from the environment where nobody says it."""
+    text = run("--words", "bg", "--rep-zone", "America/New_York")
+    lines = text.splitlines()
+    assert re.split(r"\s{2,}", lines[0]) == [
+        "клиент (Europe/Sofia)", "търговец (America/New_York)", "какво", "защо",
+    ]  # fmt: skip
+    (mail,) = [line for line in lines if "ИМЕЙЛ after_call.questions" in line]
+    assert re.split(r"\s{2,}", mail) == [
+        "чт 2026-11-12 10:00",
+        "чт 2026-11-12 03:00",
+        "ИМЕЙЛ after_call.questions: A few questions after our call",
+        "Планиран по своята поредица.",
+    ]
+    assert "Обаждане и предлагане на нов час" in text
+    assert "Етап накрая: qualified. Останалото чака човек." in text
+    for form in ("markdown", "table", "ics"):
+        english = re.sub(r"A few questions.*|[\w.]+\.[\w]+|Europe/Sofia", "", run("--words", "bg", "--format", form))
+        assert not re.search(r"\b(Planned|Due|Asked|stage|sequence|begins|Waits|Open|prospect|MAIL|TASK)\b", english)
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "bg_BG.UTF-8"}, "bg"),
+        ({"LANG": "bg"}, "bg"),
+        ({"LANG": "bg_BG.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "en_GB.UTF-8", "LC_MESSAGES": "bg_BG"}, "bg"),
+        ({"LANG": "bgx_YY"}, "en"),
+    ],
+)
+def test_the_environment_names_the_language(
+    environ: dict[str, str], language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, environ.get(name, ""))
+    assert ("клиент" if language == "bg" else "prospect") in run()
+
+
+def test_a_prospect_who_moves_is_shown_by_the_clock_on_their_new_wall() -> None:
+    """And the change of the clocks between two mails shows in the rep's time only."""
+    moved = run(events="changes time_zone to Asia/Tokyo\ncall ends after 1h").splitlines()
+    (mail,) = [line for line in moved if "MAIL after_call.questions" in line]
+    assert re.split(r"\s{2,}", mail)[:2] == ["Thu 2026-11-12 08:30 (Asia/Tokyo)", "Thu 2026-11-12 01:30"]
+    changed = run("--at", "2026-10-22T10:00", "--rep-zone", "America/New_York", events="call ends").splitlines()
+    times = [re.split(r"\s{2,}", line)[:2] for line in changed if "MAIL after_call" in line]
+    assert times == [
+        ["Fri 2026-10-23 10:00", "Fri 2026-10-23 03:00"],
+        ["Mon 2026-10-26 08:30", "Mon 2026-10-26 02:30"],
+    ]
+
+
+def test_single_events_may_stand_on_the_command_line() -> None:
+    """After those of the file."""
+    words = ("--event", "clicks move qualify on day 1 at 10:00", "--event", "books, then does not show")
+    assert run(*words, events="call ends") == run(
+        events="call ends\nclicks move qualify on day 1 at 10:00\nbooks, then does not show"
+    )
 
 
 @pytest.mark.parametrize(

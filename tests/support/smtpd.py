@@ -322,7 +322,13 @@ class _Talk:
 
     def on_auth(self, line: str) -> None:
         way, _, first = line.partition(" ")[2].partition(" ")
-        if way.upper() == "PLAIN":
+        if way.upper() == "XOAUTH2":
+            user, _, rest = base64.b64decode(first).decode().removeprefix("user=").partition("\x01")
+            password = rest.removeprefix("auth=Bearer ").rstrip("\x01")
+            if (user, password) != (self.sink.behaviour.user, self.sink.behaviour.password):
+                self.say("334 " + base64.b64encode(b'{"status":"401"}').decode())
+                self.line()
+        elif way.upper() == "PLAIN":
             _, user, password = base64.b64decode(first).decode().split("\0")
         else:
             self.say("334 VXNlcm5hbWU6")

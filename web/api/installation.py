@@ -55,7 +55,9 @@ ROUTES: Final = (
 
 
 def _mailbox(row: Record, language: str) -> Mailbox:
-    return Mailbox(**row._asdict() | {"pause_reason": reasons.words(row.pause_reason, language)})
+    told = row._asdict()
+    server = (told.pop("settings") or {}).get("server")
+    return Mailbox(**told | {"pause_reason": reasons.words(row.pause_reason, language), "server": server})
 
 
 def _transition(way: schema.Transition) -> Transition:

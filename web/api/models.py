@@ -96,6 +96,24 @@ class Move(BaseModel):
     version: Version | None = None
 
 
+class Answers(Request):
+    """Answers by the key of their question, or ratings by the key of their criterion; an empty text takes one back."""
+
+    answers: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=100)], Annotated[str, Field(max_length=20_000)]],
+        Field(min_length=1, max_length=200),
+    ]
+    version: Version | None = None
+
+
+class EndedCall(Request):
+    """A call that has ended, which may start the emails after it."""
+
+    minutes: Annotated[float | None, Field(ge=0, le=24 * 60, allow_inf_nan=False)] = None
+    notes: Annotated[str, Field(max_length=20_000)] = ""
+    version: Version | None = None
+
+
 class Nothing(Request):
     """No body, or an empty object."""
 
@@ -250,6 +268,61 @@ class Mailbox(Reply):
     pause_reason: str | None
     paused_at: datetime | None
     backoff_until: datetime | None
+    rep: str | None
+    """The address of the rep to whose prospects it writes; none for a shared one."""
+    server: str | None
+    """Its own mail server; none for the installation's."""
+    removed_at: datetime | None
+
+
+class Reason(Reply):
+    """Why something is refused or missing: a stable code, and a sentence in each language."""
+
+    code: str
+    en: str
+    bg: str
+
+
+class Item(Reply):
+    """An item of the checklist; `missing` is empty once it is ticked."""
+
+    key: str
+    title: dict[str, str]
+    phases: tuple[str, ...]
+    ticked: bool
+    missing: tuple[Reason, ...]
+
+
+class Given(Reply):
+    """The answer that stands, and who gave it."""
+
+    text: str
+    at: datetime
+    actor: str
+
+
+class OpenWay(Reply):
+    """A move out of the stage: whether this key may make it as things stand, and what a rep would have to do first.
+
+    What is given with the move itself, such as an outcome, counts as given.
+    """
+
+    trigger: str
+    to: str
+    open: bool
+    missing: tuple[Reason, ...]
+
+
+class Checklist(Reply):
+    """How far a prospect's discovery has come; `score` is 0 to 100, `missing` the keys of items without a tick."""
+
+    version: int
+    score: int
+    ticked: int
+    missing: tuple[str, ...]
+    items: tuple[Item, ...]
+    answers: dict[str, Given]
+    moves: tuple[OpenWay, ...]
 
 
 class Stage(Reply):
@@ -336,14 +409,6 @@ class MailboxList(_List):
     """Every mailbox."""
 
     items: tuple[Mailbox, ...]
-
-
-class Reason(Reply):
-    """Why a move was refused: a stable code, and a sentence in each language."""
-
-    code: str
-    en: str
-    bg: str
 
 
 class WrongField(Reply):

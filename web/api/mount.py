@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from flask import Response
 
 from web.api.deliveries import ROUTES as DELIVERIES
+from web.api.discovery import ROUTES as DISCOVERY
 from web.api.door import Door
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *TOUCHES, *DELIVERIES, *INSTALLATION, *PUBLISHING)
+ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *DELIVERIES, *INSTALLATION, *PUBLISHING)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:

@@ -54,12 +54,12 @@ def made(call: Call) -> Prospect:
         raise BadInput("Give at least “email”, “name” or “company”.", field="email")
     owner_id = _owner(call, sent)
     result = actions.create(call.ws, fields, _custom(sent), call.who, owner_id=owner_id)
-    return _one(call, result.prospect_id)
+    return told_of(call, result.prospect_id)
 
 
 def read(call: Call) -> Prospect:
     """One prospect."""
-    return _one(call, call.id)
+    return told_of(call, call.id)
 
 
 def changed(call: Call) -> Prospect:
@@ -69,7 +69,7 @@ def changed(call: Call) -> Prospect:
     if owner_id is not None and not rights.may(call.key.role, "assign"):
         raise Forbidden("A key with the role “rep” may not hand prospects over: use one of a manager.")
     actions.edit(call.ws, call.id, _fields(sent), _custom(sent), call.who, owner_id=owner_id, version=sent.version)
-    return _one(call, call.id)
+    return told_of(call, call.id)
 
 
 def moved(call: Call) -> Prospect:
@@ -82,7 +82,7 @@ def moved(call: Call) -> Prospect:
     result = actions.move(call.ws, call.id, line(sent.trigger, "trigger"), data, call.who, version=sent.version)
     if result.decision.verdict != "applied":
         raise Refusal(result.decision)
-    return _one(call, call.id)
+    return told_of(call, call.id)
 
 
 def history(call: Call) -> ChangeList:
@@ -93,6 +93,12 @@ def history(call: Call) -> ChangeList:
     items = found[: asked.limit]
     more = wrap(items[-1].version) if len(found) > asked.limit else None
     return ChangeList(items=tuple(Change.model_validate(each) for each in items), next_cursor=more)
+
+
+def told_of(call: Call, prospect_id: str) -> Prospect:
+    """A prospect as the API answers with it. Raises NotFound."""
+    with call.ws.database.read() as tx:
+        return _told(reports.one(tx, prospect_id))
 
 
 ROUTES: Final = (
@@ -119,11 +125,6 @@ ROUTES: Final = (
         refusals=(404,),
     ),
 )
-
-
-def _one(call: Call, prospect_id: str) -> Prospect:
-    with call.ws.database.read() as tx:
-        return _told(reports.one(tx, prospect_id))
 
 
 def _told(facts: ProspectFacts) -> Prospect:

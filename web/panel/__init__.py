@@ -8,8 +8,10 @@ from flask import Blueprint
 
 from web.errors import PAGE
 from web.pages import register as register_pages
+from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.deliveries import add_routes as add_deliveries
+from web.panel.drawing import add_routes as add_drawing
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.letters import add_routes as add_letters
 from web.panel.moves import add_routes as add_moves
@@ -33,10 +35,8 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    for add in (
-        add_today, add_board, add_moves, add_prospects, add_touches, add_letters, add_deliveries, add_settings,
-        add_publishing,
-    ):  # fmt: skip
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers)
+    for add in (*pages, add_touches, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

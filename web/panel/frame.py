@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as AnyResponse
 
+    from workflow.engine.gaps import Missing
     from workflow.errors import OnwardError
     from workflow.playbook.schema import Playbook, Transition
     from workflow.records.db import Tx
@@ -65,7 +66,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Why a card did not move: what to say at it, which fields to ask for, and the move to repeat with them."""
+    """Why a card did not move: what to say at it, which fields to ask for, and the move to repeat with them.
+
+    `missing` is what has to be done elsewhere first; `reasons` are offered for the field of that name.
+    """
 
     prospect_id: str
     title: str
@@ -78,6 +82,8 @@ class Notice:
     name: str = ""
     outcomes: tuple[str, ...] = OUTCOMES
     stage: str = ""
+    missing: Missing | None = None
+    reasons: tuple[Mapping[str, str], ...] = ()
 
 
 # A sentence of the panel itself, which needs no translation any more.

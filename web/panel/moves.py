@@ -18,15 +18,16 @@ from web.i18n import gettext as _
 from web.pages import is_swap, playbook, workspace
 from web.panel.board import column_part, mine, show_board, ways_from
 from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
-from web.panel.prospects import show_prospect
-from web.panel.wording import changed, said
+from web.panel.prospects import newest_change, show_prospect
+from web.panel.wording import said
 from web.panel.wording import stage as stage_title
 from workflow import text
-from workflow.actions import prospects
+from workflow.actions import facts, prospects
+from workflow.engine import gaps, machine
 from workflow.errors import Conflict
 from workflow.playbook.schema import OUTCOMES
-from workflow.records.models import History, Prospect
-from workflow.reports import scope
+from workflow.records.models import Prospect
+from workflow.reports import checklist, scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +36,14 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from workflow.actions.prospects import Result
+    from workflow.engine.gaps import Missing
     from workflow.engine.reasons import Reason
     from workflow.playbook.schema import Transition
 
 # Fields of the form that are about the form itself, not about the move.
 _OURS: Final = frozenset({"csrf_token", "trigger", "to", "version", "view", "mine", "from"})
+# The outcome was there, and is not for this move.
+_OUTCOME: Final = ("bad_outcome", "wrong_outcome")
 _FACTS: Final = select(Prospect.stage, Prospect.version, Prospect.name, Prospect.company, Prospect.email)
 
 
@@ -115,47 +119,59 @@ def _undecided(known: str, stage: str, ways: tuple[Transition, ...], version: in
 
 
 def _refusal(known: str, named: str, trigger: str, given: Mapping[str, str], result: Result) -> Notice:
-    reasons = result.decision.reasons
+    reasons, stage = result.decision.reasons, result.decision.stage
+    way = next(iter(machine.ways_for(playbook(), stage, trigger)), None)
+    missing = None
+    if way and result.decision.verdict == "blocked" and not any(reason.code in _OUTCOME for reason in reasons):
+        missing = _missing(known, way, given)
+    if missing is not None and not missing.gaps:
+        missing = None
     return Notice(
         known,
         _("Not yet"),
-        tuple(said(reason) for reason in reasons if reason.code != "need.field"),
+        () if missing else tuple(said(reason) for reason in reasons),
         trigger=trigger,
-        fields=_asked(reasons),
+        fields=_asked(reasons, missing),
         typed=given,
         version=result.version,
         name=named,
-        outcomes=_outcomes(result.decision.stage),
+        outcomes=_outcomes(stage, way),
+        missing=missing,
+        reasons=tuple(way.reasons.values()) if way else (),
     )
 
 
-def _asked(reasons: tuple[Reason, ...]) -> tuple[str, ...]:
-    """The fields that the refusal can be answered with."""
-    if any(reason.code == "bad_outcome" for reason in reasons):
+def _missing(known: str, way: Transition, given: Mapping[str, str]) -> Missing:
+    """What the way needs and the prospect lacks, with what came with the move."""
+    with reading() as tx:
+        standing = facts.standing(tx, checklist.whole(tx, known))
+    told = replace(standing, fields={**standing.fields, **given})
+    return gaps.missing(playbook(), way.needs, told)
+
+
+def _asked(reasons: tuple[Reason, ...], missing: Missing | None) -> tuple[str, ...]:
+    """The fields that the refusal can be answered with, where they are all that is missing."""
+    if any(reason.code in _OUTCOME for reason in reasons):
         return ("outcome",)
-    fields = [reason.facts["field"] for reason in reasons if reason.code == "need.field"]
+    if missing is None or any(gap.place != "move" for gap in missing.gaps):
+        return ()
+    fields = [key for gap in missing.gaps for key in gap.keys]
     if "outcome" in fields and "reason" not in fields:
         # Never required by the playbook, and always worth knowing later.
         fields.append("reason")
     return tuple(fields)
 
 
-def _outcomes(stage: str) -> tuple[str, ...]:
-    """What an outcome may be, without those that another move of this stage sets by itself."""
-    elsewhere = {way.sets.get("outcome") for way in ways_from(stage)}
-    return tuple(each for each in OUTCOMES if each not in elsewhere)
+def _outcomes(stage: str, way: Transition | None) -> tuple[str, ...]:
+    """What an outcome may be: what the way lists, else all but those that another move of this stage sets by itself."""
+    elsewhere = {other.sets.get("outcome") for other in ways_from(stage)}
+    return (way.outcomes if way else ()) or tuple(each for each in OUTCOMES if each not in elsewhere)
 
 
 def _overtaken(known: str, named: str) -> Notice:
     """Somebody was faster: who changed the prospect last, and what."""
     with reading() as tx:
-        row = tx.conn.execute(
-            select(History.actor, History.kind, History.at, History.to_stage)
-            .where(History.prospect_id == known)
-            .order_by(History.version.desc())
-            .limit(1)
-        ).one()
-        said = changed(row.actor, row.kind, row.to_stage, row.at)
+        said = newest_change(tx, known)
     return Notice(known, _("Changed in the meantime"), (said,), name=named)
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from flask import g, request
 from sqlalchemy import select
 
 from web.forms import Form
-from web.forms import block as read_block
 from web.forms import facts as facts_of
-from web.forms import line as read_line
 from web.forms import number as read_number
 from web.forms import prospect as read_prospect
 from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
+from web.panel.discovery import discovery, sheet
 from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, who
 from web.panel.wording import changed
 from workflow import rights, text
@@ -46,7 +45,6 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule("/prospects/<prospect_id>", view_func=one_prospect, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=show_edit, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=save_facts, methods=["POST"])
-    routes.add_url_rule("/prospects/<prospect_id>/call", view_func=log_call, methods=["POST"])
 
 
 def show_list() -> ResponseReturnValue:
@@ -100,17 +98,23 @@ def show_prospect(
     toast: Toast | None = None,
     notice: Notice | None = None,
     form: Form | None = None,
+    typed: Form | None = None,
     status: int = HTTPStatus.OK,
 ) -> ResponseReturnValue:
-    """The page of a prospect; with `form` its facts stand in fields, with `notice` it says why a move was refused."""
+    """The page of a prospect; with `form` its facts stand in fields, with `notice` it says why a move was refused.
+
+    `typed` is what was sent by one of its other forms and could not be saved.
+    """
     ws = workspace()
     with reading() as tx:
         entries = read_number("entries", prospect.ENTRIES, prospect.MOST_ENTRIES)
         found = prospect.page(ws, tx, viewer(), prospect_id, entries=entries)
+        learnt = discovery(tx, found.facts)
         reps = _reps(tx) if form is not None else ()
     return page(
         "prospect", here="prospects", status=status, toast=toast, notice=notice, form=form, reps=reps, page=found,
-        zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS,
+        zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS, disc=learnt, typed=typed or Form(),
+        sheet=sheet(learnt, typed), asks=is_swap() and "ask" in request.args,
     )  # fmt: skip
 
 
@@ -146,19 +150,6 @@ def save_facts(prospect_id: str) -> ResponseReturnValue:
     return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
 
 
-def log_call(prospect_id: str) -> ResponseReturnValue:
-    """Write down a call that has ended, which may start the emails after it."""
-    with reading() as tx:
-        known = scope.prospect_id(tx, viewer(), prospect_id)
-    told: dict[str, Any] = {"notes": read_block("notes", 20_000)}
-    minutes = read_line("minutes", 8)
-    if minutes.isascii() and minutes.isdigit() and int(minutes) <= 24 * 60:
-        told["minutes"] = int(minutes)
-    prospects.tell(workspace(), known, "call.ended", told, who())
-    toast = Toast(_("The call was written down"))
-    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
-
-
 _FACTS = select(Prospect.version, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS))
 
 
@@ -188,19 +179,20 @@ def _overtaken(known: str, form: Form) -> ResponseReturnValue:
     """Show the newer facts beside what was typed; saving once more means what was typed."""
     with reading() as tx:
         row = tx.conn.execute(_FACTS.where(Prospect.id == known)).one()
-        newest = tx.conn.execute(
-            select(History.actor, History.kind, History.to_stage, History.at)
-            .where(History.prospect_id == known)
-            .order_by(History.version.desc())
-            .limit(1)
-        ).one()
-        form.errors["version"] = changed(newest.actor, newest.kind, newest.to_stage, newest.at)
+        form.errors["version"] = newest_change(tx, known)
     now = _values(row)
     for name in FIELDS:
         if name in form.values and form[name] != now[name]:
             form.errors[name] = _("Now: %(value)s") % {"value": now[name] or "–"}
     form.values["version"] = now["version"]
     return _show_form(known, form, HTTPStatus.CONFLICT)
+
+
+def newest_change(tx: Tx, known: str) -> str:
+    """Who changed a prospect last, what, and when."""
+    found = select(History.actor, History.kind, History.to_stage, History.at).where(History.prospect_id == known)
+    newest = tx.conn.execute(found.order_by(History.version.desc()).limit(1)).one()
+    return changed(newest.actor, newest.kind, newest.to_stage, newest.at)
 
 
 def _reps(tx: Tx) -> tuple[Record, ...]:

@@ -18,11 +18,13 @@ from web.formats import when
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import playbook
+from workflow.engine import scoring
 from workflow.engine.reasons import Reason, codes, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from workflow.engine.gaps import Gap
     from workflow.playbook.schema import Playbook, Step, Transition
 
 _EMAILS: Final = {
@@ -68,7 +70,19 @@ _FIELDS: Final = {
     "stage": later("Stage"),
     "budget": later("Budget"),
     "decision_maker": later("Decision maker"),
+    "persona": later("Buyer persona"),
+    "journey": later("Buyer's phase"),
 }
+_PARTS: Final = {
+    "": later("Open gaps"),
+    "plan": later("Plan"),
+    "situation": later("Situation"),
+    "problem": later("Problem"),
+    "implication": later("Implication"),
+    "need_payoff": later("Need-payoff"),
+    "all": later("All"),
+}
+_ROLES: Final = {"rep": later("Rep"), "manager": later("Manager"), "admin": later("Administrator")}
 OUTCOMES: Final = {
     "won": later("Won"),
     "lost": later("Lost"),
@@ -189,6 +203,53 @@ def outcome(key: str | None) -> str:
     return _word(OUTCOMES, key or "") if key else ""
 
 
+def part(key: str) -> str:
+    """A part of the questions: what is open, the plan, or a part of SPIN."""
+    return _word(_PARTS, key)
+
+
+def role(key: str) -> str:
+    """What a person's role is called."""
+    return _word(_ROLES, key)
+
+
+def question(key: str) -> str:
+    """What a question or a criterion is called in short; without a title the question itself."""
+    book = playbook()
+    criterion, asked = book.content.criteria.get(key), book.content.questions.get(key)
+    if criterion:
+        return book.words(criterion.title, language())
+    return book.words(asked.title or asked.text, language()) if asked else phrase(key)
+
+
+def answer(key: str, value: str) -> str:
+    """What was answered; of a criterion the title of the option that was chosen."""
+    book = playbook()
+    criterion = book.content.criteria.get(key)
+    option = scoring.rating(criterion, {key: value}) if criterion else None
+    return book.words(option.title, language()) if option else value
+
+
+def buyer(name: str, value: str) -> str:
+    """The persona, or the phase on the way to a decision, by its title."""
+    content = playbook().content
+    known = (content.personas if name == "persona" else content.journey).get(value)
+    return playbook().words(known.title, language()) if known else phrase(value)
+
+
+def lacks(gaps: Iterable[Gap]) -> str:
+    """What several gaps are about, in one line: the names that their reasons hold."""
+    named = (gap.reason.facts.get(f"what.{language()}", "") for gap in gaps)
+    return ", ".join(dict.fromkeys(name for name in named if name))
+
+
+def keys(gaps: Iterable[Gap]) -> str:
+    """The questions that would close these gaps, for an address: of each as many as it lacks come first."""
+    told = tuple(gaps)
+    first = [key for gap in told for key in gap.keys[: gap.short]]
+    return ",".join(dict.fromkeys((*first, *(key for gap in told for key in gap.keys))))
+
+
 def happened(kind: str) -> str:
     """What a row of history tells."""
     return _word(_KINDS, kind)
@@ -243,6 +304,9 @@ def said(told: Reason, of_sequence: str = "") -> str:
             facts[name] = word(facts[name])
     if "by" in facts:
         facts["by"] = actor(facts["by"])
+    if told.code == "wrong_outcome":
+        facts["outcome"] = outcome(facts["outcome"])
+        facts["what"] = ", ".join(outcome(each) for each in facts["what"].split(", "))
     return Reason(told.code, facts).words(language())
 
 
@@ -258,7 +322,8 @@ def changes(told: Mapping[str, object]) -> str:
         if name == "owner_id":
             shown = _people().get(str(value), "–")
         elif isinstance(value, Mapping):
-            shown = ", ".join(phrase(str(key)) for key in value)
+            parts.append(", ".join(field(str(key)) for key in value))
+            continue
         else:
             shown = str(value or "–")
         parts.append(f"{field(name)} {shown}")
@@ -308,5 +373,12 @@ WORDS: Final = (
     silence,
     changes,
     moment,
+    part,
+    role,
+    question,
+    answer,
+    buyer,
+    lacks,
+    keys,
 )
 """What templates use as functions, by these names with a leading `say_`."""

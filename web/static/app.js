@@ -34,8 +34,25 @@
     const form = e.target.closest?.("form");
     card = form?.dataset.card || form?.closest("[data-card]")?.dataset.card || null;
   });
+  // --- what is typed into long fields outlives every swap and a reload of this tab, until it is saved
+  const draft = field => `draft ${field.dataset.keep}`;
+  document.addEventListener("input", e => { if (e.target.dataset?.keep) sessionStorage.setItem(draft(e.target), e.target.value); });
+  document.addEventListener("submit", e => { if (e.target.getAttribute("action") === "/sign-out") sessionStorage.clear(); });
+  const refill = () => {
+    for (const field of $$("[data-keep]")) {
+      const kept = sessionStorage.getItem(draft(field));
+      if (kept !== null && kept !== field.value) field.value = kept;
+    }
+  };
+  document.addEventListener("htmx:after:request", e => {
+    const form = e.target.closest?.("form");
+    if (!form || !(e.detail?.ctx?.response?.status < 400)) return;
+    for (const field of $$("[data-keep]", form)) sessionStorage.removeItem(draft(field));
+  });
+
   document.addEventListener("htmx:after:settle", () => {
     settle();
+    refill();
     pick(shown);
     const asks = $("[data-focus]");
     if (asks) {
@@ -150,6 +167,7 @@
       const form = at.closest?.("form[data-escape]");
       if (form) location.assign(form.dataset.escape);
     }
+    if ((e.ctrlKey || e.metaKey) && e.code === "Enter" && at.matches("textarea")) { e.preventDefault(); at.form?.requestSubmit(); }
     if (e.ctrlKey || e.metaKey || e.altKey || at.closest("input,textarea,select,[contenteditable]")) return;
     const menu = at.closest("#moves");
     if (menu) {
@@ -166,5 +184,6 @@
   });
 
   settle();
+  refill();
   pick(shown);
 })();

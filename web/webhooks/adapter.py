@@ -17,33 +17,67 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Headers: TypeAlias = Mapping[str, str]
-"""The headers an adapter asked for, by their names in small letters."""
+"""The headers an adapter asked for, by their names in small letters.
+
+Names with a colon are no headers: `:url` is the address by which the vendor knows us (from ONWARD_BASE_URL, never from
+Host), `:query` its query, `:key` what follows the source's name in the path where that is a secret, `:event` the same
+where it is a word, and `:received` the minute of its arrival.
+"""
 
 COMMON: Final = ("content-type", "content-encoding", "user-agent")
+KEY, EVENT, RECEIVED, URL, QUERY = ":key", ":event", ":received", ":url", ":query"
 _LONGEST_KEY: Final = 200
 _LONGEST_HEADER: Final = 300
 _UTF8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+_ACCEPTED: Final = 202
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a delivery is answered with."""
+
+    status: int
+    mimetype: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """One kind of source.
 
-    `reads` names the headers the functions below are given, beside COMMON. `verify` tells whether a body was signed
-    with one of the secrets at about this time. `key` names the delivery, the same at every attempt. `read` gives its
-    events, where the key helps to name those without an id; it raises Unreadable.
+    `reads` names the headers the functions below are given, beside COMMON, and `keeps` those among them that are kept
+    with the delivery: never what proves who sent it. `verify` tells whether a body was signed with one of the secrets
+    at about this time. `key` names the delivery, the same at every attempt. `read` gives its events, where the key
+    helps to name those without an id; it raises Unreadable. `success` is the status that the vendor takes for success,
+    and `answer` its body where our own receipt is not understood.
     """
 
     reads: tuple[str, ...]
     verify: Callable[[Headers, bytes, Sequence[str], datetime], bool]
     key: Callable[[Headers, bytes], str]
     read: Callable[[str, Headers, bytes], tuple[Incoming, ...]]
+    keeps: tuple[str, ...] = ()
+    success: int = _ACCEPTED
+    answer: Callable[[bytes], tuple[str, bytes] | None] | None = None
+
+    @property
+    def has_tail(self) -> bool:
+        """Whether an address of this kind may go on behind the source's name."""
+        return KEY in self.reads or EVENT in self.reads
+
+    def answered(self, body: bytes, receipt: bytes) -> Answer:
+        """The answer to a stored delivery."""
+        own = self.answer(body) if self.answer else None
+        return Answer(self.success, *(own or (_JSON, receipt)))
 
 
 def parcel(adapter: Adapter, headers: Headers, body: bytes) -> Parcel:
     """A verified request as the inbox takes it. What cannot be read becomes a dead letter that says why."""
     key = adapter.key(headers, body)
-    kept = {name: line(value, _LONGEST_HEADER) for name, value in headers.items() if _may_rest(name)}
+    kept = {
+        name: line(value, _LONGEST_HEADER) for name, value in headers.items() if name in COMMON or name in adapter.keeps
+    }
     try:
         _refuse_encoded(headers)
         return Parcel(key, kept, body, adapter.read(key, headers, body))
@@ -58,9 +92,9 @@ def short_key(told: str) -> str:
     return "sha256:" + hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _may_rest(name: str) -> bool:
-    """Whether a header may be kept: what proves who sent it may not."""
-    return "signature" not in name and name != "authorization"
+def body_key(_headers: Headers, body: bytes) -> str:
+    """The key of a delivery whose vendor gives it none: a retry brings the same bytes."""
+    return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
 def _refuse_encoded(headers: Headers) -> None:

@@ -4,15 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from web.webhooks import (
+    calcom,
+    calendly,
+    closecrm,
+    espocrm,
+    frappe,
+    github,
+    hubspot,
+    liveagent,
+    mailgun,
+    pipedrive,
+    postmark,
+    salesforce,
+    sendgrid,
+    ses,
+    standard,
+    twenty,
+    zoho,
+)
 from web.webhooks.adapter import Adapter, Headers, parcel
-from web.webhooks.standard import ADAPTER as STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workflow.actions.inbox import Parcel
 
-ADAPTERS: Final[Mapping[str, Adapter]] = {"standard": STANDARD}
+ADAPTERS: Final[Mapping[str, Adapter]] = {
+    "standard": standard.ADAPTER,
+    "hubspot": hubspot.ADAPTER,
+    "pipedrive": pipedrive.ADAPTER,
+    "salesforce": salesforce.ADAPTER,
+    "liveagent": liveagent.ADAPTER,
+    "zoho": zoho.ADAPTER,
+    "close": closecrm.ADAPTER,
+    "calendly": calendly.ADAPTER,
+    "calcom": calcom.ADAPTER,
+    "postmark": postmark.ADAPTER,
+    "mailgun": mailgun.ADAPTER,
+    "sendgrid": sendgrid.ADAPTER,
+    "ses": ses.ADAPTER,
+    "twenty": twenty.ADAPTER,
+    "espocrm": espocrm.ADAPTER,
+    "frappe": frappe.ADAPTER,
+    "github": github.ADAPTER,
+}
 
 
 def read_again(kind: str, body: bytes, headers: Headers) -> Parcel:

@@ -12,13 +12,15 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from flask import Response, request
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import NotFound, Unauthorized
+from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
 from web.security import raw_body
-from web.webhooks.adapter import COMMON, parcel
+from web.webhooks.adapter import COMMON, EVENT, KEY, QUERY, RECEIVED, URL, parcel
 from web.webhooks.kinds import ADAPTERS
 from workflow.actions import inbox, sources
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from web.webhooks.adapter import Adapter, Headers
+    from web.webhooks.adapter import Adapter, Answer, Headers
     from workflow.actions.inbox import Receipt
     from workflow.actions.sources import OpenSource
     from workflow.workspace import Workspace
@@ -38,13 +40,12 @@ LARGEST: Final = 1024 * 1024
 _LOG = logging.getLogger(__name__)
 _FRESH_S: Final = 2.0
 _NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
-_PATH: Final = re.compile(rf"/webhooks/({_NAME.pattern})")
-_RULE: Final = "/webhooks/<name>"
-_STORED: Final = 202
-_JSON: Final = "application/json"
+_PATH: Final = re.compile(rf"/webhooks/({_NAME.pattern})(?:/([^\x00-\x1f]{{1,300}}))?")
+_RULES: Final = ("/webhooks/<name>", "/webhooks/<name>/<path:tail>")
 _HEADER_NAMES: Final[Mapping[str, str]] = {
     name: ("" if name == "content-type" else "HTTP_") + name.upper().replace("-", "_")
     for name in {*COMMON, *(each for adapter in ADAPTERS.values() for each in adapter.reads)}
+    if not name.startswith(":")
 }
 
 
@@ -57,11 +58,13 @@ def register(app: Flask, ws: Workspace, clock: Callable[[], datetime] = host_tim
     """Add the route to `app`, and put a shorter way to it in front."""
     desk = _Desk(_Sources(ws), ws, clock)
 
-    def receive(name: str) -> Response:
-        return Response(desk.take(request, name), _STORED, mimetype=_JSON)
+    def receive(name: str, tail: str = "") -> Response:
+        told = desk.take(request, name, tail)
+        return Response(told.body, told.status, mimetype=told.mimetype)
 
-    # No automatic OPTIONS: a hook is posted to, and nothing else.
-    app.add_url_rule(_RULE, "webhook", receive, methods=["POST"], provide_automatic_options=False)
+    for rule in _RULES:
+        # No automatic OPTIONS: a hook is posted to, and nothing else.
+        app.add_url_rule(rule, "webhook", receive, methods=["POST"], provide_automatic_options=False)
     app.wsgi_app = _Front(app, app.wsgi_app, desk)  # type: ignore[method-assign]
 
 
@@ -82,12 +85,13 @@ class _Front:
         if found is None:
             return self._inner(environ, start_response)
         try:
-            told = self._desk.take(Request(environ), found[1])
+            told = self._desk.take(Request(environ), found[1], found[2] or "")
         except Exception as error:  # noqa: BLE001 - the edge of a request; the application's own handler logs it
             return self._refuse(environ, error)(environ, start_response)
-        length = ("Content-Length", str(len(told)))
-        start_response("202 ACCEPTED", [("Content-Type", _JSON), length, ("X-Content-Type-Options", "nosniff")])
-        return (told,)
+        length = ("Content-Length", str(len(told.body)))
+        status = f"{told.status} {HTTP_STATUS_CODES[told.status].upper()}"
+        start_response(status, [("Content-Type", told.mimetype), length, ("X-Content-Type-Options", "nosniff")])
+        return (told.body,)
 
     def _refuse(self, environ: WSGIEnvironment, error: Exception) -> Response:
         with self._app.request_context(environ):
@@ -103,14 +107,49 @@ class _Desk:
     ws: Workspace
     clock: Callable[[], datetime]
 
-    def take(self, asked: Request, name: str) -> bytes:
-        """Store and apply the delivery in a request; gives the body of the answer. Raises for every other answer."""
+    def take(self, asked: Request, name: str, tail: str) -> Answer:
+        """Store and apply the delivery in a request; gives what to answer. Raises for every other answer."""
         body = raw_body(asked, LARGEST)
-        source, adapter, headers = _verified(self.known, name, asked.environ, body, self.clock())
+        source, adapter, headers = self._verified(name, tail, asked.environ, body)
         found = parcel(adapter, headers, body)
         if found.unreadable is not None:
             _LOG.warning("a delivery from %s is kept as a dead letter: %s", source.name, found.unreadable)
-        return _receipt(inbox.receive(self.ws, source, found))
+        return adapter.answered(body, _receipt(inbox.receive(self.ws, source, found)))
+
+    def _verified(
+        self, name: str, tail: str, environ: WSGIEnvironment, body: bytes
+    ) -> tuple[OpenSource, Adapter, Headers]:
+        now = self.clock()
+        if tail and not _NAME.fullmatch(name):
+            raise NotFound
+        for look in (self.known.recent, self.known.fresh):
+            source = look(name) if _NAME.fullmatch(name) else None
+            if source is None:
+                continue
+            adapter = ADAPTERS[source.kind]
+            if tail and not adapter.has_tail:
+                raise NotFound
+            headers = _headers(adapter, environ) | self._beside(adapter, environ, tail, now)
+            if adapter.verify(headers, body, source.secrets, now):
+                return source, adapter, headers
+        _LOG.warning("a webhook was refused: no such source, or its signature does not fit: %s", name[:40])
+        raise Unauthorized("The signature is missing or wrong, or there is no such source.")
+
+    def _beside(self, adapter: Adapter, environ: WSGIEnvironment, tail: str, now: datetime) -> dict[str, str]:
+        """What an adapter wants to know of a request beside its headers."""
+        wanted = {name for name in adapter.reads if name.startswith(":")}
+        if not wanted:
+            return {}
+        query = environ.get("QUERY_STRING", "")
+        path = _raw_path(environ)
+        told = {
+            KEY: tail,
+            EVENT: tail,
+            QUERY: query,
+            URL: self.ws.settings.base_url.rstrip("/") + path + (f"?{query}" if query else ""),
+            RECEIVED: now.isoformat(timespec="minutes"),
+        }
+        return {name: value for name, value in told.items() if name in wanted and value}
 
 
 class _Sources:
@@ -140,24 +179,19 @@ class _Sources:
         return source
 
 
-def _verified(
-    known: _Sources, name: str, environ: WSGIEnvironment, body: bytes, now: datetime
-) -> tuple[OpenSource, Adapter, Headers]:
-    for look in (known.recent, known.fresh):
-        source = look(name) if _NAME.fullmatch(name) else None
-        if source is None:
-            continue
-        adapter = ADAPTERS[source.kind]
-        headers = _headers(adapter, environ)
-        if adapter.verify(headers, body, source.secrets, now):
-            return source, adapter, headers
-    _LOG.warning("a webhook was refused: no such source, or its signature does not fit: %s", name[:40])
-    raise Unauthorized("The signature is missing or wrong, or there is no such source.")
-
-
-def _headers(adapter: Adapter, environ: WSGIEnvironment) -> Headers:
-    found = ((name, environ.get(_HEADER_NAMES[name])) for name in (*COMMON, *adapter.reads))
+def _headers(adapter: Adapter, environ: WSGIEnvironment) -> dict[str, str]:
+    names = (name for name in (*COMMON, *adapter.reads) if not name.startswith(":"))
+    found = ((name, environ.get(_HEADER_NAMES[name])) for name in names)
     return {name: value for name, value in found if value}
+
+
+def _raw_path(environ: WSGIEnvironment) -> str:
+    """The path as it was sent: a vendor signs its address before any server has read it."""
+    for name in ("RAW_URI", "REQUEST_URI"):
+        sent = str(environ.get(name, ""))
+        if sent.startswith("/"):
+            return sent.partition("?")[0]
+    return quote(environ["PATH_INFO"].encode("latin-1", "replace"))
 
 
 def _receipt(receipt: Receipt) -> bytes:

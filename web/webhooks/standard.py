@@ -75,6 +75,7 @@ ADAPTER: Final = Adapter(
     verify=verify,
     key=key,
     read=read,
+    keeps=tuple(f"{family}-{part}" for family in ("webhook", "svix") for part in ("id", "timestamp")),
 )
 
 

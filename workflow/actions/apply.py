@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
+from sqlalchemy.orm import aliased
 
 from workflow import ids, text
 from workflow.actions import enrolling
+from workflow.engine import meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
 from workflow.records import upserts
@@ -128,8 +130,18 @@ def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:
         "changed_at": fact.changed_at,
         "created_at": tx.now,
     }
+    if fact.replaces:
+        # The meeting goes on under its new name, with everything that hangs on it; the old name stays as a mark.
+        at = (Meeting.prospect_id == prospect_id) & (Meeting.uid == fact.replaces)
+        other = aliased(Meeting)
+        taken = exists().where(other.prospect_id == prospect_id, other.uid == fact.uid)
+        tx.conn.execute(update(Meeting).where(at, Meeting.state == "booked", ~taken).values(uid=fact.uid))
     untold = [name for name in ("starts_at", "ends_at", "place") if not row[name]]
     upserts.upsert(tx, Meeting, row, keys=("prospect_id", "uid"), keep=("id", "created_at", *untold))
+    if fact.replaces:
+        mark = {**row, "id": ids.new_id(), "uid": fact.replaces, "state": meetings.MOVED, "starts_at": None}
+        keep = ("id", "created_at", "starts_at", "ends_at", "place", "reason")
+        upserts.upsert(tx, Meeting, mark, keys=("prospect_id", "uid"), keep=keep)
 
 
 def _meeting_id(tx: Tx, prospect_id: str, uid: str) -> str | None:

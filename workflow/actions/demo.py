@@ -33,6 +33,12 @@ REP_EMAIL: Final = "iva.petrova@example.com"
 SOURCE: Final = "crm"
 _HERO: Final = "elena.marinova@example.com"
 _STEP: Final = timedelta(seconds=30)
+# What the rep of the demo does herself; the rest comes from the CRM.
+_BY_REP: Final = frozenset({kinds.MOVE, kinds.ANSWERS, kinds.CALL_ENDED})
+_PERSONAS: Final = {
+    **dict.fromkeys(("Purchasing", "Снабдяване", "Finance", "CFO"), "finance"),
+    **dict.fromkeys(("Управител", "Собственик", "Изпълнителен директор", "CEO"), "owner"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class _Event:
 @dataclass(frozen=True, slots=True)
 class _Person:
     fields: Mapping[str, str]
+    custom: Mapping[str, str]
     events: tuple[_Event, ...]
 
 
@@ -119,14 +126,17 @@ class _Play:
     def _tell(self, tx: Tx, *, person: _Person, event: _Event) -> None:
         email = person.fields["email"]
         new = email not in self._ids
+        by_rep = event.kind in _BY_REP
+        facts = event.data if event.kind == kinds.UPSERTED else {}
         signal = Signal(
             event.kind,
             self._past.at,
-            f"source:{SOURCE}",
+            f"rep:{self._rep_id}" if by_rep else f"source:{SOURCE}",
             "demo",
-            data=event.data,
+            data={} if facts else event.data,
             fields=person.fields if new else {},
-            sender=("standard", SOURCE),
+            custom={**person.custom, **facts} if new else facts,
+            sender=() if by_rep else ("standard", SOURCE),
             owner_id=self._rep_id if new else None,
         )
         self._ids[email] = prospects.submit(self._ws, tx, self._ids.get(email), signal).prospect_id
@@ -161,7 +171,8 @@ def _person(name: str, title: str, company: str, language: str, country: str, *e
         "country": country,
         "time_zone": zones[country],
     }
-    return _Person({key: value for key, value in fields.items() if value}, events)
+    custom = {"persona": _PERSONAS.get(title, "lead")}
+    return _Person({key: value for key, value in fields.items() if value}, custom, events)
 
 
 def _latin(name: str) -> str:
@@ -186,16 +197,25 @@ def _answers(days: float, **answers: str) -> _Event:
     return _Event(days, kinds.ANSWERS, {"answers": answers})
 
 
+def _plan(days: float, goal: str, attendees: str, agenda: str, research: str, must_learn: str) -> _Event:
+    """The plan before the first call."""
+    return _answers(
+        days, call_goal=goal, attendees=attendees, agenda=agenda, research=research, must_learn=must_learn,
+        planned_minutes="30", preferred_times="08:30 – 10:00",
+    )  # fmt: skip
+
+
 def _qualify(days: float, goal: str, **ratings: str) -> tuple[_Event, ...]:
     """A first talk: the goal, and enough of the matrix to qualify."""
     rated = {"fit": "full", "authority": "shares", "urgency": "half_year", **ratings}
     return _answers(days + 0.02, goal=goal, **rated), _move(days, "qualify")
 
 
-def _diagnose(days: float, challenge: str, obstacles: str, cost: str) -> tuple[_Event, ...]:
-    """What hurts, what stands in the way, and what it leads to: without it no need is clear."""
-    said = _answers(days + 0.02, challenge=challenge, obstacles=obstacles, cost_of_problem=cost)
-    return said, _move(days, "diagnose")
+def _diagnose(days: float, challenge: str, obstacles: str, cost: str, **more: str) -> tuple[_Event, ...]:
+    """A call, and what came out of it: what hurts, what stands in the way, and what it leads to."""
+    said = _answers(days + 0.02, challenge=challenge, obstacles=obstacles, cost_of_problem=cost, **more)
+    phase = _Event(days + 0.01, kinds.UPSERTED, {"journey": "consideration"})
+    return _call(days + 0.03, 24, f"{challenge}. {cost}."), said, phase, _move(days, "diagnose")
 
 
 def _call(days: float, minutes: int, notes: str) -> _Event:
@@ -213,10 +233,10 @@ def _known(days: float) -> _Event:
 
 def _cast(now: datetime) -> tuple[_Person, ...]:
     """A dozen prospects in every stage, in both languages; some late, some answered, one bounced."""
+    return (*_before_a_meeting(), *_with_a_meeting(now))
 
-    def day(ahead: int, hour: int) -> datetime:
-        return (now + timedelta(days=ahead)).replace(hour=hour, minute=30, second=0, microsecond=0)
 
+def _before_a_meeting() -> tuple[_Person, ...]:
     return (
         _person("Petar Iliev", "Purchasing", "Dunav Steel", "bg", "BG", _known(2.2)),
         _person("Martin Weiss", "IT Manager", "Weiss Logistik", "en", "DE", _known(16.0),
@@ -225,21 +245,42 @@ def _cast(now: datetime) -> tuple[_Person, ...]:
                 *_qualify(9.2, "Доставка до 48 часа"), _call(8.6, 18, "Търсят по-бърза доставка."),
                 _Event(4.5, kinds.BOUNCED, {"detail": "550 5.1.1 no such user", "permanent": True})),
         _person("Вера Минчева", "Оперативен директор", "Орфей Текстил", "bg", "BG", _known(4.0),
+                _plan(3.2, "Да разберем къде се губи време между складовете", "Вера и началникът на склад Русе",
+                      "Днешният път на стоката; какво пречи; следваща стъпка", "Нов склад в Русе от септември",
+                      "Кой решава и до кога"),
                 *_qualify(3.0, "Една система за трите склада", budget="planned"),
+                _answers(0.39, solution="Листове, които шофьорите носят", challenge="Никой не знае къде е стоката",
+                         people_involved="Четирима души, по един ден седмично"),
                 _call(0.4, 25, "Три склада, предаване на хартия. Решава заедно с финансовия директор.")),
         _person("Tanya Boeva", "Finance", "Krem Dairy", "bg", "BG", _known(11.0),
                 *_qualify(9.0, "Half as many returns by summer", budget="approved"),
                 _call(6.2, 31, "Returns cost about 3,400 a month."),
                 _Event(1.1, kinds.REPLIED, {"detail": "Thursday suits me, can you call at ten?"})),
         _person("Elena Marinova", "Operations Director", "Balkan Freight", "bg", "BG", _known(14.0),
+                _plan(13.0, "Да чуем за последния объркан палет с нейните думи", "Елена, сама; очаква пример от бранша",
+                      "Варна; какво струва; кой решава", "Две нови линии до Солун, сайтът им от октомври",
+                      "Срок и бюджет"),
                 *_qualify(12.0, "Нито един объркан палет", authority="decides", urgency="quarter"),
                 _call(11.8, 28, "Wrong pallets leave Varna, six to eight a week."),
+                _answers(11.79, solution="Обща таблица, изоставена през май", lead_source="Препоръки",
+                         script_used="Проучвателен разговор, до края", people_involved="Двама началник-смени"),
                 _Event(7.9, kinds.REPLIED, {"detail": "Благодаря, изпращам данните."}),
                 *_diagnose(4.1, "Грешни палети тръгват от Варна", "Етикетите се пишат на ръка",
-                           "Шест до осем курса седмично")),
+                           "Шест до осем курса седмично", deadline="Преди пролетния пик, 1 март",
+                           tried_before="Баркодове, но без четци на портала",
+                           must_have="Да се вижда от телефона на шофьора", commitment="dated",
+                           next_step="Среща с нея и склада във Варна, тази седмица")),
         _person("Chris Vogel", "CIO", "Bora Systems", "en", "GB", _known(19.0),
                 *_qualify(17.0, "One system for four offices"), _call(16.9, 22, "Wants it by the summer."),
                 *_diagnose(10.3, "Four offices, four truths", "Nobody owns the figures", "Two days a month each")),
+    )  # fmt: skip
+
+
+def _with_a_meeting(now: datetime) -> tuple[_Person, ...]:
+    def day(ahead: int, hour: int) -> datetime:
+        return (now + timedelta(days=ahead)).replace(hour=hour, minute=30, second=0, microsecond=0)
+
+    return (
         _person("Стоян Димитров", "Управител", "Нова Оптика", "bg", "BG", _known(12.0),
                 *_qualify(10.0, "Втори магазин до пролетта", authority="decides"),
                 *_diagnose(6.0, "Поръчките се губят", "Няма кой да ги следи", "Около 900 на месец"),

@@ -13,7 +13,7 @@ from workflow import ids
 from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
-from workflow.records.models import Enrollment, Prospect, Rep, Touch
+from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 # A touch may still be taken back in these states; from `committing` on it may already have arrived.
 REVOCABLE: Final = ("scheduled", "claimed", "sending")
 _PLAN: Final = Prepared(insert(Touch))
+# The mailbox of the rep to whom the prospect belongs; all emails of one enrollment leave by the same one.
+_OWN_MAILBOX: Final = Prepared(
+    select(Mailbox.id)
+    .join(Prospect, Prospect.owner_id == Mailbox.rep_id)
+    .where(Prospect.id == bindparam("prospect"), Mailbox.removed_at.is_(None))
+    .order_by(Mailbox.created_at)
+    .limit(1)
+)
 _END: Final = Prepared(update(Enrollment).where(Enrollment.id == bindparam("which"), Enrollment.state == "active"))
 _REVOKE: Final = Prepared(
     update(Touch).where(Touch.enrollment_id == bindparam("which"), one_of(Touch.state, REVOCABLE))
@@ -71,7 +79,8 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "ended_at": None if live else tx.now,
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
-        rows = [touch_row(ws, tx, enrollment, planned) for planned in enroll.touches]
+        mailbox_id = mailbox_of(ws, tx, prospect_id)
+        rows = [touch_row(enrollment, planned, mailbox_id, tx.now) for planned in enroll.touches]
         _PLAN.run_all(tx, rows)
 
 
@@ -158,14 +167,20 @@ def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
     _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
 
 
-def touch_row(ws: Workspace, tx: Tx, enrollment: Mapping[str, Any], planned: Planned) -> dict[str, Any]:
+def mailbox_of(ws: Workspace, tx: Tx, prospect_id: str) -> str:
+    """The mailbox that a prospect's emails leave from: their rep's own, else that of the installation."""
+    own = _OWN_MAILBOX.first(tx, {"prospect": prospect_id})
+    return own.id if own is not None else ws.mailbox_id
+
+
+def touch_row(enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, now: datetime) -> dict[str, Any]:
     """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as it is planned."""
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),
         "enrollment_id": enrollment["id"],
         "prospect_id": enrollment["prospect_id"],
-        "mailbox_id": ws.mailbox_id if email else None,
+        "mailbox_id": mailbox_id if email else None,
         "sequence": enrollment["sequence"],
         "step": step.key,
         "position": step.position,
@@ -179,6 +194,6 @@ def touch_row(ws: Workspace, tx: Tx, enrollment: Mapping[str, Any], planned: Pla
         "begin_errors": 0,
         "forced": False,
         "reason": planned.reason.pack(),
-        "ended_at": tx.now if planned.state == "skipped" else None,
-        "created_at": tx.now,
+        "ended_at": now if planned.state == "skipped" else None,
+        "created_at": now,
     }

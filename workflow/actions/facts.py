@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, func, select
 
 from workflow.engine.guards import Facts
-from workflow.engine.signals import MeetingView
+from workflow.engine.signals import FIELDS, MeetingView
 from workflow.playbook.needs import CALL_WORDS
 from workflow.records.models import Answer, ApiKey, Call, Enrollment, Meeting, Rep
 from workflow.records.prepared import Prepared
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from workflow.engine.guards import Kind
     from workflow.engine.signals import ProspectView, Signal
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
 
+_EVERYTHING: Final[frozenset[Kind]] = frozenset({"answers", "meetings", "calls", "sequences"})
 # Statements of the hot route are built once: building one costs more than running it.
 _ANSWERS: Final = Prepared(select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect")))
 _CALLS: Final = Prepared(
@@ -68,6 +69,13 @@ def facts(tx: Tx, prospect_id: str, fields: Mapping[str, str | None], kinds: fro
         calls=calls(tx, prospect_id) if "calls" in kinds else frozenset(),
         begun=frozenset(begun(tx, prospect_id)) if "sequences" in kinds else frozenset(),
     )
+
+
+def standing(tx: Tx, row: Record, role: str | None = None) -> Facts:
+    """All that guards may ask of the prospect of `row`, a whole row of its table, for a viewer of this role."""
+    custom = {name: str(value) for name, value in row.custom.items() if isinstance(value, str | int | float)}
+    fields = {**{name: getattr(row, name) for name in FIELDS}, **custom, "outcome": row.outcome}
+    return replace(facts(tx, row.id, fields, _EVERYTHING), role=role)
 
 
 def answers(tx: Tx, prospect_id: str) -> dict[str, str]:

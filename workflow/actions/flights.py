@@ -93,10 +93,11 @@ def follow(ws: Workspace, tx: Tx, flight: InFlight, playbook: Playbook, planned:
             _RETIME.run(tx, {**_times(change.after), "which": change.before.id})
     for touch_id, position in planned.positions.items():
         _PLACE.run(tx, {"which": touch_id, "position": position})
+    mailbox_id = enrolling.mailbox_of(ws, tx, flight.prospect_id)
     row = {"id": flight.id, "prospect_id": flight.prospect_id, "sequence": flight.sequence}
     for change in planned.changes:
         if change.before is None and change.after is not None:
-            gained = enrolling.touch_row(ws, tx, row, _planned(change.after))
+            gained = enrolling.touch_row(row, _planned(change.after), mailbox_id, tx.now)
             tx.conn.execute(insert(Touch), gained | {"generation": change.generation})
     ended: dict[str, Any] = {"state": "completed", "ended_at": tx.now} if planned.over else {}
     mine = update(Enrollment).where(Enrollment.id == flight.id, Enrollment.state == "active")

@@ -44,7 +44,10 @@ _SETTLE: Final = Prepared(update(Event).where(Event.id == bindparam("which")))
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event in normal form. `problem` says in a sentence why it cannot be used; then only `event_id` counts."""
+    """One event in normal form. `problem` says in a sentence why it cannot be used; then only `event_id` counts.
+
+    `introduces` makes an unknown prospect known whatever the type, because its sender says enough of the person.
+    """
 
     event_id: str
     type: str
@@ -54,6 +57,7 @@ class Incoming:
     custom: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    introduces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +267,8 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
     if known is None and isinstance(message_id, str):
         prospect_id = prospects.by_message(tx, message_id)
         known = prospects.load(ws, tx, prospect_id, meetings=meetings) if prospect_id else None
-    if known is None and (incoming.type not in kinds.CREATING or not (incoming.ref or email_key)):
+    creates = incoming.introduces or incoming.type in kinds.CREATING
+    if known is None and not (creates and (incoming.ref or email_key)):
         if incoming.type not in kinds.KINDS and not _has_meaning(ws, tx, source, incoming.type):
             return _Done("ignored", reason=because("unknown_type", type=incoming.type))
         # Looked at again by itself now and then: the prospect may have come by a way that wakes nobody.
@@ -368,6 +373,7 @@ def _pack(incoming: Incoming) -> dict[str, Any]:
         "fields": dict(incoming.fields),
         "custom": dict(incoming.custom),
         "data": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in incoming.data.items()},
+        **({"introduces": True} if incoming.introduces else {}),
     }
 
 
@@ -381,4 +387,13 @@ def _unpack(event: Record) -> Incoming:
     for name in ("starts_at", "ends_at") if event.type in kinds.MEETING_KINDS else ():
         if isinstance(data.get(name), str):
             data[name] = datetime.fromisoformat(data[name])
-    return Incoming(kept["event_id"], kept["type"], occurred, kept["ref"], kept["fields"], kept["custom"], data)
+    return Incoming(
+        kept["event_id"],
+        kept["type"],
+        occurred,
+        kept["ref"],
+        kept["fields"],
+        kept["custom"],
+        data,
+        introduces=kept.get("introduces", False),
+    )

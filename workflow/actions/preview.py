@@ -1,37 +1,62 @@
 """Writes the emails of a simulated life in the real templates, so that they read as they would arrive.
 
-Stores and sends nothing: there is no prospect behind such an email, and its link to unsubscribe leads nowhere.
+Stores and sends nothing; the link to unsubscribe leads nowhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from workflow.actions.outreach import letter
+from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy.orm import aliased
+
+from workflow.actions.outreach import letter, outlet
 from workflow.engine.life import Written
+from workflow.mail.address import parse_mailbox
+from workflow.records.models import Mailbox, Prospect, Rep
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workflow.actions.outreach.outlet import Outlet
     from workflow.engine.life import Letter
     from workflow.mail.templates import Templates
-    from workflow.playbook.schema import Playbook
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
 
 LINK: Final = "https://example.com/u/preview"
+_STAND_IN: Final = aliased(Rep)
+_REP: Final = Prepared(
+    select(
+        func.coalesce(_STAND_IN.name, Rep.name).label("name"),
+        func.coalesce(_STAND_IN.email, Rep.email).label("email"),
+    )
+    .select_from(Prospect)
+    .join(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(_STAND_IN, and_(_STAND_IN.id == Rep.stand_in_id, Rep.away_since.is_not(None)))
+    .where(Prospect.id == bindparam("prospect"))
+)
+_OUTLETS: Final = Prepared(select(Mailbox.id, Mailbox.sender, Mailbox.settings))
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The writer of simulated emails: the port `life.Writer`. `rep_name` is the prospect's rep, if there is one."""
+    """The writer of simulated emails: the port `life.Writer`. `rep_name` is the prospect's rep, if there is one.
 
-    playbook: Playbook
+    A mailbox without an outlet of its own writes as `sender_name`, and without a signature.
+    """
+
     templates: Templates
     sender_name: str = ""
     rep_name: str = ""
     rep_email: str = ""
+    outlets: Mapping[str, Outlet] = field(default_factory=dict)
 
     def write(self, told: Letter) -> Written:
         """The email of a step. Raises TemplateError when it cannot be written."""
-        fields, meeting = told.fields, told.meeting
+        fields, meeting, own = told.fields, told.meeting, self.outlets.get(told.mailbox)
         facts = letter.Facts(
             name=fields.get("name", ""),
             email=fields.get("email", ""),
@@ -45,7 +70,22 @@ class Preview:
             meeting_place=meeting.place if meeting else "",
             zone=told.zone,
         )
-        language = letter.language_of(self.playbook, fields.get("language", ""))
-        values = letter.values(self.playbook, facts, language, sender_name=self.sender_name, link=LINK)
+        language = letter.language_of(told.playbook, fields.get("language", ""))
+        sender_name = own.sender.name if own else self.sender_name
+        values = letter.values(told.playbook, facts, language, sender_name=sender_name, link=LINK)
+        values["signature"] = own.signature.get(language, "") if own else ""
         rendered = self.templates.render(told.step.email or "", language, values)
         return Written(f"Re: {told.subject}" if told.subject else rendered.subject, rendered.text)
+
+
+def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
+    """The writer of what a real prospect would get: signed by their rep, from the mailboxes of this installation."""
+    rep = _REP.first(tx, {"prospect": prospect_id})
+    outlets = {row.id: _outlet(row.sender, row.settings or {}) for row in _OUTLETS.all(tx, {})}
+    outlets[ws.mailbox_id] = own = outlet.of_installation(ws.settings.mail_from)
+    return Preview(ws.templates, own.sender.name, rep.name if rep else "", rep.email if rep else "", outlets)
+
+
+def _outlet(sender: str, shown: Mapping[str, str]) -> Outlet:
+    signature = {each: shown[f"signature_{each}"] for each in ("en", "bg") if shown.get(f"signature_{each}")}
+    return outlet.Outlet(parse_mailbox(sender, local_host=True), signature)

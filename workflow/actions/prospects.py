@@ -194,9 +194,14 @@ def lock(tx: Tx, prospect_id: str) -> None:
 def find(
     ws: Workspace, tx: Tx, source_id: str, ref: str | None, email_key: str | None, *, meetings: bool
 ) -> tuple[Loaded | None, bool]:
-    """The prospect a source means, by its own `ref`, else by address, locked; and whether the ref was known."""
+    """The prospect a source means, by its own `ref`, else by address, locked; and whether the ref was known.
+
+    A `ref` may be our own id of the prospect: a calendar or a mail service carries it for us.
+    """
     if ref:
         row = _BY_REF.first(tx, {"source": source_id, "ref": ref})
+        if row is None and ids.is_id(ref):
+            row = _BY_ID.first(tx, {"prospect": ref})
         if row is not None:
             return _loaded(ws, tx, row, meetings=meetings), True
     found = by_email(tx, email_key) if email_key else None

@@ -91,9 +91,8 @@ def draft(content: str | bytes, file: str = "playbook") -> Draft:
         playbook = loader.load(content, file)
     except PlaybookError as error:
         return Draft("", None, error.findings)
-    templates = Templates(places.templates_dir() / "email").names()
     source = content if isinstance(content, str) else content.decode()
-    return Draft(source, playbook, check(playbook, frozenset(templates)))
+    return Draft(source, playbook, check(playbook, Templates(places.templates_dir() / "email").catalogue()))
 
 
 def foresee(ws: Workspace, draft: Draft, choices: Choices, mapping: Mapping[str, str]) -> None:

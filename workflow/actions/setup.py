@@ -17,8 +17,9 @@ from workflow.records.upserts import insert_new
 from workflow.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
+    from workflow.playbook.emails import Email
     from workflow.records.db import Tx
     from workflow.settings import Settings
     from workflow.workspace import Workspace
@@ -56,9 +57,9 @@ def sign_in_address(ws: Workspace, rep_id: str) -> str:
     return f"{ws.settings.base_url}/sign-in/{people.sign_in_link(ws, rep_id)}"
 
 
-def email_templates() -> Iterable[str]:
-    """The names of the emails that ship with Onward."""
-    return Templates(places.templates_dir() / "email").names()
+def email_templates() -> Mapping[str, Email]:
+    """The emails that ship with Onward, by name, with what the check of a playbook asks of them."""
+    return Templates(places.templates_dir() / "email").catalogue()
 
 
 def _first_start(tx: Tx) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import secrets as entropy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import bindparam, insert, select, update
 
 from workflow import ids
+from workflow.actions import secret_forms
 from workflow.errors import BadInput, Conflict, NotFound, StartError
 from workflow.records.models import Source
 
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
-KINDS: Final = ("standard",)
+KINDS: Final = secret_forms.KINDS
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _OPEN: Final = select(Source.id, Source.kind, Source.secrets).where(
     Source.name == bindparam("name"), Source.disabled_at.is_(None)
 )
-_PREFIX: Final = "whsec_"
-# Standard Webhooks asks for 24 to 64 bytes.
-_SECRET_BYTES: Final = range(24, 65)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
     if not _NAME.fullmatch(name):
         message = "The name of a source has up to 40 small letters, digits and hyphens: it becomes part of its address."
         raise BadInput(message, field="name")
-    secret = _checked(secret) if secret is not None else new_secret()
+    secret = secret_forms.fresh(kind) if secret is None else secret_forms.checked(kind, secret)
 
     def work(tx: Tx) -> str:
         if tx.conn.execute(select(Source.id).where(Source.name == name)).scalar_one_or_none():
@@ -68,19 +65,35 @@ def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
 
 
 def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
-    """Give a source a new secret; the one before stays valid until the next rotation. Raises NotFound."""
-    secret = _checked(secret) if secret is not None else new_secret()
+    """Give a source a new secret; the one before stays valid until the next rotation. Raises NotFound and BadInput."""
 
     def work(tx: Tx) -> str:
-        opened = open_source(ws, tx, name)
-        if opened is None:
-            message = f"There is no source named {name[:40]}."
-            raise NotFound(message)
-        kept = [secret, *opened.secrets][:2]
-        tx.conn.execute(update(Source).where(Source.id == opened.id).values(secrets=_seal(ws, kept)))
-        return secret
+        opened = known(ws, tx, name)
+        new = secret_forms.fresh(opened.kind) if secret is None else secret_forms.checked(opened.kind, secret)
+        keep(ws, tx, opened, [new, *opened.secrets][:2])
+        return new
 
     return ws.database.transact(work)
+
+
+def known(ws: Workspace, tx: Tx, name: str) -> OpenSource:
+    """The source named `name`. Raises NotFound."""
+    opened = open_source(ws, tx, name)
+    if opened is None:
+        message = f"There is no source named {name[:40]}."
+        raise NotFound(message)
+    return opened
+
+
+def keep(ws: Workspace, tx: Tx, source: OpenSource, secrets: list[str]) -> None:
+    """Write down what proves this source from now on, the newest first."""
+    tx.conn.execute(update(Source).where(Source.id == source.id).values(secrets=_seal(ws, secrets)))
+
+
+def address(ws: Workspace, kind: str, name: str, secret: str) -> str:
+    """Where a source of this kind delivers to; with the secret in it where its vendor can show it nowhere else."""
+    tail = secret_forms.tail(kind, secret)
+    return f"{ws.settings.base_url}/webhooks/{name}" + (f"/{tail}" if tail else "")
 
 
 def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
@@ -96,22 +109,6 @@ def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
         )
         raise StartError(message) from error
     return OpenSource(row.id, name, row.kind, tuple(opened))
-
-
-def new_secret() -> str:
-    """A fresh secret in the form of Standard Webhooks."""
-    return _PREFIX + base64.b64encode(entropy.token_bytes(32)).decode()
-
-
-def _checked(secret: str) -> str:
-    try:
-        raw = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except ValueError:
-        raw = b""
-    if not secret.startswith(_PREFIX) or len(raw) not in _SECRET_BYTES:
-        message = "The secret must be whsec_ and the base64 of 24 to 64 random bytes."
-        raise BadInput(message, field="secret")
-    return secret
 
 
 def _seal(ws: Workspace, kept: list[str]) -> str:

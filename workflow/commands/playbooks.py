@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -10,17 +11,18 @@ from typing import Any, Final
 import click
 
 from workflow import places
-from workflow.actions import setup
-from workflow.actions.publishing import CHOICES
-from workflow.commands import publishing
-from workflow.commands.options import data_dir_option, opened
 from workflow.errors import BadInput, PlaybookError
-from workflow.playbook import loader
+from workflow.mail.templates import Templates
+from workflow.playbook import loader, svg
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
 from workflow.playbook.editors import json_schema
 
 _FINDINGS: Final = 1
+_CHOICE: Final = click.Choice(["keep", "move", "stop"])
+_DATA_DIR: Final = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where the installation is kept (ONWARD_DATA_DIR)."
+)
 
 
 @click.group()
@@ -33,7 +35,7 @@ def playbook() -> None:
 def playbook_check(file: Path) -> None:
     """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any."""
     try:
-        findings = check(loader.read(file), frozenset(setup.email_templates()))
+        findings = check(loader.read(file), Templates(places.templates_dir() / "email").catalogue())
     except PlaybookError as error:
         if not error.findings:
             raise
@@ -45,10 +47,20 @@ def playbook_check(file: Path) -> None:
 
 @playbook.command("diagram")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+@click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
 @click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
-def playbook_diagram(file: Path | None, language: str) -> None:
-    """Draw the stages of FILE as a Mermaid diagram; without FILE, those of the shipped playbook."""
-    click.echo(diagram(loader.read(file or places.shipped_playbook()), language))
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file instead.")
+def playbook_diagram(file: Path | None, form: str, language: str, output: Path | None) -> None:
+    """Draw FILE: its stages, what leads from one to another, its sequences; without FILE, the shipped playbook."""
+    book = loader.read(file or places.shipped_playbook())
+    drawn = svg.page(book, language) if form == "svg" else diagram(book, language)
+    if output is None:
+        click.echo(drawn, nl=False)
+        return
+    try:
+        output.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written ({error.strerror}): name a folder that takes it.") from error
 
 
 @playbook.command("schema")
@@ -60,23 +72,28 @@ def playbook_schema() -> None:
 @playbook.command("publish")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--map", "maps", multiple=True, metavar="OLD=NEW", help="Where the prospects of a removed stage go.")
-@click.option("--all", "others", type=click.Choice(CHOICES), default="keep", show_default=True, help="All in flight.")
+@click.option("--all", "others", type=_CHOICE, default="keep", show_default=True, help="All in flight.")
 @click.option("--group", "groups", multiple=True, metavar="SEQUENCE=keep|move|stop", help="Those on one sequence.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
-@data_dir_option
+@_DATA_DIR
 def playbook_publish(file: Path, data_dir: Path | None, **given: Any) -> None:  # noqa: ANN401 - one value an option
     """Put FILE in force, after showing what changes for everybody in flight. Exit code 1 when FILE has findings."""
-    sys.exit(publishing.publish(opened(data_dir), _content(file), file, given))
+    sys.exit(_publishing().publish(data_dir, _content(file), file, given))
 
 
 @playbook.command("versions")
-@data_dir_option
+@_DATA_DIR
 def playbook_versions(data_dir: Path | None) -> None:
     """List the versions: which is in force, since when and by whom, and how many enrollments follow it."""
-    for line in publishing.versions(opened(data_dir)):
+    for line in _publishing().versions(data_dir):
         click.echo(line)
+
+
+def _publishing() -> Any:  # noqa: ANN401 - a module
+    # Loaded when it is called: to check or draw a file needs no database.
+    return importlib.import_module("workflow.commands.publishing")
 
 
 def _content(file: Path) -> bytes:

@@ -12,6 +12,7 @@ from workflow.actions import effect as effects
 from workflow.actions import publishing
 from workflow.actions.prospects import Who
 from workflow.actions.publishing import CHOICES, Choices
+from workflow.commands.options import opened
 from workflow.engine.replan import FATES
 from workflow.errors import BadInput
 from workflow.ids import new_id
@@ -66,9 +67,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def publish(ws: Workspace, content: bytes, file: Path, given: Mapping[str, Any]) -> int:
+def publish(data_dir: Path | None, content: bytes, file: Path, given: Mapping[str, Any]) -> int:
     """Publish `content` as the options say; the exit code. Raises BadInput and Conflict."""
-    say = _Speaker(given["language"])
+    say, ws = _Speaker(given["language"]), opened(data_dir)
     draft = publishing.draft(content, str(file))
     if draft.playbook is None or draft.findings:
         for finding in draft.findings:
@@ -97,10 +98,10 @@ def publish(ws: Workspace, content: bytes, file: Path, given: Mapping[str, Any])
     return 0
 
 
-def versions(ws: Workspace) -> Iterator[str]:
+def versions(data_dir: Path | None) -> Iterator[str]:
     """The versions as lines of a table."""
     yield f"{'no.':>4}  {'in force':8}  {'in flight':>9}  {'published':16}  by  name"
-    with ws.database.read() as tx:
+    with opened(data_dir).database.read() as tx:
         for each in reports.versions(tx):
             mark = "yes" if each.in_force else ""
             at = each.published_at.strftime("%Y-%m-%d %H:%M")

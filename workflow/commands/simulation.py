@@ -1,15 +1,23 @@
-"""`onward simulate`: reads the imagined prospect and the events, and prints the life in one of the forms."""
+"""`onward simulate`: reads who it is about and what happens, and prints the life in one of the forms.
+
+An imagined prospect needs no installation; a real one is read from it, and nothing is changed there.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from workflow import places, text
-from workflow.actions.preview import Preview
+from workflow.actions.preview import Preview, for_prospect
+from workflow.commands.options import data_dir_option, opened
 from workflow.engine import script, sequences
 from workflow.engine.life import Imagined
 from workflow.engine.signals import FIELDS
@@ -20,20 +28,39 @@ from workflow.mail.templates import Templates
 from workflow.playbook import loader
 from workflow.playbook.findings import nearest
 from workflow.playbook.tree import parse_delay
-from workflow.reports import simulated
+from workflow.reports import forecast, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
+    from zoneinfo import ZoneInfo
 
+    from workflow.engine.life import Happening, Known, Life
     from workflow.engine.sequences import Whereabouts
     from workflow.playbook.schema import Playbook
+    from workflow.workspace import Workspace
 
 # Before, time zones were others; after, nobody knows them or the holidays.
 _YEARS: Final = range(2000, 2100)
+_OF_IMAGINED: Final = {
+    "file": "--playbook",
+    "at": "--at",
+    "language": "--language",
+    "zone": "--zone",
+    "country": "--country",
+    "stage": "--stage",
+    "fields": "--field",
+    "rep_zone": "--rep-zone",
+}
 
 
 @click.command()
+@click.option(
+    "--prospect",
+    "who",
+    metavar="ID|EMAIL",
+    help="Go on with a real prospect of this installation, from now; without it, one is imagined.",
+)
 @click.option(
     "--playbook",
     "file",
@@ -49,39 +76,104 @@ _YEARS: Final = range(2000, 2100)
     help="What happens, one event a line (docs/simulate.md); - reads standard input.",
 )
 @click.option(
+    "--event", "lines", multiple=True, metavar="LINE", help="One line of events, as “replies on day 3”; repeatable."
+)
+@click.option(
     "--at", metavar="TIME", help="When it begins, by the prospect's clock: 2026-11-30T09:00. Without it, now."
 )
 @click.option("--horizon", default=f"{HORIZON.days}d", show_default=True, help="How long after the last event.")
-@click.option("--language", default="en", show_default=True, help="The prospect's language.")
-@click.option("--zone", default="", help="The prospect's time zone, as Europe/Sofia. Without it, the rep's.")
-@click.option("--country", default="", help="The prospect's country, whose holidays count: BG.")
+@click.option("--language", help="The prospect's language; without it, en.")
+@click.option("--zone", help="The prospect's time zone, as Europe/Sofia. Without it, the rep's.")
+@click.option("--country", help="The prospect's country, whose holidays count: BG.")
 @click.option("--stage", help="Where the prospect stands; without it, they are new.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A fact about the prospect; repeatable.")
-@click.option("--rep-zone", default="", help="The rep's time zone. Without it, the playbook's.")
+@click.option("--rep-zone", help="The rep's time zone. Without it, the playbook's.")
 @click.option("--source", "heard_from", default="standard", show_default=True, help="The kind of system that tells.")
 @click.option("--format", "form", type=click.Choice(list(simulated.FORMATS)), default="table", show_default=True)
+@click.option(
+    "--words",
+    type=click.Choice(simulated.LANGUAGES),
+    help="The language of what is printed; without it, that of LC_ALL, LC_MESSAGES or LANG.",
+)
 @click.option("--show-text", is_flag=True, help="Show the emails in full.")
-def simulate(file: Path | None, form: str, **given: Any) -> None:  # noqa: ANN401 - one value an option
+@data_dir_option
+def simulate(
+    who: str | None,
+    form: str,
+    words: str | None,
+    data_dir: Path | None,
+    *,
+    show_text: bool,
+    **given: Any,  # noqa: ANN401 - one value an option
+) -> None:
     """Live a prospect's life in advance: every mail, task, skip and stop, with its time and its reason."""
-    playbook = loader.read(file or places.shipped_playbook())
+    if who is None:
+        told = _imagine(given)
+    else:
+        _refuse_imagined(click.get_current_context())
+        told = _foretell(opened(data_dir), who, given)
+    report = simulated.Report(
+        told.playbook, told.life, told.rep_zone, told.zone, show_text=show_text, words=words or _spoken(os.environ)
+    )
+    click.echo(simulated.FORMATS[form](report), nl=form != "ics")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A life, and by which clocks it is read."""
+
+    playbook: Playbook
+    life: Life
+    zone: ZoneInfo
+    rep_zone: ZoneInfo
+
+
+def _imagine(given: Mapping[str, Any]) -> _Told:
+    playbook = loader.read(given["file"] or places.shipped_playbook())
     person = _imagined(playbook, given)
     zone, country = person.fields.get("time_zone"), person.fields.get("country")
     where = sequences.whereabouts(playbook, zone, person.rep_zone, country)
     begins = _beginning(given["at"], where)
-    events, horizon = given["events"], _horizon(given["horizon"])
-    told = script.read(
-        _text(events),
-        playbook,
-        begins=begins,
-        where=where,
-        source=given["heard_from"],
-        name=events.name if events else "events",
-    )
-    rep_zone = sequences.whereabouts(playbook, None, person.rep_zone, None).zone
-    writer = Preview(playbook, Templates(places.templates_dir() / "email"))
-    life = live(playbook, person, told, begins=begins, horizon=horizon, writer=writer)
-    report = simulated.Report(playbook, life, rep_zone, show_text=given["show_text"])
-    click.echo(simulated.FORMATS[form](report), nl=form != "ics")
+    told = _script(given, playbook, begins, where, None)
+    writer = Preview(Templates(places.templates_dir() / "email"))
+    life = live(playbook, person, told, begins=begins, horizon=_horizon(given["horizon"]), writer=writer)
+    return _Told(playbook, life, where.zone, sequences.whereabouts(playbook, None, person.rep_zone, None).zone)
+
+
+def _foretell(ws: Workspace, who: str, given: Mapping[str, Any]) -> _Told:
+    playbook, horizon = ws.playbooks.current, _horizon(given["horizon"])
+    with ws.database.read() as tx:
+        prospect_id = forecast.find(tx, who)
+        known = forecast.known(ws, tx, prospect_id)
+        writer = for_prospect(ws, tx, prospect_id)
+        begins = tx.now
+    fields, rep_zone = known.view.fields, known.view.fallback_zone
+    where = sequences.whereabouts(playbook, fields["time_zone"], rep_zone, fields["country"])
+    told = _script(given, playbook, begins, where, known)
+    life = live(playbook, known, told, begins=begins, horizon=horizon, writer=writer)
+    return _Told(playbook, life, where.zone, sequences.whereabouts(playbook, None, rep_zone, None).zone)
+
+
+def _script(
+    given: Mapping[str, Any], playbook: Playbook, begins: datetime, where: Whereabouts, known: Known | None
+) -> tuple[Happening, ...]:
+    events, source = given["events"], given["heard_from"]
+    written = "\n".join([*_text(events).splitlines(), *given["lines"]])
+    name = events.name if events else "--event"
+    return script.read(written, playbook, begins=begins, where=where, source=source, name=name, known=known)
+
+
+def _refuse_imagined(context: click.Context) -> None:
+    """A real prospect is who they are, and their installation has its playbook."""
+    for name, option in _OF_IMAGINED.items():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise BadInput(f"{option} describes an imagined prospect: leave it out with --prospect.")
+
+
+def _spoken(environ: Mapping[str, str]) -> str:
+    """The language of messages as POSIX has it: the first of these that is set decides."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    return "bg" if re.fullmatch(r"bg([_.@].*)?", locale, re.IGNORECASE) else "en"
 
 
 def _imagined(playbook: Playbook, given: Mapping[str, Any]) -> Imagined:
@@ -93,7 +185,7 @@ def _imagined(playbook: Playbook, given: Mapping[str, Any]) -> Imagined:
         if not sign or not name.isidentifier():
             raise BadInput(f"“{pair}” is no field with its value: write it as company=Example.")
         (fields if name in FIELDS else custom)[name] = text.line(value)
-    told = {"language": given["language"], "time_zone": given["zone"], "country": given["country"]}
+    told = {"language": given["language"] or "en", "time_zone": given["zone"], "country": given["country"]}
     fields |= {name: value for name, value in told.items() if value}
     for zone in filter(None, (fields.get("time_zone"), given["rep_zone"])):
         script.check_zone(zone)

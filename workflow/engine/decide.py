@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workflow.engine import guards, machine, sequences, starts
+from workflow.engine import guards, machine, meetings, sequences, starts
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import FIELDS, ProspectView, Signal
@@ -20,20 +20,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflow.engine.sequences import Planned, Released
-    from workflow.engine.signals import EnrollmentView, MeetingView
+    from workflow.engine.signals import EnrollmentView
     from workflow.engine.starts import Withheld
     from workflow.playbook.schema import Playbook, Sequence, SignalRule, Transition
 
 Verdict = Literal["applied", "ignored", "blocked", "stale"]
 
 _TEXT_LIMIT: Final = 2000
-_MEETING_STATES: Final = {
-    kinds.BOOKED: "booked",
-    kinds.RESCHEDULED: "booked",
-    kinds.CANCELLED: "cancelled",
-    kinds.HELD: "held",
-    kinds.NO_SHOW: "no_show",
-}
 _STOP_WORDS: Final = {
     kinds.REPLIED: "reply",
     kinds.BOUNCED: "bounce",
@@ -89,7 +82,10 @@ class Reanchor:
 
 @dataclass(frozen=True, slots=True)
 class MeetingFact:
-    """A meeting as the signal describes it; times that it does not name stay as they were."""
+    """A meeting as the signal describes it; times that it does not name stay as they were.
+
+    `replaces` is the name that it had before, or that another meeting had whose place it takes.
+    """
 
     uid: str
     state: str
@@ -98,6 +94,7 @@ class MeetingFact:
     place: str
     reason: str
     changed_at: datetime
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,25 +222,27 @@ class _Course:
         return "applied", ()
 
     def _met(self) -> tuple[Verdict, tuple[Reason, ...]]:
-        kind, data = self.signal.kind, self.signal.data
-        known = self._known_meeting(data.get("uid"))
-        if known and known.changed_at > self.at:
+        told = meetings.told(self.view.meetings, self.signal, self.at)
+        if told is None:
             return "stale", (because("stale_meeting"),)
-        uid = known.uid if known else str(data.get("uid") or self.signal.cause)
+        data = {} if told.state == meetings.MOVED else self.signal.data
+        self.signal = replace(self.signal, kind=told.kind)
         self.meeting = MeetingFact(
-            uid=uid,
-            state=_MEETING_STATES[kind],
-            starts_at=data.get("starts_at") or (known.starts_at if known else None),
+            uid=told.uid,
+            state=told.state,
+            starts_at=told.starts_at,
             ends_at=data.get("ends_at"),
             place=str(data.get("place") or ""),
             reason=str(data.get("reason") or ""),
             changed_at=self.at,
+            replaces=told.replaces,
         )
-        told = {name: str(data[name]) for name in ("starts_at", "ends_at", "place", "reason") if data.get(name)}
-        self.history.append(Change(kind, self.at, detail={"uid": uid, **told}))
-        self._say(_STOP_WORDS.get(kind))
-        if kind != kinds.RESCHEDULED:
-            self.starts.append((kind, None, None))
+        said = {name: str(data[name]) for name in ("starts_at", "ends_at", "place", "reason") if data.get(name)}
+        self.history.append(Change(told.kind, self.at, detail={"uid": told.uid, **said}))
+        # A meeting that went on elsewhere has no reminders of its own any more.
+        self._say("meeting.cancelled" if told.state == meetings.MOVED else _STOP_WORDS.get(told.kind))
+        if told.kind != kinds.RESCHEDULED:
+            self.starts.append((told.kind, None, None))
         return "applied", ()
 
     def _mailed(self) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -329,15 +328,6 @@ class _Course:
         if word is not None:
             self.words[word] = because(f"stop.{word}")
 
-    def _known_meeting(self, uid: object) -> MeetingView | None:
-        """The meeting named `uid`; without a name the open one that starts last."""
-        if uid:
-            return next((meeting for meeting in self.view.meetings if meeting.uid == str(uid)), None)
-        if self.signal.kind == kinds.BOOKED:
-            return None
-        booked = [meeting for meeting in self.view.meetings if meeting.state == "booked"]
-        return max(booked, key=lambda meeting: meeting.starts_at or kinds.NEVER, default=None)
-
     def _stop(self) -> tuple[Stop, ...]:
         stops = []
         for enrollment in self.view.enrollments:
@@ -350,14 +340,18 @@ class _Course:
     def _stops(self, enrollment: EnrollmentView, word: str) -> bool:
         if word not in enrollment.sequence.stop:
             return False
-        # What happened to one meeting does not end the reminders of another.
+        # What happened to one meeting does not end the reminders of another, nor does a booking that comes late.
         other = enrollment.meeting_id is not None and enrollment.meeting_id != self._meeting_id()
-        return not (word.startswith("meeting.") and other)
+        late = word == "meeting" and meetings.newer(self.view.meetings, enrollment.meeting_id, self.at)
+        return not (late or (word.startswith("meeting.") and other))
 
     def _meeting_id(self) -> str | None:
         if self.meeting is None:
             return None
-        return next((known.id for known in self.view.meetings if known.uid == self.meeting.uid), None)
+        names = (self.meeting.uid, self.meeting.replaces)
+        return next(
+            (known.id for known in self.view.meetings if known.uid in names and known.state != meetings.MOVED), None
+        )
 
     def _enroll(self, stopped: tuple[Stop, ...]) -> tuple[tuple[Enroll, ...], tuple[Stop, ...]]:
         """What begins, and what gives way to it."""

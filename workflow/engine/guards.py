@@ -58,6 +58,9 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "manager": ("manager", "мениджър"),
     "admin": ("administrator", "администратор"),
 }
+# Every person and every key has a role: who has none is a source of webhooks.
+_ANYBODY: Final = HasRole(ROLES[0])
+_SOURCE: Final = {"what.en": "a connected system", "what.bg": "свързана система"}
 _ANY_QUESTION: Final = ("all questions", "всички въпроси")
 
 
@@ -106,7 +109,7 @@ def _(need: Filled, _playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 
 @_unmet.register(Answered)
 def _(need: Answered, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
-    missing = tuple(key for key in need.keys if not _answered(facts, key))
+    missing = tuple(key for key in need.keys if not answered(facts, key))
     return (because("need.answers", **_listed(playbook, missing)),) if missing else ()
 
 
@@ -141,7 +144,7 @@ def _(need: Called, _playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 
 @_unmet.register(Evidence)
 def _(need: Evidence, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
-    count = sum(_answered(facts, key) for key in references.questions_of(playbook, need))
+    count = sum(answered(facts, key) for key in references.questions_of(playbook, need))
     if count >= need.at_least:
         return ()
     return (because("need.evidence", count=count, least=need.at_least, **_about(playbook, need)),)
@@ -177,6 +180,8 @@ def _(need: AnyOf, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 def _(need: NotMet, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
     if unmet(playbook, (need.need,), facts):
         return ()
+    if need.need == _ANYBODY:
+        return (because("need.role", **_SOURCE),)
     return (because("need.not", **_said([statement(playbook, need.need)])),)
 
 
@@ -197,6 +202,8 @@ def statement(playbook: Playbook, need: Need) -> Reason:
             return because(f"is.call.{word}")
         case ScoreAtLeast(least):
             return because("is.score", least=least)
+        case NotMet(inner) if inner == _ANYBODY:
+            return because("is.role", **_SOURCE)
         case NotMet(inner):
             return because("is.not", **_said([statement(playbook, inner)]))
         case AllOf(inner) | AnyOf(inner):
@@ -222,7 +229,8 @@ def _listing(playbook: Playbook, need: Need) -> Reason:
     raise NotImplementedError(type(need))
 
 
-def _answered(facts: Facts, key: str) -> bool:
+def answered(facts: Facts, key: str) -> bool:
+    """Whether a question or a criterion has an answer."""
     return bool(facts.answers.get(key, "").strip())
 
 

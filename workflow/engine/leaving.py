@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STILL_GOOD_FOR: Final = timedelta(hours=24)
 """What an email is granted anew when it waits for no fault of its own."""
+UNCERTAIN_FOR: Final = timedelta(hours=24)
+"""How long an uncertain email holds up what waits behind it."""
 OPEN: Final = ("scheduled", "claimed", "sending", "committing", "uncertain")
 """States of a touch that has not ended."""
 _RETRIED_UNTIL: Final = timedelta(hours=48)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from workflow.engine.signals import MOVE, Signal
+from workflow.engine.signals import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import MeetingFact
     from workflow.engine.reasons import Reason
-    from workflow.playbook.schema import Step
+    from workflow.engine.signals import ProspectView
+    from workflow.playbook.schema import Playbook, Sequence, Step
 
 # What a rep does to a touch, by the names that history has for it.
 DONE: Final = "touch.done"
 SKIPPED: Final = "touch.skipped"
 SENT_NOW: Final = "touch.sent_now"
+# The prospect's mailbox answers by itself. Nothing follows from that: the life tells of it and goes on.
+AWAY: Final = "email.auto_replied"
 ACTS: Final = frozenset({DONE, SKIPPED, SENT_NOW})
 
 Kind = Literal[
     "event", "moved", "meeting", "began", "mail", "task", "done", "held", "skipped", "failed", "stopped", "cancelled",
-    "completed",
+    "completed", "withheld",
 ]  # fmt: skip
 Ending = Literal["closed", "quiet", "waiting", "horizon"]
 
@@ -47,10 +50,71 @@ class Imagined:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownTouch:
+    """A touch as the records hold it. `mailbox` is that of an email; `subject` its subject, once it was written.
+
+    `counts_as_sent_at` is when what waits behind an uncertain email goes on.
+    """
+
+    step: Step
+    state: str
+    due_at: datetime
+    not_after: datetime
+    next_attempt_at: datetime | None
+    reason: Reason
+    mailbox: str = ""
+    forced: bool = False
+    attempts: int = 0
+    subject: str = ""
+    ended_at: datetime | None = None
+    counts_as_sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEnrollment:
+    """An enrollment as the records hold it, with the version of the playbook that it follows.
+
+    One that is not `active` any more is known for the tasks of it that are still open.
+    """
+
+    id: str
+    playbook: Playbook
+    sequence: Sequence
+    meeting_uid: str | None
+    touches: tuple[KnownTouch, ...]
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """What holds a mailbox back: its last email, a back-off after a failure, or a pause with its reason."""
+
+    last_mail_at: datetime | None = None
+    backoff_until: datetime | None = None
+    paused: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A real prospect, as the installation knows them. `last_mail_at` is when they last got an email.
+
+    `mailbox` names the one by which the emails of a new sequence leave; all that matter are in `mailboxes`.
+    """
+
+    view: ProspectView
+    meetings: tuple[MeetingFact, ...] = ()
+    enrollments: tuple[KnownEnrollment, ...] = ()
+    last_mail_at: datetime | None = None
+    mailbox: str = ""
+    mailboxes: Mapping[str, MailboxState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Happening:
     """One thing that happens to the prospect: a signal, or an act of the rep on the touch of `step`.
 
-    `said` and `line` tell where it was written.
+    `at` is when Onward hears of it, `occurred_at` when its sender says that it was; without it, the same. `role` is
+    that of whoever asks for a move. `said` and `line` tell where it was written.
     """
 
     at: datetime
@@ -62,20 +126,21 @@ class Happening:
     step: str = ""
     said: str = ""
     line: int = 0
+    occurred_at: datetime | None = None
+    role: str | None = None
 
     def signal(self) -> Signal:
         """As the engine is told of it."""
         return Signal(
             self.kind,
-            self.at,
+            self.occurred_at or self.at,
             "simulation",
             f"simulation:{self.line}",
             data=self.data,
             fields=self.fields,
             custom=self.custom,
             sender=self.sender,
-            # Whoever writes "moves" into a story means somebody who may.
-            role="admin" if self.kind == MOVE else None,
+            role=self.role,
         )
 
 
@@ -83,6 +148,7 @@ class Happening:
 class Letter:
     """All that the writer of an email may tell. `subject` is that of the thread it goes on with, if any."""
 
+    playbook: Playbook
     step: Step
     fields: Mapping[str, str]
     stage: str
@@ -90,6 +156,7 @@ class Letter:
     meeting: MeetingFact | None
     zone: ZoneInfo
     subject: str
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +174,17 @@ class Writer(Protocol):
         """The email. Raises an OnwardError when it cannot be written; then its sequence ends."""
 
 
+IS_NEW: Final = "is new"
+"""What an imagined prospect is told to be at the beginning; the one event that stands in no script."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the life: what happened `at`, by the clock of `zone` on the prospect's wall, and why.
 
     `planned_at` is when the plan alone, without window and gap, would have had it; for a meeting its start. `until` is
-    when what is held will be asked again; for a meeting its end.
+    when what is held will be asked again; for a meeting its end. `line` is that of the script.
+    `task` is what the rep is asked to do, by language.
     """
 
     at: datetime
@@ -127,6 +199,8 @@ class Entry:
     verdict: str = ""
     subject: str = ""
     text: str = ""
+    line: int = 0
+    task: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,18 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "unknown_type": ("Events of the type “{type}” mean nothing here.", "Събития от вид „{type}“ нямат значение тук."),
     "no_meaning": ("The playbook gives this event no meaning.", "Наръчникът не придава значение на това събитие."),
+    "mail.unmatched": (
+        "It answers no email of ours, and its sender is no prospect who gets mail just now.",
+        "Не отговаря на наш имейл и подателят не е клиент, който получава имейли в момента.",
+    ),
+    "mail.failed": (
+        "What it says could not be applied ({error}).",
+        "Казаното в него не можа да бъде приложено ({error}).",
+    ),
+    "mail.unproven": (
+        "It names no email that we can prove to be ours, and anybody could have written it.",
+        "Не посочва имейл, за който е доказано, че е наш; всеки може да го е написал.",
+    ),
     "unknown_prospect": (
         "No such prospect is known yet; the event waits until it is.",
         "Все още няма такъв клиент; събитието изчаква появата му.",
@@ -188,6 +200,15 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
+    "away": (
+        "An automatic reply is no answer: it stops nothing, and mail goes on as planned.",
+        "Автоматичният отговор не е отговор: нищо не спира и имейлите продължават по план.",
+    ),
+    "away_until": (
+        "An automatic reply (back on {until}) is no answer: it stops nothing, and mail goes on as planned.",
+        "Автоматичният отговор (до {until}) не е отговор: нищо не спира и имейлите продължават по план.",
+    ),
+    "nothing_waits": ("No {what} “{step}” is waiting.", "Няма чакащ елемент „{step}“ ({what})."),
     "done_by": ("Done by {by}.", "Изпълнено от {by}."),
     "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),
     "pause.uncertain": (
@@ -199,6 +220,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "the mail server refused several emails by its policy: {answer}",
         "пощенският сървър отказа няколко имейла по своите правила: {answer}",
     ),
+    "pause.by": ("paused by {by}.", "спряна от {by}."),
+    "pause.settings": (
+        "its settings do not let it send: {problem}",
+        "настройките ѝ не позволяват изпращане: {problem}",
+    ),
+    "pause.away": ("its rep is away.", "търговецът отсъства."),
     "pause.sender": ("the mail server refused the sender: {answer}", "пощенският сървър отказа подателя: {answer}"),
 }
 

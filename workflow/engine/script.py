@@ -1,20 +1,20 @@
 """The script of a simulated life: one event a line, in a closed set of phrases; `docs/simulate.md` lists them.
 
-Turns words into happenings at their times, or raises with a sentence for each line that cannot be understood. Times
-are read by the prospect's clock. What an event brings about is none of its business.
+Turns phrases into happenings at their times, or raises with a sentence for each line that cannot be understood. Times
+are read by the prospect's clock. The words are those of `phrases`; what an event brings about is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from workflow.engine import calendar
+from workflow.engine import calendar, phrases
 from workflow.engine import signals as kinds
-from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Happening
+from workflow.engine.life import AWAY, DONE, SENT_NOW, SKIPPED, Happening
 from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput
 from workflow.playbook.findings import nearest
@@ -24,6 +24,7 @@ from workflow.playbook.tree import parse_delay
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workflow.engine.life import Known
     from workflow.engine.sequences import Whereabouts
     from workflow.playbook.schema import Playbook, Step
 
@@ -32,34 +33,7 @@ LAST_DAY: Final = 3660
 _MEETING_LASTS: Final = timedelta(minutes=45)
 _MEETING_IN: Final = Delay(working_days=3)
 _MEETING_AT: Final = time(10)
-_DAY: Final = (
-    r"(?:day\s+(?P<{0}number>\d{{1,6}})|(?P<{0}date>\d{{4}}-\d\d-\d\d))(?:\s+at\s+(?P<{0}clock>\d{{1,2}}:\d\d))?"
-)
-_FOR: Final = re.compile(rf"\s+for\s+{_DAY.format('m')}(?=\s|$)", re.IGNORECASE)
-_WHEN: Final = re.compile(
-    rf"\s+(?:on\s+{_DAY.format('')}|at\s+(?P<later>\d{{1,2}}:\d\d)|after\s+(?P<span>\d\S*))$", re.IGNORECASE
-)
-_PHRASES: Final[Mapping[str, str]] = {
-    "moves TRIGGER": r"moves\s+(\w+)(?:\s+with\s+(.+))?",
-    "call ends": r"call\s+ends",
-    "replies": r"replies",
-    "bounces for now": r"bounces\s+for\s+now",
-    "bounces": r"bounces",
-    "complains": r"complains",
-    "unsubscribes": r"unsubscribes",
-    "books": r"books",
-    "reschedules": r"reschedules",
-    "cancels": r"cancels",
-    "meets": r"meets",
-    "does not show": r"does\s+not\s+show",
-    "answers QUESTION with TEXT": r"answers\s+(\w+)\s+with\s+(.+)",
-    "changes FIELD to VALUE": r"changes\s+(\w+)\s+to\s+(.+)",
-    "rep does STEP": r"rep\s+does\s+(\S+)",
-    "rep skips STEP": r"rep\s+skips\s+(\S+)",
-    "rep sends STEP": r"rep\s+sends\s+(\S+)",
-    "SOURCE says KIND VALUE": r"(\S+)\s+says\s+(\S+)(?:\s+(.+))?",
-}
-_COMPILED: Final = {phrase: re.compile(pattern, re.IGNORECASE) for phrase, pattern in _PHRASES.items()}
+_LONGEST_WAIT: Final = 62  # days, until a month that has a 31st
 _PLAIN: Final = {
     "call ends": kinds.CALL_ENDED,
     "replies": kinds.REPLIED,
@@ -73,7 +47,7 @@ _PLAIN: Final = {
     "meets": kinds.HELD,
     "does not show": kinds.NO_SHOW,
 }
-_ACTS: Final = {"rep does STEP": DONE, "rep skips STEP": SKIPPED, "rep sends STEP": SENT_NOW}
+_ACTS: Final = {"does": DONE, "skips": SKIPPED, "sends": SENT_NOW}
 _AFTER_MEETING: Final = frozenset({kinds.HELD, kinds.NO_SHOW})
 _WITH_TIME: Final = frozenset({kinds.BOOKED, kinds.RESCHEDULED})
 
@@ -83,11 +57,12 @@ class Told:
     """A phrase understood: its kind and what it carries, without its time."""
 
     kind: str
-    data: Mapping[str, Any]
-    fields: Mapping[str, str]
-    custom: Mapping[str, str]
-    step: str
-    source: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    custom: Mapping[str, str] = field(default_factory=dict)
+    step: str = ""
+    sender: tuple[str, ...] | None = None
+    role: str | None = None
 
 
 def read(
@@ -98,23 +73,24 @@ def read(
     where: Whereabouts,
     source: str = "standard",
     name: str = "script",
+    known: Known | None = None,
 ) -> tuple[Happening, ...]:
     """The happenings of a script that starts at `begins` (day 0), in the order of their times.
 
-    `source` is the kind of system that tells of them, for the playbook's `signals`. Raises BadInput with one sentence
-    for each line that is wrong, as `NAME:LINE: sentence`.
+    `source` is the kind of system that tells of them, for the playbook's `signals`; `known` the prospect, if real.
+    Raises BadInput with one sentence for each line that is wrong, as `NAME:LINE: sentence`.
     """
     lines = text.splitlines()
     if len(lines) > MOST_LINES:
         raise BadInput(f"{name}:{MOST_LINES + 1}: A script has at most {MOST_LINES} lines: split it.")
-    reader = _Reader(playbook, begins, where, source)
+    reader = _Reader(playbook, begins, where, source, known)
     found: list[Happening] = []
     problems: list[str] = []
     for number, line in enumerate(lines, start=1):
         words = " ".join(line.partition("#")[0].split())
         try:
             if words:
-                found.append(reader.happening(words, number))
+                found += reader.happenings(words, number)
         except BadInput as error:
             problems.append(f"{name}:{number}: {error.message}")
     if problems:
@@ -125,97 +101,74 @@ def read(
 class _Reader:
     """Reads line after line; remembers the time of the one before, and the meeting that was booked last."""
 
-    def __init__(self, playbook: Playbook, begins: datetime, where: Whereabouts, source: str) -> None:
+    def __init__(
+        self, playbook: Playbook, begins: datetime, where: Whereabouts, source: str, known: Known | None
+    ) -> None:
         self._playbook = playbook
         self._begins = begins
         self._where = where
         self._source = source
         self._last = begins
-        self._meeting_ends: datetime | None = None
+        self._steps = _steps(playbook, known)
+        self._meeting_ends = _meeting_ends(known)
 
-    def happening(self, words: str, number: int) -> Happening:
-        """The event of one line."""
-        rest, starts_at = self._meeting_time(words)
-        told, when = self._understand(rest)
-        if starts_at is not None and told.kind not in _WITH_TIME:
+    def happenings(self, words: str, number: int) -> list[Happening]:
+        """The events of one line: one, or several that follow one another."""
+        spoken = phrases.parts(words)
+        return [
+            self._happening(part, number, f"{number}" if place == 0 else f"{number}-{place}")
+            for place, part in enumerate(spoken)
+        ]
+
+    def _happening(self, words: str, number: int, name: str) -> Happening:
+        rest, meets = phrases.meeting_time(words)
+        rest, when = phrases.bare(rest)
+        found = phrases.match(rest)
+        if found is None:
+            raise BadInput(_not_understood(rest))
+        told = self._told(*found)
+        if meets is not None and told.kind not in _WITH_TIME:
             raise BadInput("Only `books` and `reschedules` take `for` with the time of the meeting.")
         at = self._time(when, told.kind)
         if at < self._begins:
             raise BadInput("This lies before the beginning of the story: give a later time.")
         data = dict(told.data)
         if told.kind in _WITH_TIME:
-            starts_at = starts_at or self._usual_meeting(at)
+            starts_at = self._meeting_at(meets) if meets else self._usual_meeting(at)
             if starts_at <= at:
                 raise BadInput("The meeting would start before it is booked: give a later time after `for`.")
             self._meeting_ends = starts_at + _MEETING_LASTS
             data |= {"starts_at": starts_at, "ends_at": self._meeting_ends}
             if told.kind == kinds.BOOKED:
-                data["uid"] = f"meeting-{number}"
+                data["uid"] = f"meeting-{name}"
+        if told.kind == AWAY and data["until"]:
+            data["until"] = self._until(data["until"], at)
         self._last = at
+        sender = (self._source,) if told.sender is None else told.sender
         return Happening(
-            at, told.kind, data, told.fields, told.custom, (told.source or self._source,), told.step, words, number
-        )
+            at, told.kind, data, told.fields, told.custom, sender, told.step, words, number, role=told.role
+        )  # fmt: skip
 
-    def _meeting_time(self, words: str) -> tuple[str, datetime | None]:
-        found = _FOR.search(words)
-        if found is None:
-            return words, None
-        clock = _clock(found["mclock"]) if found["mclock"] else _MEETING_AT
-        starts_at = self._moment(self._date(found["mnumber"], found["mdate"]), clock)
-        return words[: found.start()] + words[found.end() :], starts_at
-
-    def _understand(self, words: str) -> tuple[Told, re.Match[str] | None]:
-        when = _WHEN.search(words)
-        if when is not None:
-            told = self._phrase(words[: when.start()])
-            if told is not None:
-                return told, when
-        told = self._phrase(words)
-        if told is None:
-            self._refuse_time(words)
-            heads = [phrase.partition(" ")[0] if phrase.split()[-1].isupper() else phrase for phrase in _PHRASES]
-            spoken = words[: when.start()] if when else words
-            close = get_close_matches(spoken[:64].lower(), heads, n=1)
-            hint = f"did you mean `{close[0]}`?" if close else "docs/simulate.md lists what can happen."
-            raise BadInput(f"“{words[:80]}” is no event of a script: {hint}")
-        return told, None
-
-    def _refuse_time(self, words: str) -> None:
-        """Say so when only the time of a line is wrong."""
-        for sign in re.finditer(r"\s+(?=(?:on|at|after|for)\b)", words, re.IGNORECASE):
-            if self._phrase(words[: sign.start()]) is not None:
-                spoken = words[sign.end() :][:80]
-                raise BadInput(f"“{spoken}” is no time: write “on day 3 at 09:30”, “on 2026-11-30” or “after 2h”.")
-
-    def _phrase(self, words: str) -> Told | None:
-        for phrase, pattern in _COMPILED.items():
-            found = pattern.fullmatch(words)
-            if found is not None:
-                return self._told(phrase, [group or "" for group in found.groups()])
-        return None
-
-    def _told(self, phrase: str, parts: list[str]) -> Told:
-        data: dict[str, Any] = {}
-        fields: dict[str, str] = {}
-        custom: dict[str, str] = {}
-        step = source = ""
-        if phrase in _PLAIN:
-            kind = _PLAIN[phrase]
-            if phrase == "bounces for now":
-                data["permanent"] = False
-        elif phrase in _ACTS:
-            kind, step = _ACTS[phrase], self._step(parts[0], task=phrase == "rep does STEP")
-        elif phrase == "moves TRIGGER":
-            kind, data = kinds.MOVE, {**_pairs(parts[1]), "trigger": self._trigger(parts[0])}
-        elif phrase == "answers QUESTION with TEXT":
-            kind, data = kinds.ANSWERS, {"answers": {parts[0]: parts[1]}}
-        elif phrase == "changes FIELD to VALUE":
-            kind = kinds.UPSERTED
-            (fields if _changeable(*parts) else custom)[parts[0]] = parts[1]
-        else:
-            source, kind = parts[0], parts[1]
-            data = {"value": parts[2]} if parts[2] else {}
-        return Told(kind, data, fields, custom, step, source)
+    def _told(self, event: str, words: list[str]) -> Told:
+        if event in _PLAIN:
+            return Told(_PLAIN[event], {"permanent": False} if event == "bounces for now" else {})
+        if event in _ACTS:
+            return Told(_ACTS[event], step=self._step(words[0], task=event == "does"))
+        if event == "moves":
+            # Whoever writes "moves" into a story means somebody who may.
+            return Told(kinds.MOVE, {**_pairs(words[1]), "trigger": self._trigger(words[0])}, role="admin")
+        if event == "clicks":
+            data = {**_pairs(words[2]), "trigger": self._trigger(words[1])}
+            return Told(kinds.MOVE, data, sender=(), role=phrases.ROLES[words[0].lower()])
+        if event == "answers":
+            return Told(kinds.ANSWERS, {"answers": {words[0]: words[1]}})
+        if event == "out of office":
+            return Told(AWAY, {"until": words[0]})
+        if event == "changes":
+            change = {words[0]: words[1]}
+            has_place = _changeable(*words)
+            return Told(kinds.UPSERTED, fields=change if has_place else {}, custom={} if has_place else change)
+        return Told(words[1], {"value": words[2]} if words[2] else {}, sender=(words[0],))
 
     def _trigger(self, word: str) -> str:
         known = {way.trigger for way in self._playbook.transitions}
@@ -224,11 +177,7 @@ class _Reader:
         return word
 
     def _step(self, word: str, *, task: bool) -> str:
-        named: dict[str, list[Step]] = {}
-        for sequence in self._playbook.sequences.values():
-            for step in sequence.steps:
-                for name in (step.key, f"{sequence.key}.{step.key}"):
-                    named.setdefault(name, []).append(step)
+        named = self._steps
         if word not in named:
             raise BadInput(f"The playbook has no step “{word}”: {nearest(word, named)}")
         if task and not any(step.task for step in named[word]):
@@ -237,17 +186,17 @@ class _Reader:
 
     # --- times, by the prospect's clock at the beginning
 
-    def _time(self, when: re.Match[str] | None, kind: str) -> datetime:
+    def _time(self, when: phrases.Moment | None, kind: str) -> datetime:
         if when is None:
             late = self._meeting_ends if kind in _AFTER_MEETING else None
             return max(self._last, late) if late else self._last
-        if when["span"]:
-            return self._after(when["span"])
-        if when["later"]:
-            return self._moment(self._last.astimezone(self._where.zone).date(), _clock(when["later"]))
+        if when.span:
+            return self._after(when.span)
+        if when.later:
+            return self._moment(self._last.astimezone(self._where.zone).date(), _clock(when.later))
         local = self._begins.astimezone(self._where.zone)
-        clock = _clock(when["clock"]) if when["clock"] else local.time()
-        return self._moment(self._date(when["number"], when["date"]), clock)
+        clock = _clock(when.clock) if when.clock else local.time()
+        return self._moment(self._date(when), clock)
 
     def _after(self, span: str) -> datetime:
         try:
@@ -256,28 +205,71 @@ class _Reader:
             raise BadInput(str(error)) from error
         return calendar.add(delay, self._last, self._playbook.calendar, self._where.zone, self._where.country)
 
-    def _date(self, number: str | None, written: str | None) -> date:
+    def _date(self, when: phrases.Moment) -> date:
         first = self._begins.astimezone(self._where.zone).date()
-        if number is not None:
-            if int(number) > LAST_DAY:
-                raise BadInput(f"Day {number} is too far away: a story lasts at most {LAST_DAY} days.")
-            return first + timedelta(days=int(number))
+        if when.number is not None:
+            if int(when.number) > LAST_DAY:
+                raise BadInput(f"Day {when.number} is too far away: a story lasts at most {LAST_DAY} days.")
+            return first + timedelta(days=int(when.number))
         try:
-            day = date.fromisoformat(str(written))
+            day = date.fromisoformat(str(when.date))
         except ValueError as error:
-            raise BadInput(f"“{written}” is no day of the calendar: write it as 2026-11-30.") from error
+            raise BadInput(f"“{when.date}” is no day of the calendar: write it as 2026-11-30.") from error
         if day > first + timedelta(days=LAST_DAY):
-            raise BadInput(f"{written} is too far away: a story lasts at most {LAST_DAY} days.")
+            raise BadInput(f"{when.date} is too far away: a story lasts at most {LAST_DAY} days.")
         return day
+
+    def _until(self, words: str, at: datetime) -> date:
+        """The day on which somebody is back; of a number the next day of a month that has it."""
+        when = phrases.until(words)
+        if when is None:
+            raise BadInput(f"“{words[:80]}” is no day: write “until the 12th”, “until day 5” or “until 2026-11-30”.")
+        if when.nth is None:
+            return self._date(when)
+        day = at.astimezone(self._where.zone).date()
+        for _ in range(_LONGEST_WAIT):
+            if day.day == int(when.nth):
+                return day
+            day += timedelta(days=1)
+        raise BadInput(f"“{words[:80]}” is no day of any month: write “until the 12th” or “until 2026-11-30”.")
 
     def _moment(self, day: date, clock: time) -> datetime:
         """A wall-clock time; one that the clock skips is as much later as the gap is long (PEP 495)."""
         return datetime.combine(day, clock, self._where.zone).astimezone(UTC)
 
+    def _meeting_at(self, when: phrases.Moment) -> datetime:
+        return self._moment(self._date(when), _clock(when.clock) if when.clock else _MEETING_AT)
+
     def _usual_meeting(self, at: datetime) -> datetime:
         """Ten o'clock of the third working day."""
         later = calendar.add(_MEETING_IN, at, self._playbook.calendar, self._where.zone, self._where.country)
         return self._moment(later.astimezone(self._where.zone).date(), _MEETING_AT)
+
+
+def _steps(playbook: Playbook, known: Known | None) -> dict[str, list[Step]]:
+    """Every step by its name, alone and with its sequence; of a real prospect also those of older versions."""
+    named: dict[str, list[Step]] = {}
+    older = [each.sequence for each in known.enrollments] if known else []
+    for sequence in (*playbook.sequences.values(), *older):
+        for step in sequence.steps:
+            for name in (step.key, f"{sequence.key}.{step.key}"):
+                named.setdefault(name, []).append(step)
+    return named
+
+
+def _meeting_ends(known: Known | None) -> datetime | None:
+    """When the meeting is over that a real prospect has booked, the last one if there are several."""
+    booked = [fact for fact in known.meetings if fact.state == "booked"] if known else []
+    return max((fact.ends_at or fact.starts_at + _MEETING_LASTS for fact in booked if fact.starts_at), default=None)
+
+
+def _not_understood(words: str) -> str:
+    spoken = phrases.wrong_time(words)
+    if spoken is not None:
+        return f"“{spoken[:80]}” is no time: write “on day 3 at 09:30”, “on 2026-11-30” or “after 2h”."
+    close = get_close_matches(phrases.untimed(words)[:64].lower(), list(phrases.heads()), n=1)
+    hint = f"did you mean `{close[0]}`?" if close else "docs/simulate.md lists what can happen."
+    return f"“{words[:80]}” is no event of a script: {hint}"
 
 
 def _clock(text: str) -> time:

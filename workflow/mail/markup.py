@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONTENT: Final = "<!-- content -->"
 """Where the frame takes the body of an email."""
+SIGNATURE: Final = "{% if signature is given %}\n<p>{{ signature|lines }}</p>\n{% endif %}\n"
+_SMALL_PRINT: Final = '<p class="small">'
 _MARK: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # Private-use signs stand for a value and a comment for a block, because a parser of HTML leaves both where they are.
 _VALUE: Final = "\ue000{}\ue001"
@@ -54,11 +56,17 @@ def check(source: str) -> None:
 
 def finish(frame: str, body: str) -> str:
     """`body` within `frame`, unless it is a whole page, with the styles inlined; fetches nothing."""
-    page = body if re.search(r"<html\b", body, re.IGNORECASE) else frame.replace(CONTENT, body)
+    page = body if re.search(r"<html\b", body, re.IGNORECASE) else frame.replace(CONTENT, _with_signature(body))
     held, marks = _hold(page)
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
     page = inliner.inline(held)
     return _HELD.sub(lambda found: marks[int(found[1] or found[2])], page)
+
+
+def _with_signature(body: str) -> str:
+    """`body` with a place for the mailbox's signature: above the small print, else at the end."""
+    place = body.rfind(_SMALL_PRINT)
+    return body + SIGNATURE if place < 0 else body[:place] + SIGNATURE + body[place:]
 
 
 def _hold(source: str) -> tuple[str, list[str]]:

@@ -7,7 +7,6 @@ never lowers its demands: where TLS is required, nothing is sent without it.
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
 import socket
 import ssl
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from workflow.errors import BadInput, Unavailable
+from workflow.mail.hosts import is_here
 from workflow.mail.transport import Envelope, FakeTransport, Kind, Outcome, Phase, Reason, Scope, Transport
 from workflow.mail.verdict import on_break, on_reply
 from workflow.mail.wire import Answer, Reply, Wire, WireError
@@ -45,6 +46,7 @@ _LEADING_DOT: Final = re.compile(rb"(?m)^\.")
 _ADDRESS: Final = re.compile(r"[^\s<>\x00-\x1f\x7f]+@[^\s<>\x00-\x1f\x7f]+")
 _CLOSING: Final = 421
 _BAD_SEQUENCE: Final = 503
+_GO_ON: Final = 334
 _PARTING_SECONDS: Final = 2.0
 """How long QUIT may take: everything is settled by then, and nobody waits for it."""
 
@@ -86,8 +88,8 @@ class SmtpServer:
         host = parts.hostname or ""
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         _check_url(parts.scheme, host, parts.path, parts.fragment, has_user=bool(user), has_password=bool(password))
-        security = _security(parts.scheme, options, here=_is_here(host))
-        if security == "none" and user and not _is_here(host):
+        security = _security(parts.scheme, options, here=is_here(host))
+        if security == "none" and user and not is_here(host):
             message = f"The password for {host} would travel unprotected: leave out starttls=never, or the user."
             raise ValueError(message)
         usual = 465 if security == "tls" else 587 if user else 25
@@ -103,8 +105,12 @@ class SmtpTransport:
         timeouts: Timeouts | None = None,
         probe: Probe = SILENT,
         tls: ssl.SSLContext | None = None,
+        *,
+        access_token: Callable[[], str] | None = None,
     ) -> None:
+        """`access_token` gives a fresh one for XOAUTH2, instead of the password in the server's address."""
         self._server = server
+        self._access_token = access_token
         self._timeouts = timeouts or Timeouts()
         self._probe = probe
         self._tls = tls
@@ -136,6 +142,23 @@ class SmtpTransport:
             if not ended:
                 self._drop(abort=self._phase in (Phase.DATA, Phase.BODY))
         return outcome
+
+    def try_out(self, sender: str) -> Outcome:
+        """Connect, make it private, sign in and ask whether `sender` may send, without a mail: `sent` means yes."""
+        self._phase = Phase.CONNECT
+        try:
+            self._drop()
+            wire = self._mail(self._connect(), Envelope(sender, sender, b""))
+            return on_reply(Phase.REPLIED, self._command(wire, "RSET", 250))
+        except WireError as error:
+            return on_break(self._phase, error)
+        except (_Refused, _Unsupported) as refusal:
+            if isinstance(refusal, _Unsupported):
+                why = Reason.UNSUPPORTED_ADDRESS
+                return Outcome("permanent", Phase.MAIL, None, str(refusal), scope="mailbox", reason=why)
+            return on_reply(self._phase, refusal.reply)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Say QUIT and close; a server that is gone or answers nonsense is no matter any more."""
@@ -226,7 +249,7 @@ class SmtpTransport:
             wire.start_tls(self._context(), server.host, limit.connect)
             # What was said in the clear counts no more (RFC 3207, section 4.2).
             self._greet(wire)
-        if server.user:
+        if server.user or self._access_token is not None:
             self._phase = Phase.AUTH
             self._sign_in(wire)
         return wire
@@ -243,7 +266,9 @@ class SmtpTransport:
     def _sign_in(self, wire: Wire) -> None:
         server = self._server
         ways = self._features.get("AUTH", "").split()
-        if "PLAIN" in ways:
+        if self._access_token is not None:
+            self._show_token(wire, ways, self._access_token)
+        elif "PLAIN" in ways:
             # RFC 4616. In one line, so that a server cannot ask for the parts in another order.
             login = f"\0{server.user}\0{server.password}"
             self._command(wire, f"AUTH PLAIN {_base64(login)}", 235)
@@ -254,9 +279,29 @@ class SmtpTransport:
         else:
             raise _Refused(Reply(535, (f"{server.host} offers neither AUTH PLAIN nor AUTH LOGIN",)))
 
+    def _show_token(self, wire: Wire, ways: list[str], token: Callable[[], str]) -> None:
+        """XOAUTH2, as Google and Microsoft document it."""
+        if "XOAUTH2" not in ways:
+            raise _Refused(Reply(535, (f"{self._server.host} does not offer AUTH XOAUTH2",)))
+        try:
+            shown = token()
+        except Unavailable as error:
+            raise WireError(Reason.UNREACHABLE, error.message) from error
+        except BadInput as error:
+            raise _Refused(Reply(535, (error.message,))) from error
+        word = f"user={self._server.user}\x01auth=Bearer {shown}\x01\x01"
+        reply = self._say(wire, f"AUTH XOAUTH2 {_base64(word)}")
+        if reply.code == _GO_ON:
+            # The error comes as a challenge; an empty line asks for the refusal itself.
+            reply = self._say(wire, "")
+        self._expect(reply, 235)
+
     def _command(self, wire: Wire, line: str, *wanted: int) -> Reply:
+        return self._expect(self._say(wire, line), *wanted)
+
+    def _say(self, wire: Wire, line: str) -> Reply:
         wire.write(line.encode() + b"\r\n", self._timeouts.command)
-        return self._expect(wire.read_reply(self._timeouts.command), *wanted)
+        return wire.read_reply(self._timeouts.command)
 
     @staticmethod
     def _expect(reply: Reply, *wanted: int) -> Reply:
@@ -323,13 +368,6 @@ def _security(scheme: str, options: list[tuple[str, str]], *, here: bool) -> Lit
     if values:
         return "starttls" if "required" in values else "none"
     return "none" if here else "starttls"
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _check_envelope(envelope: Envelope) -> None:

@@ -17,12 +17,16 @@ from jinja2 import StrictUndefined, Template, TemplateSyntaxError, Undefined, Un
 from jinja2.exceptions import SecurityError
 from jinja2.filters import do_title
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from workflow.errors import OnwardError
 from workflow.mail import markup
 from workflow.mail.compose import clean
+from workflow.mail.demands import Demands, demands
+from workflow.playbook.emails import Email
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Part = Literal["subject.txt", "body.txt", "body.html"]
@@ -32,7 +36,8 @@ FALLBACK: Final = "en"
 VALUES: Final = frozenset(
     {
         "answers", "booking_url", "company", "email", "first_name", "language", "meeting_place", "meeting_starts",
-        "meeting_zone", "name", "rep_email", "rep_name", "sender_name", "stage_title", "title", "unsubscribe_url",
+        "meeting_zone", "name", "rep_email", "rep_name", "sender_name", "signature", "stage_title", "title",
+        "unsubscribe_url",
     }
 )  # fmt: skip
 """What a template may name. `answers` maps the key of a question to the prospect's words."""
@@ -94,6 +99,7 @@ class _Email:
     sources: Mapping[Part, str]
     compiled: Mapping[Part, Template]
     variables: frozenset[str]
+    needs: Demands
 
 
 class Templates:
@@ -124,6 +130,19 @@ class Templates:
         """The values that the email names, fall-backs or not. Raises TemplateError."""
         return self._email(name, self._language(name, language)).variables
 
+    def facts(self, name: str) -> Email:
+        """What the check of a playbook asks of an email. Raises TemplateError for one that is not there."""
+        problems = tuple(problem.message for problem in self.problems(name))
+        languages = self.languages(name)
+        needs: Demands = frozenset()
+        if not problems:
+            needs = needs.union(*(self._email(name, language).needs for language in languages))
+        return Email(frozenset(languages), needs, problems)
+
+    def catalogue(self) -> Mapping[str, Email]:
+        """Every email there is, with its `facts`, which are found out when they are asked for."""
+        return _Catalogue(self)
+
     def warm(self, *names: str) -> None:
         """Compile these emails now, for instance before a process forks. Raises TemplateError."""
         for name in names:
@@ -150,8 +169,8 @@ class Templates:
         if not subject:
             raise TemplateError("the subject is empty", Place(name, real, "subject.txt"))
         text = _fill(email, name, real, "body.txt", given)
-        html = _fill(email, name, real, "body.html", given | {"subject": subject})
-        return Rendered(subject, _tidy(text), html, real)
+        html = _fill(email, name, real, "body.html", {"signature": "", **given, "subject": subject})
+        return Rendered(subject, _signed(_tidy(text), given), html, real)
 
     def _language(self, name: str, language: str) -> str:
         if not self.exists(name):
@@ -194,6 +213,7 @@ class Templates:
         sources = {part: _read(self._root / name / language / part, Place(name, language, part)) for part in PARTS}
         trees = {part: self._parse(source, Place(name, language, part)) for part, source in sources.items()}
         variables: frozenset[str] = frozenset().union(*map(meta.find_undeclared_variables, trees.values()))
+        needs: Demands = frozenset().union(*map(demands, trees.values()))
         place = Place(name, language, "body.html")
         try:
             markup.check(sources["body.html"])
@@ -202,7 +222,7 @@ class Templates:
         frame = _read(self._root / _FRAME, Place(name, language, _FRAME))
         trees["body.html"] = self._parse(markup.finish(frame, sources["body.html"]), place)
         compiled = {part: self._environment(part).from_string(tree) for part, tree in trees.items()}
-        return _Email(sources, compiled, variables)
+        return _Email(sources, compiled, variables, needs)
 
     def _environment(self, part: str) -> _Environment:
         return self._html if part == "body.html" else self._plain
@@ -219,6 +239,23 @@ class Templates:
             if what := _objection(node):
                 raise TemplateError(what, place, line=node.lineno)
         return tree
+
+
+class _Catalogue(Mapping[str, Email]):
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self._names = dict.fromkeys(templates.names())
+
+    def __getitem__(self, name: str) -> Email:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._templates.facts(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _fill(email: _Email, name: str, language: str, part: Part, values: Mapping[str, object]) -> str:
@@ -302,10 +339,27 @@ def _truncate(value: object, length: int = 80) -> str:
     return text if len(text) <= length else text[: max(0, length - 1)].rstrip() + "…"
 
 
+def _lines(value: object) -> Markup:
+    """Several lines as HTML: mail programs do not agree on styles that would keep them."""
+    return Markup("<br>\n").join(str(value).splitlines())
+
+
+def _signed(text: str, values: Mapping[str, object]) -> str:
+    """`text` with the signature of its mailbox, above the last paragraph when that one says how to unsubscribe."""
+    signature = str(values.get("signature") or "").strip()
+    if not signature:
+        return text
+    paragraphs = text.rstrip("\n").split("\n\n")
+    link = values.get(_UNSUBSCRIBE)
+    place = len(paragraphs) - 1 if link and str(link) in paragraphs[-1] else len(paragraphs)
+    return "\n\n".join([*paragraphs[:place], signature, *paragraphs[place:]]) + "\n"
+
+
 _FILTERS: Final[dict[str, Any]] = {
     "capitalize": lambda value: str(value).capitalize(),
     "default": _default_to,
     "default_to": _default_to,
+    "lines": _lines,
     "lower": lambda value: str(value).lower(),
     "title": lambda value: do_title(str(value)),
     "trim": lambda value: str(value).strip(),

@@ -1,6 +1,7 @@
-"""Whether the parts of a loaded playbook fit together: names that exist, ways that lead on, sequences that can run.
+"""Whether the parts of a loaded playbook fit together: the one question behind `onward playbook check` and publishing.
 
-One function per rule, all in the table `RULES`. Each tells the line; none changes anything, and none reads a file.
+One function per rule, all in the table `RULES`: here those of names, the others in the modules beside this one. Each
+tells the line; none changes anything, and none reads a file.
 """
 
 from __future__ import annotations
@@ -8,14 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from workflow.playbook import references
+from workflow.playbook import (
+    references,
+    verify_emails,
+    verify_needs,
+    verify_sequences,
+    verify_signals,
+    verify_stages,
+    verify_times,
+)
+from workflow.playbook.case import Case
 from workflow.playbook.findings import Finding, nearest
 from workflow.playbook.schema import OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
 
-    from workflow.playbook.schema import Playbook, Step
+    from workflow.playbook.emails import Emails
+    from workflow.playbook.schema import Playbook
 
 # The ISO 3166 codes whose public holidays the library of `workflow.engine.calendar` knows; a test holds them equal.
 COUNTRIES: Final = frozenset(
@@ -31,13 +42,18 @@ COUNTRIES: Final = frozenset(
 )
 
 
-def check(playbook: Playbook, templates: frozenset[str]) -> tuple[Finding, ...]:
-    """All that is wrong with `playbook` where the emails in `templates` exist, in the order of lines."""
-    return tuple(sorted(finding for rule in RULES for finding in rule(playbook, templates)))
+def check(playbook: Playbook, emails: Emails | Collection[str]) -> tuple[Finding, ...]:
+    """All that is wrong with `playbook` where these emails exist, in the order of lines.
+
+    Of emails given by their names alone it is not asked what they say.
+    """
+    case = Case(playbook, emails)
+    return tuple(sorted({finding for rule in RULES for finding in rule(case)}))
 
 
-def unknown_zone(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_zone(case: Case) -> Iterator[Finding]:
     """The time zone is not an IANA one."""
+    playbook = case.playbook
     try:
         ZoneInfo(playbook.time_zone)
     except (ValueError, OSError, LookupError):
@@ -48,8 +64,9 @@ def unknown_zone(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
         )
 
 
-def unknown_country(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_country(case: Case) -> Iterator[Finding]:
     """Holidays of a country that nobody knows."""
+    playbook = case.playbook
     for number, code in enumerate(playbook.calendar.holidays):
         if code not in COUNTRIES:
             yield Finding(
@@ -59,8 +76,9 @@ def unknown_country(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def unknown_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_stage(case: Case) -> Iterator[Finding]:
     """A transition or a start names a stage that is not there."""
+    playbook = case.playbook
     for path, name in _stage_names(playbook):
         if name and name not in playbook.stages:
             yield Finding(
@@ -68,8 +86,9 @@ def unknown_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def unknown_trigger(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_trigger(case: Case) -> Iterator[Finding]:
     """A signal asks for a trigger that no transition has."""
+    playbook = case.playbook
     triggers = {way.trigger for way in playbook.transitions}
     for number, rule in enumerate(playbook.signals):
         if rule.do not in triggers:
@@ -80,97 +99,9 @@ def unknown_trigger(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def unknown_template(playbook: Playbook, templates: frozenset[str]) -> Iterator[Finding]:
-    """A step sends an email that does not exist."""
-    for path, step in _steps(playbook):
-        named = {f"{path}.variants.{variant.key}.email": variant.email for variant in step.variants}
-        for where, email in (named or {f"{path}.email": step.email or ""}).items():
-            if email and email not in templates:
-                yield Finding(
-                    playbook.line(where),
-                    "unknown_template",
-                    f"There is no email template `{email[:40]}`: {nearest(email, templates)}",
-                )
-
-
-def ambiguous_transition(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """One trigger leads two ways from one stage."""
-    first: dict[tuple[str, str], int] = {}
-    for number, way in enumerate(playbook.transitions):
-        for source in way.sources:
-            if (way.trigger, source) in first:
-                yield Finding(
-                    playbook.line(f"transitions.{number}"),
-                    "ambiguous_transition",
-                    f"`{way.trigger}` already leads from `{source}` elsewhere (line {first[way.trigger, source]}): "
-                    "keep one way, or give the other a trigger of its own.",
-                )
-            else:
-                first[way.trigger, source] = playbook.line(f"transitions.{number}")
-
-
-def unreachable_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """No way leads from the first stage to this one."""
-    reached = _reach({playbook.first_stage}, _ways(playbook))
-    for key in playbook.stages:
-        if key not in reached:
-            yield Finding(
-                playbook.line(f"stages.{key}"),
-                "unreachable_stage",
-                f"No way leads to the stage `{key}` from the first stage: add a transition to it, or remove it.",
-            )
-
-
-def no_way_to_final(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """A prospect who stands here can never be finished."""
-    finals = {key for key, stage in playbook.stages.items() if stage.final}
-    if not finals:
-        yield Finding(
-            playbook.line("stages"),
-            "no_final_stage",
-            "No stage is final: write `final: true` at the one where a prospect's way ends.",
-        )
-        return
-    back: dict[str, set[str]] = {}
-    for source, targets in _ways(playbook).items():
-        for target in targets:
-            back.setdefault(target, set()).add(source)
-    ending = _reach(finals, back)
-    for key in playbook.stages:
-        if key not in ending:
-            yield Finding(
-                playbook.line(f"stages.{key}"),
-                "no_way_to_final",
-                f"No way leads from the stage `{key}` to a final one: add a transition that does.",
-            )
-
-
-def no_stop_words(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """A sequence that nothing stops."""
-    for key, sequence in playbook.sequences.items():
-        if not sequence.stop:
-            yield Finding(
-                playbook.line(f"sequences.{key}"),
-                "no_stop_words",
-                f"Nothing stops the sequence `{key}`: add `stop`, at least [reply, bounce, complaint, unsubscribe].",
-            )
-
-
-def stage_never_entered(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """A sequence waits for a stage that no prospect ever enters."""
-    entered = {playbook.first_stage, *(way.to for way in playbook.transitions)}
-    for key, sequence in playbook.sequences.items():
-        stage = sequence.start.stage
-        if stage in playbook.stages and stage not in entered:
-            yield Finding(
-                playbook.line(f"sequences.{key}.start.stage"),
-                "stage_never_entered",
-                f"The sequence `{key}` never starts, because no transition leads to `{stage}`.",
-            )
-
-
-def unknown_outcome(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_outcome(case: Case) -> Iterator[Finding]:
     """An outcome that the product does not know, so that no sequence and no report would see it."""
+    playbook = case.playbook
     for path, outcome in _outcomes(playbook):
         if outcome not in OUTCOMES:
             yield Finding(
@@ -180,8 +111,9 @@ def unknown_outcome(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def outcome_of_open_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def outcome_of_open_stage(case: Case) -> Iterator[Finding]:
     """A start asks for an outcome where a prospect has none yet."""
+    playbook = case.playbook
     for key, sequence in playbook.sequences.items():
         start = sequence.start
         stage = playbook.stages.get(start.stage or "")
@@ -200,47 +132,20 @@ def outcome_of_open_stage(playbook: Playbook, _: frozenset[str]) -> Iterator[Fin
             )
 
 
-def before_no_meeting(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """A step counts back from a meeting that its sequence does not know, or that is over when the sequence starts."""
-    for path, step in _steps(playbook):
-        key = path.split(".")[1]
-        if step.before_meeting and playbook.sequences[key].start.when != "meeting.booked":
-            yield Finding(
-                playbook.line(f"{path}.before"),
-                "before_no_meeting",
-                f"The sequence `{key}` does not start with a meeting to come: use `before: meeting` only where it "
-                "starts with `when: meeting.booked`.",
-            )
-
-
-def thread_without_email(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """The first email of a sequence has no thread to continue."""
-    for key, sequence in playbook.sequences.items():
-        first = next((step for step in sequence.steps if step.email is not None), None)
-        if first is not None and first.same_thread:
-            yield Finding(
-                playbook.line(f"sequences.{key}.steps.{first.position}.thread"),
-                "thread_without_email",
-                f"`{first.key}` is the first email of its sequence and has no thread to continue: remove `thread`.",
-            )
-
-
-RULES: Final[tuple[Callable[[Playbook, frozenset[str]], Iterator[Finding]], ...]] = (
+RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     unknown_zone,
     unknown_country,
     unknown_stage,
     unknown_trigger,
-    unknown_template,
-    ambiguous_transition,
-    unreachable_stage,
-    no_way_to_final,
-    no_stop_words,
-    stage_never_entered,
     unknown_outcome,
     outcome_of_open_stage,
-    before_no_meeting,
-    thread_without_email,
     *references.RULES,
+    *verify_stages.RULES,
+    *verify_needs.RULES,
+    *verify_signals.RULES,
+    *verify_sequences.RULES,
+    *verify_times.RULES,
+    *verify_emails.RULES,
 )
 
 
@@ -265,30 +170,3 @@ def _outcomes(playbook: Playbook) -> Iterator[tuple[str, str]]:
     for key, sequence in playbook.sequences.items():
         if sequence.start.outcome:
             yield f"sequences.{key}.start.outcome", sequence.start.outcome
-
-
-def _steps(playbook: Playbook) -> Iterator[tuple[str, Step]]:
-    for key, sequence in playbook.sequences.items():
-        for step in sequence.steps:
-            yield f"sequences.{key}.steps.{step.position}", step
-
-
-def _ways(playbook: Playbook) -> dict[str, set[str]]:
-    """For each stage the stages that one transition leads to."""
-    ways: dict[str, set[str]] = {}
-    for way in playbook.transitions:
-        for source in way.sources:
-            ways.setdefault(source, set()).add(way.to)
-    return ways
-
-
-def _reach(starts: Iterable[str], ways: Mapping[str, Iterable[str]]) -> set[str]:
-    """The `starts` and everything that `ways` lead to from there."""
-    reached = set(starts)
-    todo = list(reached)
-    while todo:
-        for target in ways.get(todo.pop(), ()):
-            if target not in reached:
-                reached.add(target)
-                todo.append(target)
-    return reached

@@ -14,13 +14,15 @@ from workflow.playbook.needs import AllOf, Answered, AnyOf, Begun, Evidence, Not
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from workflow.playbook.case import Case
     from workflow.playbook.content import Script
     from workflow.playbook.needs import Need
     from workflow.playbook.schema import Playbook
 
 
-def unknown_question(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_question(case: Case) -> Iterator[Finding]:
     """A need, a script or a criterion names a question that is not in the bank."""
+    playbook = case.playbook
     questions = playbook.content.questions
     named: list[tuple[str, Iterable[str], Collection[str]]] = [
         (f"{path}.answers", need.keys, {**questions, **playbook.content.criteria})
@@ -37,8 +39,9 @@ def unknown_question(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]
         yield from _unknown(playbook, path, names, known, "unknown_question", "question")
 
 
-def unknown_criterion(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_criterion(case: Case) -> Iterator[Finding]:
     """A need names a criterion, or an option of one, that is not there."""
+    playbook = case.playbook
     for path, need in needs_of(playbook):
         if isinstance(need, Rated):
             criteria = playbook.content.criteria
@@ -51,8 +54,9 @@ def unknown_criterion(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding
                 yield from _unknown(playbook, f"{where}.is", need.options, options, "unknown_option", "option")
 
 
-def unknown_item(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_item(case: Case) -> Iterator[Finding]:
     """A need or a question names an item that the checklist does not have."""
+    playbook = case.playbook
     named = [(f"questions.{key}.checklist", [each.checklist]) for key, each in playbook.content.questions.items()]
     for path, need in needs_of(playbook):
         if isinstance(need, Ticked):
@@ -64,15 +68,17 @@ def unknown_item(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
         yield from _unknown(playbook, path, filter(None, names), known, "unknown_item", "item of the checklist")
 
 
-def unknown_persona(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_persona(case: Case) -> Iterator[Finding]:
     """A question is for a persona that is not there."""
+    playbook = case.playbook
     for key, question in playbook.content.questions.items():
         path, known = f"questions.{key}.personas", playbook.content.personas
         yield from _unknown(playbook, path, question.personas, known, "unknown_persona", "persona")
 
 
-def unknown_phase(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_phase(case: Case) -> Iterator[Finding]:
     """A question or a need names a phase that the journey does not have."""
+    playbook = case.playbook
     named = [(f"questions.{key}.journey", each.journey) for key, each in playbook.content.questions.items()]
     named += [
         (f"{path}.evidence.journey", need.journey) for path, need in needs_of(playbook) if isinstance(need, Evidence)
@@ -82,16 +88,18 @@ def unknown_phase(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
         yield from _unknown(playbook, path, names, known, "unknown_phase", "phase of the journey")
 
 
-def unknown_sequence(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_sequence(case: Case) -> Iterator[Finding]:
     """A need waits for a sequence that is not there."""
+    playbook = case.playbook
     for path, need in needs_of(playbook):
         if isinstance(need, Begun):
             where, known = f"{path}.sequence", playbook.sequences
             yield from _unknown(playbook, where, [need.sequence], known, "unknown_sequence", "sequence")
 
 
-def unknown_script_step(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unknown_script_step(case: Case) -> Iterator[Finding]:
     """A branch leads to a step that its script does not have."""
+    playbook = case.playbook
     for key, script in playbook.content.scripts.items():
         known = {step.key for step in script.steps} | {parts.END}
         for step in script.steps:
@@ -100,8 +108,9 @@ def unknown_script_step(playbook: Playbook, _: frozenset[str]) -> Iterator[Findi
                 yield from _unknown(playbook, path, [branch.to], known, "unknown_script_step", "step of the script")
 
 
-def unreachable_script_step(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def unreachable_script_step(case: Case) -> Iterator[Finding]:
     """No way through the script comes to this step."""
+    playbook = case.playbook
     for key, script in playbook.content.scripts.items():
         reached = _least_minutes(script)
         for step in script.steps:
@@ -113,8 +122,9 @@ def unreachable_script_step(playbook: Playbook, _: frozenset[str]) -> Iterator[F
                 )
 
 
-def script_too_long(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def script_too_long(case: Case) -> Iterator[Finding]:
     """Even the shortest way through a script takes longer than the call."""
+    playbook = case.playbook
     for key, script in playbook.content.scripts.items():
         least = _least_minutes(script).get(parts.END)
         if least is not None and least > script.minutes:
@@ -126,8 +136,24 @@ def script_too_long(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def name_clash(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def script_never_ends(case: Case) -> Iterator[Finding]:
+    """No way through a script comes to its end."""
+    playbook = case.playbook
+    for key, script in playbook.content.scripts.items():
+        reached = _least_minutes(script)
+        known = {step.key for step in script.steps} | {parts.END}
+        whole = all(branch.to in known for step in script.steps for branch in step.branches)
+        if whole and parts.END not in reached:
+            yield Finding(
+                playbook.line(f"scripts.{key}"),
+                "script_never_ends",
+                f"No way through the script `{key}` comes to its end: lead a branch of `{list(reached)[-1]}` to `end`.",
+            )
+
+
+def name_clash(case: Case) -> Iterator[Finding]:
     """A criterion and a question share a key, so that the answer to one would count for the other."""
+    playbook = case.playbook
     for key in playbook.content.criteria:
         if key in playbook.content.questions:
             yield Finding(
@@ -137,8 +163,9 @@ def name_clash(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
             )
 
 
-def score_without_matrix(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def score_without_matrix(case: Case) -> Iterator[Finding]:
     """A need asks for a score that nothing gives."""
+    playbook = case.playbook
     scores = any(option.points for each in playbook.content.criteria.values() for option in each.options.values())
     for path, need in needs_of(playbook):
         if isinstance(need, ScoreAtLeast) and need.score and not scores:
@@ -149,8 +176,9 @@ def score_without_matrix(playbook: Playbook, _: frozenset[str]) -> Iterator[Find
             )
 
 
-def too_much_evidence(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
+def too_much_evidence(case: Case) -> Iterator[Finding]:
     """A need asks for more answers than the bank has questions for."""
+    playbook = case.playbook
     for path, need in needs_of(playbook):
         if not isinstance(need, Evidence):
             continue
@@ -163,18 +191,7 @@ def too_much_evidence(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding
             )
 
 
-def priority_alone(playbook: Playbook, _: frozenset[str]) -> Iterator[Finding]:
-    """A priority where nothing competes."""
-    for key, sequence in playbook.sequences.items():
-        if sequence.priority and not sequence.exclusive:
-            yield Finding(
-                playbook.line(f"sequences.{key}.priority"),
-                "priority_alone",
-                "`priority` counts between exclusive sequences only: add `exclusive: true`, or remove it.",
-            )
-
-
-RULES: Final[tuple[Callable[[Playbook, frozenset[str]], Iterator[Finding]], ...]] = (
+RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     unknown_question,
     unknown_criterion,
     unknown_item,
@@ -183,11 +200,11 @@ RULES: Final[tuple[Callable[[Playbook, frozenset[str]], Iterator[Finding]], ...]
     unknown_sequence,
     unknown_script_step,
     unreachable_script_step,
+    script_never_ends,
     script_too_long,
     name_clash,
     score_without_matrix,
     too_much_evidence,
-    priority_alone,
 )
 
 

@@ -106,7 +106,15 @@ def span_or(**spoken: timedelta | None) -> Shape:
 
     def read(place: Place) -> timedelta | None:
         word = place.spoken(tuple(spoken))
-        return spoken[word] if word else place.span(timedelta())
+        if word:
+            return spoken[word]
+        # A wait of no time reads like a wait.
+        refused = place.spoken(("0s", "0m", "0h", "0d"))
+        if refused:
+            place.wrong(
+                "duration", f"`{refused}` is no time at all: write one of {', '.join(spoken)}, or a longer time."
+            )
+        return place.span(timedelta())
 
     described = SPAN.describe()
     return _plain(read, oneOf=[described, {"type": "string", "enum": list(spoken)}])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.records.base import Base, Id, one_of, partial
@@ -22,13 +22,17 @@ TOUCH_STATES: Final = (
 IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
+INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0002"
+REVISION: Final = "0004"
 
 
 class Rep(Base):
-    """A person who works here; signs in by password or one-time link."""
+    """A person who works here; signs in by password or one-time link.
+
+    While one is away (`away_since`), the mail of their mailbox waits, or a stand-in answers for them.
+    """
 
     __tablename__ = "rep"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -39,6 +43,8 @@ class Rep(Base):
     language: Mapped[str | None]
     time_zone: Mapped[str | None]
     theme: Mapped[str | None]
+    away_since: Mapped[datetime | None]
+    stand_in_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     __table_args__ = (one_of("role", ("rep", "manager", "admin"), "role"),)
@@ -186,7 +192,11 @@ class Enrollment(Base):
 
 
 class Mailbox(Base):
-    """An address mail leaves from. A pause holds its mail; a back-off waits for its server."""
+    """An address mail leaves from, of one rep or shared. A pause holds its mail; a back-off waits for its server.
+
+    `secrets` is sealed: the address of its mail server with the password, a DKIM key, tokens. Without it mail leaves
+    by the installation's own server. `settings` is what may be shown. A removed one sends no more and keeps its past.
+    """
 
     __tablename__ = "mailbox"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -199,6 +209,10 @@ class Mailbox(Base):
     backoff_step: Mapped[int]
     backoff_until: Mapped[datetime | None]
     policy_refusals: Mapped[int]
+    rep_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"), index=True)
+    secrets: Mapped[str | None]
+    settings: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    removed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     __table_args__ = (one_of("state", ("active", "paused"), "state"),)
 
@@ -274,6 +288,57 @@ class Message(Base):
     content: Mapped[bytes]
     sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
+
+
+class Reading(Base):
+    """How far a mailbox has been read over IMAP, who is reading it now, and what keeps it from being read.
+
+    As long as `validity` stays the same, ids up to `last_uid` have been taken in.
+    """
+
+    __tablename__ = "reading"
+    mailbox_id: Mapped[str] = mapped_column(Id, ForeignKey("mailbox.id"), primary_key=True)
+    validity: Mapped[int] = mapped_column(BigInteger)
+    last_uid: Mapped[int] = mapped_column(BigInteger)
+    holder: Mapped[str | None] = mapped_column(Id)
+    lease_until: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    problem_since: Mapped[datetime | None]
+
+
+class Incoming(Base):
+    """A received email, what it was taken for and why, and what followed. The same bytes are taken in once a mailbox.
+
+    `facts` is what the classifier found, `match` how its prospect was found. `visible` is what a person wrote.
+    """
+
+    __tablename__ = "incoming"
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    mailbox_id: Mapped[str] = mapped_column(Id, ForeignKey("mailbox.id"))
+    sha256: Mapped[str] = mapped_column(String(64))
+    message_id: Mapped[str | None] = mapped_column(index=True)
+    received_at: Mapped[datetime]
+    occurred_at: Mapped[datetime]
+    sender: Mapped[str]
+    subject: Mapped[str]
+    kind: Mapped[str]
+    prospect_id: Mapped[str | None] = mapped_column(Id, ForeignKey("prospect.id"))
+    touch_id: Mapped[str | None] = mapped_column(Id, ForeignKey("touch.id"))
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    facts: Mapped[dict[str, Any]]
+    match: Mapped[dict[str, Any]]
+    visible: Mapped[str]
+    quoted: Mapped[str]
+    content: Mapped[bytes]
+    whole: Mapped[bool]
+    __table_args__ = (
+        UniqueConstraint("mailbox_id", "sha256"),
+        one_of("outcome", INCOMING_OUTCOMES, "outcome"),
+        Index("ix_incoming_received", "received_at", "id"),
+        Index("ix_incoming_prospect", "prospect_id", "received_at"),
+    )
 
 
 class Suppression(Base):

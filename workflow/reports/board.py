@@ -102,7 +102,7 @@ def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
 
 
 def _which(viewer: Viewer, *, mine: bool) -> ColumnElement[bool]:
-    return Prospect.owner_id == viewer.rep_id if mine else viewer.sees()
+    return viewer.own() if mine else viewer.sees()
 
 
 def _column(ws: Workspace, tx: Tx, stage: Stage, found: ColumnElement[bool], count: int, limit: int) -> Column:

@@ -36,6 +36,7 @@ from workflow.records.models import (
     Touch,
 )
 from workflow.reports.touches import COUNTED, holds
+from workflow.text import searchable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,22 +130,33 @@ def _schema(tx: Tx) -> Finding | None:
 
 def _history(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
     last = ""
-    while True:
-        batch = select(Prospect.id).where(Prospect.id > last).order_by(Prospect.id).limit(_BATCH).subquery()
-        # One statement for both tables: on PostgreSQL each statement sees a moment of its own.
-        told = tx.conn.execute(
-            select(*Prospect.__table__.columns, *_LINKS)
-            .join(batch, batch.c.id == Prospect.id)
-            .outerjoin(History, History.prospect_id == Prospect.id)
-            .order_by(Prospect.id, History.version)
-        ).all()
-        if not told:
-            return
-        last = told[-1].id
+    some = select(Prospect.id).order_by(Prospect.id).limit(_BATCH)
+    while batch := tx.conn.execute(some.where(Prospect.id > last)).scalars().all():
+        last = batch[-1]
+        try:
+            told = _told(tx, batch)
+        except (ValueError, TypeError):
+            # SQLite takes any text for a time or for JSON: what can be read is judged, what cannot is named.
+            told = []
+            for each in batch:
+                try:
+                    told += _told(tx, (each,))
+                except (ValueError, TypeError):
+                    yield Finding("history.unreadable", f"A time or a JSON text of prospect {each} cannot be read.")
         for _, group in groupby(told, key=lambda row: row.id):
             rows = list(group)
             links = [{name: row[at] for name, at in _LINK_PLACES.items()} for row in rows]
             yield from _one_history(rows[0], [link for link in links if link["version"] is not None])
+    lost = select(History.prospect_id).distinct().where(~exists().where(Prospect.id == History.prospect_id))
+    for prospect_id in tx.conn.execute(lost).scalars():
+        yield Finding("history.lost", f"There is a history of prospect {prospect_id}, and no such prospect.")
+
+
+def _told(tx: Tx, batch: Sequence[str]) -> list[Record]:
+    """These prospects, each beside the rows of its history."""
+    # One statement for both tables: on PostgreSQL each statement sees a moment of its own.
+    both = select(*Prospect.__table__.columns, *_LINKS).outerjoin(History, History.prospect_id == Prospect.id)
+    return list(tx.conn.execute(both.where(Prospect.id.in_(batch)).order_by(Prospect.id, History.version)))
 
 
 def _one_history(prospect: Record, links: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -166,8 +178,16 @@ def _one_history(prospect: Record, links: Sequence[Mapping[str, Any]]) -> Iterat
         if not link["actor"] or not link["cause"]:
             yield Finding("history.actor", f"Version {link['version']} of {name} does not say who did it, or why.")
     differs = [field for field in _FOLDED if folded.get(field) != plain(getattr(prospect, field))]
-    if differs or prospect.email_key != key_of(prospect.email):
+    differs += [field for field, value in _derived(prospect, links).items() if getattr(prospect, field) != value]
+    if differs:
         yield Finding("history.fold", f"The row of {name} is not what its history adds up to: {', '.join(differs)}.")
+
+
+def _derived(prospect: Record, links: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the writer makes of the rest of the row, and of the times of its history."""
+    searched = searchable(prospect.name, prospect.company, prospect.email, prospect.phone)
+    times = {"created_at": links[0]["at"], "updated_at": links[-1]["at"]} if links else {}
+    return {"email_key": key_of(prospect.email), "search": searched, **times}
 
 
 # --- enrollments: one of a kind, never stuck

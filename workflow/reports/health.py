@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from workflow.records.models import REVISION, Delivery, Event, Heartbeat, Mailbox, Touch
+from workflow.records.models import REVISION, Delivery, Event, Heartbeat, Mailbox, Rep, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,9 +92,9 @@ def mailboxes(tx: Tx) -> Sequence[Record]:
     """Every mailbox with what holds it, by name."""
     columns = (
         Mailbox.id, Mailbox.name, Mailbox.sender, Mailbox.state, Mailbox.pause_reason, Mailbox.paused_at,
-        Mailbox.backoff_until,
+        Mailbox.backoff_until, Mailbox.settings, Mailbox.removed_at, Rep.email.label("rep"),
     )  # fmt: skip
-    return tx.conn.execute(select(*columns).order_by(Mailbox.name)).all()
+    return tx.conn.execute(select(*columns).outerjoin(Rep, Rep.id == Mailbox.rep_id).order_by(Mailbox.name)).all()
 
 
 def _touches(tx: Tx) -> Mapping[str, int]:

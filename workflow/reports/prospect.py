@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sqlalchemy import func, select
 
 from workflow import ids
-from workflow.engine import machine
 from workflow.errors import NotFound
 from workflow.records.models import (
-    Answer,
     Enrollment,
     ExternalRef,
     History,
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from workflow.playbook.schema import Playbook, Stage, Step, Transition
+    from workflow.playbook.schema import Stage, Step
     from workflow.records.db import Record, Tx
     from workflow.reports.scope import Viewer
     from workflow.reports.touches import Hold
@@ -44,15 +42,13 @@ MOST_ENTRIES: Final = 600
 class Leg:
     """One stage on the prospect's way: whether it lies behind, is where it stands, or lies ahead.
 
-    `since` is when it was entered last, `spent` the time in it altogether. `missing` names the fields that the way
-    there from here still asks for.
+    `since` is when it was entered last, `spent` the time in it altogether.
     """
 
     stage: Stage
     place: Literal["past", "here", "ahead"]
     since: datetime | None
     spent: timedelta | None
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +105,8 @@ class Page:
     owner: str | None
     suppressed: str | None
     legs: tuple[Leg, ...]
-    ways: tuple[Transition, ...]
     waiting: tuple[Line, ...]
     meetings: tuple[Record, ...]
-    answers: tuple[Record, ...]
     refs: tuple[Record, ...]
     timeline: Timeline
 
@@ -126,10 +120,8 @@ def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENT
         owner=tx.conn.execute(select(Rep.name).where(Rep.id == facts.owner_id)).scalar_one_or_none(),
         suppressed=steps.suppressed(tx, [facts.email_key]).get(facts.email_key),
         legs=_legs(ws, tx, facts),
-        ways=machine.ways_out(ws.playbooks.in_force(tx), facts.stage),
         waiting=_waiting(ws, tx, known),
         meetings=_meetings(tx, known),
-        answers=tuple(tx.conn.execute(_ANSWERS.where(Answer.prospect_id == known))),
         refs=tuple(tx.conn.execute(_REFS.where(ExternalRef.prospect_id == known))),
         timeline=timeline(ws, tx, known, entries),
     )
@@ -154,7 +146,6 @@ def email(ws: Workspace, tx: Tx, viewer: Viewer, touch_id: str) -> tuple[Line, s
     return _line(ws, tx, row), known, content
 
 
-_ANSWERS: Final = select(Answer.question, Answer.text, Answer.at).order_by(Answer.at, Answer.question)
 _REFS: Final = select(ExternalRef.ref, ExternalRef.object, Source.name).join(Source, Source.id == ExternalRef.source_id)
 _LINES: Final = (
     select(
@@ -204,10 +195,12 @@ def _is_due(row: Record, now: datetime) -> bool:
 
 
 def _meetings(tx: Tx, known: str) -> tuple[Record, ...]:
-    newest = select(Meeting.id, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place, Meeting.reason)
-    return tuple(
-        tx.conn.execute(newest.where(Meeting.prospect_id == known).order_by(Meeting.starts_at.desc()).limit(5))
+    newest = select(
+        Meeting.id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place, Meeting.reason
     )
+    # A meeting that moved is told once, under the name it has now.
+    real = newest.where(Meeting.prospect_id == known, Meeting.state != "moved")
+    return tuple(tx.conn.execute(real.order_by(Meeting.starts_at.desc()).limit(5)))
 
 
 def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
@@ -224,7 +217,6 @@ def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
         until = after.occurred_at if after is not None else tx.now
         spent[row.to_stage] = spent.get(row.to_stage, timedelta()) + max(until - row.occurred_at, timedelta())
     stands = playbook.stages[facts.stage].position if facts.stage in playbook.stages else -1
-    missing = _missing(playbook, facts)
     legs = []
     for stage in playbook.stages.values():
         place: Literal["past", "here", "ahead"] = "ahead"
@@ -239,19 +231,9 @@ def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
                 place,
                 since.get(stage.key) if seen else None,
                 spent.get(stage.key) if seen else None,
-                missing.get(stage.key, ()),
             )
         )
     return tuple(legs)
-
-
-def _missing(playbook: Playbook, facts: Record) -> dict[str, tuple[str, ...]]:
-    """For each stage one move away the facts its way still needs; what is said with the move itself does not count."""
-    missing: dict[str, tuple[str, ...]] = {}
-    for way in machine.ways_out(playbook, facts.stage):
-        needed = (name for name in way.required_fields if name not in ("outcome", "reason"))
-        missing[way.to] = tuple(name for name in needed if not (getattr(facts, name, None) or facts.custom.get(name)))
-    return missing
 
 
 Found = tuple[tuple["datetime", int, int], Entry]

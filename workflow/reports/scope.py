@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, true
 
 from workflow import ids, rights
 from workflow.errors import NotFound
-from workflow.records.models import Prospect, Touch
+from workflow.records.models import Prospect, Rep, Touch
 
 if TYPE_CHECKING:
     from workflow.records.db import Tx
@@ -28,10 +28,15 @@ class Viewer:
         return rights.may(self.role, "see_everyone")
 
     def sees(self) -> ColumnElement[bool]:
-        """The condition on `prospect` rows: one's own, and those without an owner."""
+        """The condition on `prospect` rows: one's own, those one stands in for, and those without an owner."""
         if self.sees_everyone:
             return true()
-        return or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.is_(None))
+        return or_(self.own(), Prospect.owner_id.is_(None))
+
+    def own(self) -> ColumnElement[bool]:
+        """The condition on `prospect` rows that are this person's to look after, for a colleague who is away too."""
+        away = select(Rep.id).where(Rep.stand_in_id == self.rep_id, Rep.away_since.is_not(None))
+        return or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.in_(away))
 
 
 def prospect_id(tx: Tx, viewer: Viewer, told: str) -> str:

@@ -1,15 +1,17 @@
-"""A simulated life on paper: a table, Markdown, JSON or a calendar file.
+"""A simulated life on paper, in English or Bulgarian: a table, Markdown, JSON or a calendar file.
 
 Only puts a `Life` into words; what happens in it was decided by `workflow.engine.simulate`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
+
+from workflow.engine.life import IS_NEW
+from workflow.reports import icalendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,61 +21,116 @@ if TYPE_CHECKING:
     from workflow.engine.life import Entry, Life, Standing
     from workflow.playbook.schema import Playbook
 
-_ENDINGS: Final = {
-    "closed": "The prospect is closed and nothing is left to do.",
-    "quiet": "Nothing is left to do, and the prospect is not closed.",
-    "waiting": "What is left waits for a person.",
-    "horizon": "The simulation ends here; more would follow.",
+LANGUAGES: Final = ("en", "bg")
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "head.prospect": ("prospect ({zone})", "клиент ({zone})"),
+    "head.rep": ("rep ({zone})", "търговец ({zone})"),
+    "head.what": ("what", "какво"),
+    "head.why": ("why", "защо"),
+    "ending.closed": (
+        "The prospect is closed and nothing is left to do.",
+        "Клиентът е приключен и не остава нищо за правене.",
+    ),
+    "ending.quiet": (
+        "Nothing is left to do, and the prospect is not closed.",
+        "Не остава нищо за правене, а клиентът не е приключен.",
+    ),
+    "ending.waiting": ("What is left waits for a person.", "Останалото чака човек."),
+    "ending.horizon": ("The simulation ends here; more would follow.", "Симулацията свършва тук; следва още."),
+    "end": ("Stage in the end: {stage}. {ending}", "Етап накрая: {stage}. {ending}"),
+    "open": (
+        "Open: {kind} {name}, due {due} by the rep's clock. {why}",
+        "Чака: {kind} {name}, срок {due} по часовника на търговеца. {why}",
+    ),
+    "kind.email": ("email", "имейл"),
+    "kind.task": ("task", "задача"),
+    "event.new": (IS_NEW, "появява се"),
+    "verdict.ignored": ("ignored", "без последици"),
+    "verdict.blocked": ("blocked", "недопуснато"),
+    "verdict.stale": ("stale", "остаряло"),
+    "moved": ("stage: {said}", "етап: {said}"),
+    "began": ("sequence {sequence} begins", "поредицата {sequence} започва"),
+    "withheld": ("sequence {sequence} does not begin", "поредицата {sequence} не започва"),
+    "mail": ("MAIL {name}", "ИМЕЙЛ {name}"),
+    "task": ("TASK {name}", "ЗАДАЧА {name}"),
+    "done": ("task {name} done", "задачата {name} е изпълнена"),
+    "held": ("held: {name}", "изчаква: {name}"),
+    "skipped": ("SKIP {name}", "ПРОПУСК {name}"),
+    "failed": ("FAILED {name}", "НЕУСПЕХ {name}"),
+    "stopped": ("STOP sequence {sequence}", "СТОП на поредицата {sequence}"),
+    "cancelled": ("cancelled: {name}", "отменено: {name}"),
+    "completed": ("sequence {sequence} is complete", "поредицата {sequence} завърши"),
+    "meeting": ("meeting {state}", "среща: {state}"),
+    "meeting.at": ("meeting {state} for {at}", "среща: {state} за {at}"),
+    "meeting.title": ("Meeting ({state})", "Среща ({state})"),
+    "state.booked": ("booked", "насрочена"),
+    "state.cancelled": ("cancelled", "отменена"),
+    "state.held": ("held", "състояла се"),
+    "state.no_show": ("no show", "без клиента"),
+    "planned": ("Planned for {at}.", "По план: {at}."),
+    "again": ("Asked again {at}.", "Нова проверка: {at}."),
+    "days": ("Mon Tue Wed Thu Fri Sat Sun", "пн вт ср чт пт сб нд"),
 }
-_WORDS: Final = {
-    "moved": "stage: {said}",
-    "began": "sequence {sequence} begins",
-    "mail": "MAIL {sequence}.{step}",
-    "task": "TASK {sequence}.{step}",
-    "done": "task {sequence}.{step} done",
-    "held": "held: {sequence}.{step}",
-    "skipped": "SKIP {sequence}.{step}",
-    "failed": "FAILED {sequence}.{step}",
-    "stopped": "STOP sequence {sequence}",
-    "cancelled": "cancelled: {sequence}.{step}",
-    "completed": "sequence {sequence} is complete",
-}
-_LINE: Final = 75  # octets of a line in a calendar file (RFC 5545, section 3.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A life with what its readers need: the playbook, the rep's clock, and whether the emails are shown in full."""
+    """A life with what its readers need: the playbook, the rep's clock, and whether the emails are shown in full.
+
+    `zone` is the prospect's at the beginning; `words` the reader's language, which is not that of the emails.
+    """
 
     playbook: Playbook
     life: Life
     rep_zone: ZoneInfo
+    zone: ZoneInfo
     show_text: bool = False
+    words: str = "en"
+
+    def say(self, code: str, **facts: str) -> str:
+        """A phrase in the reader's language."""
+        return _WORDS[code][self.words == "bg"].format(**facts)
+
+    def heads(self) -> tuple[str, str, str, str]:
+        """What stands above the rows."""
+        prospect = self.say("head.prospect", zone=str(self.zone))
+        return prospect, self.say("head.rep", zone=str(self.rep_zone)), self.say("head.what"), self.say("head.why")
 
     def rows(self) -> Iterator[tuple[str, str, str, str]]:
         """For each entry: the prospect's time, the rep's, what happened, and why."""
         for entry in self.life.entries:
-            yield _local(entry.at, entry.zone), _local(entry.at, self.rep_zone), self.what(entry), self.why(entry)
+            # A prospect may move to another zone in the middle of the story.
+            elsewhere = f" ({entry.zone})" if entry.zone.key != self.zone.key else ""
+            prospect = f"{self.time(entry.at, entry.zone)}{elsewhere}"
+            yield prospect, self.time(entry.at, self.rep_zone), self.what(entry), self.why(entry)
+
+    def time(self, at: datetime, zone: ZoneInfo) -> str:
+        """A moment by the clock of `zone`."""
+        local = at.astimezone(zone)
+        return f"{self.say('days').split()[local.weekday()]} {local:%Y-%m-%d %H:%M}"
 
     def what(self, entry: Entry) -> str:
         """What happened, in a few words."""
         if entry.kind == "event":
-            return f"{entry.said}{'' if entry.verdict == 'applied' else f' ({entry.verdict})'}"
+            said = self.say("event.new") if entry.said == IS_NEW and not entry.line else entry.said
+            return said if entry.verdict == "applied" else f"{said} ({self.say(f'verdict.{entry.verdict}')})"
         if entry.kind == "meeting":
-            starts = f" for {_local(entry.planned_at, entry.zone)}" if entry.planned_at else ""
-            return f"meeting {entry.said.replace('_', ' ')}{starts}"
-        more = {"mail": entry.subject, "task": self._title(entry)}.get(entry.kind, "")
-        said = _WORDS[entry.kind].format(said=entry.said, sequence=entry.sequence, step=entry.step)
+            state = self.say(f"state.{entry.said}")
+            at = self.time(entry.planned_at, entry.zone) if entry.planned_at else ""
+            return self.say("meeting.at", state=state, at=at) if at else self.say("meeting", state=state)
+        more = {"mail": entry.subject, "task": self.playbook.words(entry.task, self.words)}.get(entry.kind, "")
+        name = f"{entry.sequence}.{entry.step}"
+        said = self.say(entry.kind, said=entry.said, sequence=entry.sequence, name=name)
         return f"{said}: {more}" if more else said
 
     def why(self, entry: Entry) -> str:
         """The reasons as sentences."""
-        words = [reason.words("en") for reason in entry.reasons]
+        told = [reason.words(self.words) for reason in entry.reasons]
         if entry.kind == "mail" and entry.planned_at and entry.planned_at != entry.at:
-            words.insert(1, f"Planned for {_local(entry.planned_at, entry.zone)}.")
+            told.insert(1, self.say("planned", at=self.time(entry.planned_at, entry.zone)))
         if entry.until and entry.kind == "held":
-            words.append(f"Asked again {_local(entry.until, entry.zone)}.")
-        return " ".join(words)
+            told.append(self.say("again", at=self.time(entry.until, entry.zone)))
+        return " ".join(told)
 
     def open(self) -> list[Standing]:
         """What has not ended."""
@@ -81,24 +138,21 @@ class Report:
 
     def end(self) -> Iterator[str]:
         """How it ends, and what is still open."""
-        outcome = f" ({self.life.outcome})" if self.life.outcome else ""
-        yield f"Stage in the end: {self.life.stage}{outcome}. {_ENDINGS[self.life.ending]}"
+        stage = f"{self.life.stage} ({self.life.outcome})" if self.life.outcome else self.life.stage
+        yield self.say("end", stage=stage, ending=self.say(f"ending.{self.life.ending}"))
         for touch in self.open():
-            why = touch.reason.words("en")
-            due = _local(touch.due_at, self.rep_zone)
-            yield f"Open: {touch.kind} {touch.sequence}.{touch.step}, due {due} by the rep's clock. {why}"
-
-    def _title(self, entry: Entry) -> str:
-        if entry.kind != "task":
-            return ""
-        return self.playbook.words(self.playbook.sequences[entry.sequence].step(entry.step).task or {}, "en")
+            yield self.say(
+                "open",
+                kind=self.say(f"kind.{touch.kind}"),
+                name=f"{touch.sequence}.{touch.step}",
+                due=self.time(touch.due_at, self.rep_zone),
+                why=touch.reason.words(self.words),
+            )
 
 
 def table(report: Report) -> str:
     """Columns of plain text; the emails below their lines when they are shown."""
-    rows = list(report.rows())
-    zones = (str(report.life.entries[0].zone) if rows else "", str(report.rep_zone))
-    head = (f"prospect ({zones[0]})", f"rep ({zones[1]})", "what", "why")
+    rows, head = list(report.rows()), report.heads()
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(3)]
     lines = [_columns(head, widths)]
     for entry, row in zip(report.life.entries, rows, strict=True):
@@ -110,12 +164,13 @@ def table(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """A table of Markdown, and the emails below it when they are shown."""
-    lines = ["| prospect | rep | what | why |", "|---|---|---|---|"]
+    lines = [f"| {' | '.join(report.heads())} |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(_cell(text) for text in row)} |" for row in report.rows()]
     lines += ["", *(f"- {line}" for line in report.end())]
     for entry in report.life.entries if report.show_text else ():
         if entry.text:
-            lines += ["", f"### {entry.sequence}.{entry.step}, {_local(entry.at, entry.zone)}: {entry.subject}", ""]
+            at = report.time(entry.at, entry.zone)
+            lines += ["", f"### {entry.sequence}.{entry.step}, {at}: {entry.subject}", ""]
             lines += [f"> {line}".rstrip() for line in entry.text.splitlines()]
     return "\n".join(lines)
 
@@ -139,17 +194,20 @@ def as_json(report: Report) -> str:
 
 def ics(report: Report) -> str:
     """A calendar file (RFC 5545) with every mail, task and meeting."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Onward//simulate//EN"]
+    events = []
     for number, entry in enumerate(report.life.entries):
         if entry.kind in ("mail", "task"):
-            lines += _event(report, entry, number, entry.at, None, report.what(entry), report.why(entry))
-    for number, entry in enumerate(_meetings(report.life)):
+            text = "\n\n".join(filter(None, [report.why(entry), entry.text if report.show_text else ""]))
+            name = f"{report.playbook.digest} {number} {entry.at.isoformat()} {entry.sequence}.{entry.step}"
+            events.append(icalendar.Event(name, entry.at, entry.at, None, report.what(entry), text))
+    for entry in _meetings(report.life):
         if entry.planned_at is not None:
-            title, status = f"Meeting ({entry.said.replace('_', ' ')})", entry.said == "cancelled"
-            event = _event(report, entry, -number - 1, entry.planned_at, entry.until, title, "")
-            lines += [*event[:-1], *(["STATUS:CANCELLED"] if status else []), event[-1]]
-    lines.append("END:VCALENDAR")
-    return "".join(f"{_folded(line)}\r\n" for line in lines)
+            name = f"{report.playbook.digest} {report.life.entries[0].at.isoformat()} meeting {entry.step}"
+            title = report.say("meeting.title", state=report.say(f"state.{entry.said}"))
+            cancelled = entry.said == "cancelled"
+            event = icalendar.Event(name, entry.at, entry.planned_at, entry.until, title, cancelled=cancelled)
+            events.append(event)
+    return icalendar.calendar("-//Onward//simulate//EN", events)
 
 
 FORMATS: Final[Mapping[str, Callable[[Report], str]]] = {
@@ -178,7 +236,8 @@ def _entry(report: Report, entry: Entry) -> dict[str, Any]:
         "planned_at": _utc(entry.planned_at),
         "until": _utc(entry.until),
         "reasons": [
-            {"code": reason.code, "facts": dict(reason.facts), "words": reason.words("en")} for reason in entry.reasons
+            {"code": reason.code, "facts": dict(reason.facts), "words": reason.words(report.words)}
+            for reason in entry.reasons
         ],
         "subject": entry.subject,
         "text": entry.text if report.show_text else "",
@@ -186,52 +245,14 @@ def _entry(report: Report, entry: Entry) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value not in ("", None, [])}
 
 
-def _event(  # noqa: PLR0917 - the parts of one calendar entry
-    report: Report, entry: Entry, number: int, begins: datetime, ends: datetime | None, title: str, why: str
-) -> list[str]:
-    text = "\n\n".join(filter(None, [why, entry.text if report.show_text else ""]))
-    name = hashlib.sha256(f"{report.playbook.digest} {number} {entry.at.isoformat()} {title}".encode()).hexdigest()
-    lines = ["BEGIN:VEVENT", f"UID:{name[:32]}@onward.invalid", f"DTSTAMP:{_stamp(entry.at)}"]
-    lines += [f"DTSTART:{_stamp(begins)}", *([f"DTEND:{_stamp(ends)}"] if ends else [])]
-    lines += [f"SUMMARY:{_escaped(title)}", *([f"DESCRIPTION:{_escaped(text)}"] if text else [])]
-    return [*lines, "TRANSP:TRANSPARENT", "END:VEVENT"]
-
-
 def _columns(row: tuple[str, ...], widths: list[int]) -> str:
     padded = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
     return "  ".join([*padded, row[-1]]).rstrip()
-
-
-def _local(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%a %Y-%m-%d %H:%M")
 
 
 def _utc(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
 def _cell(text: str) -> str:
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
-
-
-def _escaped(text: str) -> str:
-    plain = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return plain.replace("\r\n", "\n").replace("\n", "\\n")
-
-
-def _folded(line: str) -> str:
-    """A line cut so that no piece has more than 75 octets, and no letter is torn."""
-    pieces: list[str] = []
-    piece, size = "", 0
-    for letter in line:
-        octets = len(letter.encode())
-        if size + octets > _LINE:
-            pieces.append(piece)
-            piece, size = "", 1
-        piece += letter
-        size += octets
-    return "\r\n ".join([*pieces, piece])

@@ -117,22 +117,23 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
 
 def resume(ws: Workspace, mailbox_id: str) -> None:
     """Let a paused mailbox send again; what made it pause counts from anew. Raises NotFound."""
+    ws.database.transact(lambda tx: send_again(tx, mailbox_id))
 
-    def work(tx: Tx) -> None:
-        values = {
-            "state": "active",
-            "pause_reason": None,
-            "paused_at": None,
-            "resumed_at": tx.now,
-            "backoff_step": 0,
-            "backoff_until": None,
-            "policy_refusals": 0,
-        }
-        if tx.conn.execute(update(Mailbox).where(Mailbox.id == mailbox_id).values(**values)).rowcount != 1:
-            message = "There is no such mailbox: check the id."
-            raise NotFound(message)
 
-    ws.database.transact(work)
+def send_again(tx: Tx, mailbox_id: str) -> None:
+    """The same in the caller's transaction."""
+    values = {
+        "state": "active",
+        "pause_reason": None,
+        "paused_at": None,
+        "resumed_at": tx.now,
+        "backoff_step": 0,
+        "backoff_until": None,
+        "policy_refusals": 0,
+    }
+    if tx.conn.execute(update(Mailbox).where(Mailbox.id == mailbox_id).values(**values)).rowcount != 1:
+        message = "There is no such mailbox: check the id."
+        raise NotFound(message)
 
 
 def _locked(tx: Tx, touch_id: str) -> Record:

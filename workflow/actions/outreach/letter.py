@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from babel.dates import format_datetime, get_timezone_name
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy.orm import aliased
 
 from workflow import ids
 from workflow.actions import enrolling
 from workflow.engine import sequences
 from workflow.mail import tokens
 from workflow.mail.address import Mailbox as Party
-from workflow.mail.address import parse_address, parse_mailbox
+from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose, new_message_id
+from workflow.mail.inbound import matching
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from workflow.actions.outreach.outlet import Outlet
     from workflow.playbook.schema import Playbook, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -43,8 +45,8 @@ class Letter:
     envelope: Envelope
 
 
-def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
-    """Render the email of `touch` and store its bytes. Raises an OnwardError when it cannot be written.
+def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
+    """Render the email of `touch` as `outlet` writes and store its bytes. Raises an OnwardError when it cannot be.
 
     The Message-ID is that of the touch, the same at every attempt.
     """
@@ -54,11 +56,12 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
     language = language_of(playbook, person.language)
     token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
-    sender = _sender(ws.settings.mail_from)
+    sender = outlet.sender
     facts = _facts(tx, playbook, touch, person)
     told = values(playbook, facts, language, sender_name=sender.name, link=link)
+    told["signature"] = outlet.signature.get(language, "")
     rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, told)
-    message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), ws.mail_domain)
+    message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), outlet.domain)
     thread, subject = _thread(tx, touch, step)
     recipient = parse_address(touch.email)
     draft = Draft(
@@ -71,21 +74,28 @@ def write(ws: Workspace, tx: Tx, touch: Record) -> Letter:
         date=tx.now,
         language=language,
         unsubscribe=(link, f"mailto:{sender.address.text}?subject=unsubscribe%20{token}"),
-        reply_to=_reply_to(person, sender),
+        reply_to=_reply_to(person, sender) or _tagged(ws, outlet, matching.REPLY, touch.id),
         in_reply_to=thread[-1] if thread else "",
         references=thread,
     )
     content = compose(draft)
+    if outlet.signer is not None:
+        content = outlet.signer.sign(content, tx.now)
     _keep(tx, touch.id, message_id, draft.subject, content)
-    return Letter(message_id, Envelope(sender.address.text, recipient.text, content))
+    bounces_to = _tagged(ws, outlet, matching.BOUNCE, touch.id) or sender
+    return Letter(message_id, Envelope(bounces_to.address.text, recipient.text, content))
 
 
+_STAND_IN: Final = aliased(Rep)
 _PERSON: Final = Prepared(
     select(
         Prospect.name, Prospect.email, Prospect.company, Prospect.title, Prospect.language, Prospect.stage,
-        Rep.name.label("rep_name"), Rep.email.label("rep_email"),
+        # A stand-in signs and is answered to while the rep is away.
+        func.coalesce(_STAND_IN.name, Rep.name).label("rep_name"),
+        func.coalesce(_STAND_IN.email, Rep.email).label("rep_email"),
     )
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(_STAND_IN, and_(_STAND_IN.id == Rep.stand_in_id, Rep.away_since.is_not(None)))
     .where(Prospect.id == bindparam("prospect"))
 )  # fmt: skip
 _ANSWERS: Final = Prepared(select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect")))
@@ -191,6 +201,14 @@ def _reply_to(person: Record, sender: Party) -> Party | None:
     return Party(person.rep_name or "", parse_address(person.rep_email))
 
 
+def _tagged(ws: Workspace, outlet: Outlet, purpose: str, touch_id: str) -> Party | None:
+    """The sender's address with a tag that names the touch, where the mailbox takes such addresses."""
+    if not outlet.tags:
+        return None
+    address = matching.tagged(outlet.sender.address, matching.new_tag(purpose, touch_id, ws.key("mail tags")))
+    return Party(outlet.sender.name, address) if address else None
+
+
 def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) -> None:
     row = {
         "id": ids.new_id(),
@@ -202,8 +220,3 @@ def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) 
         "created_at": tx.now,
     }
     upserts.upsert(tx, Message, row, keys=("touch_id",), keep=("id",))
-
-
-@lru_cache(maxsize=8)
-def _sender(text: str) -> Party:
-    return parse_mailbox(text, local_host=True)

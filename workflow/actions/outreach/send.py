@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, case, exists, func, select, update
 
 from workflow import ids
 from workflow.actions import prospects
-from workflow.actions.outreach import letter, settle
+from workflow.actions.outreach import letter, outlet, settle
 from workflow.actions.outreach.settle import Begun
 from workflow.engine import leaving, sequences
 from workflow.engine.reasons import Reason, because
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflow.actions.outreach.letter import Letter
+    from workflow.actions.outreach.outlet import Outlet
     from workflow.actions.outreach.spool import Spool
     from workflow.actions.outreach.timings import Timings
     from workflow.mail.transport import Outcome, Transport
@@ -111,7 +112,8 @@ _LAST_MAIL: Final = Prepared(
 class Sender:
     """One pair of hands: a process, its one connection to the mail server, and what it needs to record what it did.
 
-    `preparing` is the touch in hand, up to its commit mark: whoever catches an error of ours blames it by `blame`.
+    Without an `outlet` it writes as the installation does. `preparing` is the touch in hand, up to its commit mark:
+    whoever catches an error of ours blames it by `blame`.
     """
 
     ws: Workspace
@@ -121,6 +123,7 @@ class Sender:
     holder: str
     probe: Probe = SILENT
     sleep: Callable[[float], None] = field(default=time.sleep)
+    outlet: Outlet | None = None
     preparing: str | None = None
 
     def drain(self, mailbox_id: str, stop_asked: Callable[[], bool] = bool) -> None:
@@ -154,7 +157,8 @@ class Sender:
             if refusal is not None:
                 return refusal
             try:
-                written = letter.write(self.ws, tx, touch)
+                own = self.outlet or outlet.of_installation(self.ws.settings.mail_from)
+                written = letter.write(self.ws, tx, touch, own)
             except OnwardError as error:
                 return settle.fail(tx, touch.id, because("render", problem=error.message))
             return self._take(tx, mailbox_id, touch, written)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from workflow.engine.leaving import UNCERTAIN_FOR
 from workflow.mail.smtp import Timeouts
 
 
@@ -22,4 +23,4 @@ class Timings:
     dead_after: timedelta = timedelta(seconds=20)
     hint_again: timedelta = timedelta(seconds=5)
     drain_for: timedelta = timedelta(seconds=30)
-    uncertain_counts_as_sent: timedelta = timedelta(hours=24)
+    uncertain_counts_as_sent: timedelta = UNCERTAIN_FOR

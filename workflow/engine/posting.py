@@ -1,0 +1,257 @@
+"""Sending in a simulated life: what the clock would claim, what leaves, what is held or skipped, and what a rep may do.
+
+The counterpart of `actions.outreach`. The mail server takes every email; a mailbox keeps its gap, a back-off and a
+pause, and serves nobody else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from workflow.engine import calendar, leaving, rows, sequences
+from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Letter, Written
+from workflow.engine.reasons import because
+from workflow.errors import OnwardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from workflow.engine.life import Happening
+    from workflow.engine.reasons import Reason
+    from workflow.engine.rows import Touch, World
+
+
+def run_until(world: World, limit: datetime) -> None:
+    """Let everything happen that falls due up to `limit`."""
+    while True:
+        at = next_at(world)
+        if at is None or at > limit:
+            return
+        world.now = max(world.now, at)
+        for touch in list(world.open):
+            if touch.counts_as_sent_at is not None and touch.counts_as_sent_at < world.now:
+                _let_go_on(world, touch)
+        for touch in _ready(world):
+            if touch.state == "scheduled":
+                _leave(world, touch)
+        for touch in world.open:
+            if _is_due(touch, world.now) and not touch.announced and _only_told(world, touch):
+                touch.announced = True
+                _announce(world, touch)
+
+
+def next_at(world: World) -> datetime | None:
+    """When the next email may leave or the next task falls due."""
+    times = []
+    for touch in world.open:
+        if touch.counts_as_sent_at is not None and touch.enrollment.active:
+            # The clock asks for those whose time has passed.
+            times.append(touch.counts_as_sent_at + timedelta.resolution)
+        if touch.next_attempt_at is None or touch.state != "scheduled":
+            continue
+        if not _only_told(world, touch):
+            times.append(_mailbox_free(world, touch))
+        elif not touch.announced:
+            times.append(touch.next_attempt_at)
+    return min(times, default=None)
+
+
+def _only_told(world: World, touch: Touch) -> bool:
+    """Whether its time brings nothing but a line: a task, or an email of a paused mailbox."""
+    return touch.kind == "task" or world.mailbox_of(touch).paused is not None
+
+
+def _announce(world: World, touch: Touch) -> None:
+    paused = world.mailbox_of(touch).paused
+    if touch.kind == "task":
+        world.note("task", touch, (touch.reason,), planned_at=touch.due_at)
+    elif paused is not None:
+        world.note("held", touch, (paused,), planned_at=touch.due_at)
+
+
+def _is_due(touch: Touch, now: datetime) -> bool:
+    return touch.state == "scheduled" and touch.next_attempt_at is not None and touch.next_attempt_at <= now
+
+
+def _mailbox_free(world: World, touch: Touch) -> datetime:
+    """When an email is claimed: once it is due and the mailbox is at ease, unless it is forced."""
+    free = touch.next_attempt_at or touch.due_at
+    if touch.forced:
+        return free
+    gap, mailbox = world.playbook.limits.mailbox.min_gap, world.mailbox_of(touch)
+    if mailbox.last_mail_at is not None and gap:
+        free = max(free, mailbox.last_mail_at + gap)
+    return max(free, mailbox.backoff_until) if mailbox.backoff_until else free
+
+
+def _ready(world: World) -> list[Touch]:
+    """What the clock would claim now: all that is due, or one of each mailbox where they keep a gap."""
+    due = [touch for touch in world.open if _is_due(touch, world.now) and not _only_told(world, touch)]
+    ready = [touch for touch in due if _mailbox_free(world, touch) <= world.now]
+    ready.sort(key=lambda touch: (touch.next_attempt_at, touch.serial))
+    if not world.playbook.limits.mailbox.min_gap:
+        return ready
+    return list({touch.mailbox: touch for touch in reversed(ready)}.values())
+
+
+def _let_go_on(world: World, touch: Touch) -> None:
+    """An uncertain email counts as sent by now."""
+    at, touch.counts_as_sent_at = touch.counts_as_sent_at, None
+    rows.step_ended(world, touch, at)
+
+
+# --- one email, as the protocol of sending treats it
+
+
+def _leave(world: World, touch: Touch) -> None:
+    step, playbook = touch.step, touch.enrollment.playbook
+    if not world.view.fields.get("email"):
+        _skip(world, touch, because("no_address"))
+        return
+    if world.view.suppressed:
+        _skip(world, touch, because("suppressed"))
+        return
+    waits_from = max(touch.next_attempt_at or touch.due_at, touch.known_at)
+    if waits_from < world.now:
+        touch.holds = (*touch.holds, because("limit"))
+        if waits_from <= touch.not_after and not step.before_meeting:
+            # The mailbox kept it; its deadline is held open for that, if it had not passed before.
+            touch.not_after = max(touch.not_after, world.now)
+    until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
+    if world.now > until:
+        _skip(world, touch, because("too_late", until=until.isoformat(timespec="minutes")))
+        return
+    hold = leaving.when_it_may_leave(
+        playbook,
+        step,
+        world.now,
+        not_after=touch.not_after,
+        forced=touch.forced,
+        where=lambda: world.where(playbook),
+        last_mail_at=lambda: world.last_mail_at,
+    )
+    if hold is None:
+        _send(world, touch)
+        return
+    touch.next_attempt_at, touch.reason, touch.known_at = hold.until, hold.reason, world.now
+    touch.not_after = hold.not_after or touch.not_after
+    touch.holds = (*touch.holds, hold.reason)
+    world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
+
+
+def _send(world: World, touch: Touch) -> None:
+    written = Written("", "")
+    if world.writer is not None:
+        try:
+            written = world.writer.write(_letter(world, touch))
+        except OnwardError as error:
+            _fail(world, touch, because("render", problem=error.message))
+            return
+    touch.subject = written.subject
+    planned = _planned_at(world, touch)
+    why = (touch.reason,) if touch.forced else (because("due"), *_moved_by_window(touch, planned))
+    why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
+    world.last_mail_at = world.now
+    mailbox = world.mailbox_of(touch)
+    world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None)
+    rows.end(world, touch, "sent", because("sent"))
+    world.note("mail", touch, why, planned_at=planned, written=written)
+    rows.step_ended(world, touch, world.now)
+
+
+def _letter(world: World, touch: Touch) -> Letter:
+    enrollment = touch.enrollment
+    before = [
+        other
+        for other in enrollment.touches
+        if other.position < touch.position and other.state in ("sent", "uncertain") and other.kind == "email"
+    ]
+    goes_on = touch.step.same_thread and before
+    return Letter(
+        enrollment.playbook,
+        replace(touch.step, email=sequences.email_of(touch.step, enrollment.id)),
+        world.view.fields,
+        world.view.stage,
+        world.answers,
+        world.meetings.get(enrollment.meeting_uid or ""),
+        world.where(enrollment.playbook).zone,
+        before[0].subject.removeprefix("Re: ") if goes_on else "",
+        touch.mailbox,
+    )
+
+
+def _planned_at(world: World, touch: Touch) -> datetime:
+    """When the plan alone would have had it, whatever the window says."""
+    if touch.step.before_meeting:
+        return touch.not_after - touch.step.lead
+    if touch.since is None:
+        return touch.due_at
+    playbook = touch.enrollment.playbook
+    where = world.where(playbook)
+    return calendar.add(touch.step.after, touch.since, playbook.calendar, where.zone, where.country)
+
+
+def _moved_by_window(touch: Touch, planned: datetime) -> Iterator[Reason]:
+    if touch.due_at > planned:
+        yield because("window")
+
+
+def _skip(world: World, touch: Touch, reason: Reason, *, waited: bool = False) -> None:
+    rows.end(world, touch, "skipped", reason)
+    world.note("skipped", touch, (reason,), planned_at=touch.due_at)
+    rows.step_ended(world, touch, None if waited else world.now)
+
+
+def _fail(world: World, touch: Touch, reason: Reason) -> None:
+    rows.end(world, touch, "failed", reason)
+    world.note("failed", touch, (reason,), planned_at=touch.due_at)
+    rows.stop(world, touch.enrollment, because("stop.failed", step=touch.step.key))
+
+
+# --- what the rep does to a touch
+
+
+def act(world: World, happening: Happening) -> None:
+    """Do, skip or send now the newest open touch of the step that is named; told as ignored when there is none."""
+    touch = _meant(world, happening)
+    if touch is None:
+        task = "task" if happening.kind == DONE else "email" if happening.kind == SENT_NOW else "step"
+        reason = because("nothing_waits", **{"what.en": task, "what.bg": _TASKS[task], "step": happening.step})
+        world.tell("event", happening.said, reasons=(reason,), verdict="ignored")
+        return
+    waited = touch.next_attempt_at is None
+    world.tell("event", happening.said, verdict="applied")
+    if happening.kind == SKIPPED:
+        _skip(world, touch, because("skipped_by", by="rep"), waited=waited)
+    elif happening.kind == DONE:
+        rows.end(world, touch, "done", because("done_by", by="rep"))
+        world.note("done", touch, (touch.reason,), planned_at=touch.due_at)
+        rows.step_ended(world, touch, None if waited else world.now)
+    else:
+        touch.forced, touch.next_attempt_at, touch.known_at = True, world.now, world.now
+        touch.due_at = min(touch.due_at, world.now)
+        touch.not_after = max(touch.not_after, world.now + leaving.STILL_GOOD_FOR)
+        touch.reason = because("send_now", by="rep")
+
+
+_TASKS = {"task": "задача", "email": "имейл", "step": "стъпка"}
+
+
+def _meant(world: World, happening: Happening) -> Touch | None:
+    """The newest open touch of the named step, `step` or `sequence.step`."""
+    sequence, _, key = happening.step.rpartition(".")
+    for touch in reversed(world.open):
+        if touch.step.key != key or sequence not in ("", touch.enrollment.sequence.key):
+            continue
+        if touch.state == "scheduled" and _may(happening.kind, touch, world):
+            return touch
+    return None
+
+
+def _may(kind: str, touch: Touch, world: World) -> bool:
+    if kind == SENT_NOW:
+        return touch.kind == "email" and world.mailbox_of(touch).paused is None
+    return kind == SKIPPED or touch.kind == "task"
