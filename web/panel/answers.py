@@ -85,7 +85,7 @@ def save_rating(prospect_id: str) -> ResponseReturnValue:
     book = playbook()
     criterion = book.content.criteria.get(key)
     if criterion is None or (option and option not in criterion.options):
-        raise BadInput(_("The book has no such rating."))
+        raise BadInput(_("The playbook has no such rating."))
     title = book.words(criterion.title, language())
     chosen = book.words(criterion.options[option].title, language()) if option else "–"
     stood = scoring.rating(criterion, now)
