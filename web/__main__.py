@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     logs.configure("web", level=logging.WARNING)
     # Opened before the fork: what is wrong is said once, and playbook and templates are held once. No connection is
     # kept over the fork.
-    ws = open_workspace(load(os.environ, data_dir=options.data_dir, port=options.port))
+    ws = open_workspace(load(os.environ, data_dir=options.data_dir, port=options.port), offer=True)
     ws.database.close()
     gc.collect()
     gc.freeze()

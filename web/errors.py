@@ -16,7 +16,7 @@ from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
 from workflow import ids
-from workflow.errors import BadInput, Conflict, Forbidden, NotFound, OnwardError, Unavailable
+from workflow.errors import BadInput, Conflict, Forbidden, NotFound, OnwardError, PlaybookError, Unavailable
 from workflow.records.db import CommitUnknown
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ RETRY_AFTER_S: Final = 30
 _LOG = logging.getLogger(__name__)
 _STATUS: Final[Mapping[type[OnwardError], int]] = {
     BadInput: 422,
+    PlaybookError: 422,
     NotFound: 404,
     Conflict: 409,
     Forbidden: 403,
@@ -86,7 +87,9 @@ def answer_to(error: OnwardError) -> Response:
         _LOG.warning("unavailable: %s, request %s", type(error.__cause__ or error).__name__, request_id())
         return _answer(status, _SENTENCES[status])
     field = getattr(error, "field", "")
-    more = {"errors": [{"field": field, "detail": error.message}]} if field else {}
+    more: dict[str, Any] = {"errors": [{"field": field, "detail": error.message}]} if field else {}
+    if isinstance(error, PlaybookError):
+        more["findings"] = [finding._asdict() for finding in error.findings]
     return _answer(status, error.message, **more)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from flask import Response, abort, current_app, request
+from flask import Response, abort, current_app, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.formats import FORMS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from workflow.playbook.schema import Playbook
     from workflow.workspace import Workspace
 
 STALE_FORM: Final = later("This page was too old to be sent. Load it again and repeat what you did.")
@@ -56,6 +57,12 @@ def register(app: Flask, ws: Workspace) -> None:
 def workspace() -> Workspace:
     """The installation that this application serves."""
     return cast("Workspace", current_app.extensions[_WORKSPACE])
+
+
+def playbook() -> Playbook:
+    """The playbook that was in force when this request began; outside the panel, as far as this process knows."""
+    found: Playbook | None = g.get("playbook")
+    return found or workspace().playbooks.current
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:

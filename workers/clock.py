@@ -20,7 +20,7 @@ from workers import jobs, notes
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
-from workflow.actions import inbox
+from workflow.actions import inbox, publishing
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -74,6 +74,7 @@ class Clock:
             _Chore(_HOLD_S, self._hold_open),
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
+            _Chore(_SWEEP_S, lambda: publishing.advance(ws, probe)),
             _Chore(_LOOK_S, self._readers.look),
         ]
 
@@ -164,7 +165,7 @@ def build(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
     if settings.redis_url is None:
         message = "There is no Redis: set ONWARD_REDIS_URL, or run `onward up`, which starts one."
         raise StartError(message)
-    ws = open_workspace(settings, pooled=False)
+    ws = open_workspace(settings, pooled=False, offer=True)
     return Clock(ws, Queue(settings.redis_url), jobs.spool_of(settings), timings or Timings(), probe)
 
 

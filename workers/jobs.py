@@ -146,7 +146,7 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
         # Found here once, instead of by every email, which would fail for good.
         message = f"ONWARD_MAIL_FROM cannot be used: {error.message}"
         raise StartError(message) from error
-    ws = open_workspace(settings, pooled=False)
+    ws = open_workspace(settings, pooled=False, offer=True)
     _warm(ws)
     return Hands(ws, spool_of(settings), timings or Timings(), probe)
 

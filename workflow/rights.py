@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Action = Literal["see_everyone", "assign", "resume_mailbox", "deliveries", "sources"]
+Action = Literal["see_everyone", "assign", "resume_mailbox", "deliveries", "sources", "playbook"]
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     # A rep works on prospects of their own and on those that belong to nobody yet.
@@ -14,6 +14,7 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     # Bodies of deliveries hold what every sender knows of everybody.
     "deliveries": frozenset({"admin"}),
     "sources": frozenset({"admin"}),
+    "playbook": frozenset({"admin"}),
 }
 
 

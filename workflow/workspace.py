@@ -11,37 +11,20 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from workflow import ids, places
+from workflow import ids, places, playbooks
 from workflow.errors import StartError
 from workflow.mail.templates import Templates
 from workflow.playbook import loader
+from workflow.playbooks import Playbooks
 from workflow.records import upserts
 from workflow.records.db import Database
-from workflow.records.models import Mailbox, PlaybookVersion
+from workflow.records.models import Mailbox
 
 if TYPE_CHECKING:
-    from workflow.playbook.schema import Playbook
     from workflow.records.db import Tx
     from workflow.settings import Settings
 
 _DEFAULT_MAILBOX = "default"
-
-
-class Playbooks:
-    """The playbook in force and every older version that an enrollment may still follow."""
-
-    def __init__(self, current: Playbook) -> None:
-        self.current = current
-        self._versions = {current.digest: current}
-
-    def version(self, tx: Tx, digest: str) -> Playbook:
-        """The version named `digest`, read from its row the first time."""
-        if digest not in self._versions:
-            source = tx.conn.execute(
-                select(PlaybookVersion.source).where(PlaybookVersion.digest == digest)
-            ).scalar_one()
-            self._versions[digest] = loader.load(source, "version " + digest[:12])
-        return self._versions[digest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +48,24 @@ class Workspace:
         return parseaddr(self.settings.mail_from)[1].rpartition("@")[2]
 
 
-def open_workspace(settings: Settings, *, pooled: bool = True, database: Database | None = None) -> Workspace:
+def open_workspace(
+    settings: Settings, *, pooled: bool = True, database: Database | None = None, offer: bool = False
+) -> Workspace:
     """Open the installation: `pooled` for the many short transactions of the web, else for a process that forks.
 
-    Raises StartError when its database or its playbook cannot be used.
+    With `offer` the playbook of the settings comes into force, unless it was offered before (`playbooks.offered`); the
+    processes do so at their start, commands take what is in force. Raises StartError when its database or its playbook
+    cannot be used.
     """
     database = database or Database(settings.database_url, pooled=pooled, statement_timeout_s=10 if pooled else 60)
-    path = settings.playbook or places.shipped_playbook()
-    playbook = loader.read(path)
+    file = settings.playbook or places.shipped_playbook()
+    wanted = loader.read(file) if offer else None
     try:
-        with database.write() as tx:
-            _keep_version(tx, playbook, path.read_text(encoding="utf-8"))
+        with database.write(alone=offer) as tx:
+            if wanted is None:
+                playbook = playbooks.opened(tx, file)
+            else:
+                playbook = playbooks.offered(tx, wanted, file, shipped=settings.playbook is None)
             mailbox_id = _default_mailbox(tx, settings.mail_from)
     except DBAPIError as error:
         message = "The database has no schema of this release: run `onward db upgrade` first."
@@ -88,20 +78,6 @@ def open_workspace(settings: Settings, *, pooled: bool = True, database: Databas
         mailbox_id=mailbox_id,
         _key=settings.secret_key.encode(),
     )
-
-
-def _keep_version(tx: Tx, playbook: Playbook, source: str) -> None:
-    digests = tx.conn.execute(select(PlaybookVersion.digest)).scalars().all()
-    if playbook.digest in digests:
-        return
-    row = {
-        "digest": playbook.digest,
-        "name": playbook.name,
-        "number": len(digests) + 1,
-        "source": source,
-        "published_at": tx.now,
-    }
-    upserts.insert_new(tx, PlaybookVersion, row)
 
 
 def _default_mailbox(tx: Tx, sender: str) -> str:

@@ -32,12 +32,12 @@ class Flaky(Database):
         return flaky
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self, *, alone: bool = False) -> Iterator[Tx]:
         """A write transaction, or the next trouble."""
         trouble = self.troubles.pop(0) if self.troubles else None
         if trouble == "away":
             raise Unavailable from OperationalError("connect", {}, Exception("connection refused"))
-        with super().write() as tx:
+        with super().write(alone=alone) as tx:
             yield tx
             if trouble == "lost_commit":
                 raise CommitUnknown

@@ -7,7 +7,7 @@ the port.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, partial
@@ -70,7 +70,7 @@ class Visitor:
         assert answer.status_code == 200, answer.text
         return unescape(answer.text)
 
-    def post(self, path: str, fields: dict[str, str] | None = None, **headers: str) -> TestResponse:
+    def post(self, path: str, fields: Mapping[str, Any] | None = None, **headers: str) -> TestResponse:
         """Send a form, with the token of the page seen last."""
         return self.client.post(path, data={"csrf_token": self.csrf, **(fields or {})}, headers=self._headers(headers))
 

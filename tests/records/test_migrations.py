@@ -15,7 +15,7 @@ from workflow.errors import StartError
 from workflow.records import schema
 from workflow.records.base import Base
 from workflow.records.db import Database
-from workflow.records.models import REVISION, Fact
+from workflow.records.models import REVISION, Enrollment, Fact, Publication, Touch
 from workflow.records.upserts import insert_new
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
@@ -54,3 +54,44 @@ def test_what_is_no_database_is_refused_in_one_sentence(place: Path) -> None:
     (place / "onward.db").write_bytes(b"this is a letter, not a database" * 100)
     with pytest.raises(StartError, match="cannot be opened or upgraded"):
         schema.upgrade(Database(f"sqlite:///{place / 'onward.db'}", pooled=False))
+
+
+def test_a_database_of_the_first_release_is_upgraded_with_all_its_rows(place: Path, postgres_url: str) -> None:
+    """Adds only: what was there stays as it was, and what is new is empty."""
+    for url in (f"sqlite:///{place / 'old.db'}", postgres_url):
+        database = Database(url, pooled=False)
+        with database.write() as tx:
+            if tx.locks_rows:
+                tx.conn.execute(text("DROP SCHEMA public CASCADE"))
+                tx.conn.execute(text("CREATE SCHEMA public"))
+        schema.upgrade(database, "0001")
+        with database.write() as tx:
+            for statement in _ROWS:
+                tx.conn.execute(text(statement), {"now": "2026-11-01 10:00:00.000000"})
+        schema.upgrade(database)
+        with database.read() as tx:
+            assert tx.conn.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == REVISION
+            found = select(Enrollment.sequence, Enrollment.started_version, Touch.step, Touch.trail)
+            kept = tx.conn.execute(found.join(Touch, Touch.enrollment_id == Enrollment.id)).one()
+            assert tuple(kept) == ("welcome", None, "hello", None)
+            assert tx.conn.execute(select(Publication.id)).all() == []
+        database.close()
+
+
+_ROWS = (
+    "INSERT INTO playbook_version (digest, name, number, source, published_at) VALUES ('d', 'fast', 1, '', :now)",
+    (
+        "INSERT INTO prospect (id, email, name, company, phone, title, language, time_zone, country, custom, stage,"
+        " version, chain, entered_stage_at, moved_at, search, created_at, updated_at)"
+        " VALUES ('p', '', '', '', '', '', '', '', '', '{}', 'qualified', 1, '', :now, :now, '', :now, :now)"
+    ),
+    (
+        "INSERT INTO enrollment (id, prospect_id, sequence, playbook_digest, state, cause, started_at)"
+        " VALUES ('e', 'p', 'welcome', 'd', 'active', 'test', :now)"
+    ),
+    (
+        "INSERT INTO touch (id, enrollment_id, prospect_id, sequence, step, position, generation, kind, state, due_at,"
+        " not_after, attempts, begin_errors, forced, created_at)"
+        " VALUES ('t', 'e', 'p', 'welcome', 'hello', 0, 1, 'task', 'scheduled', :now, :now, 0, 0, false, :now)"
+    ),
+)

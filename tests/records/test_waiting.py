@@ -20,10 +20,10 @@ class Counted(Database):
     tries = 0
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self, *, alone: bool = False) -> Iterator[Tx]:
         """Count and write."""
         self.tries += 1
-        with super().write() as tx:
+        with super().write(alone=alone) as tx:
             yield tx
 
 

@@ -51,6 +51,15 @@ POINTS = (
 )
 """Every point on the way of an email, in the order in which it is passed."""
 TEN_S = timedelta(seconds=10)
+PUBLISH_POINTS = (
+    "publish.switched",
+    "publish.mapped",
+    "publish.committed",
+    "publish.taken",
+    "publish.batch",
+    "publish.advanced",
+)
+"""Every point on the way of a publication: the first two in the transaction that brings it into force."""
 INBOX_POINTS = ("delivery.kept", "delivery.committed")
 
 
@@ -104,6 +113,19 @@ def _web(argv: Sequence[str]) -> int:
     return 0
 
 
+def _publish(argv: Sequence[str]) -> int:
+    publishing, prospects, workspace, settings = _modules(
+        "workflow.actions.publishing", "workflow.actions.prospects", "workflow.workspace", "workflow.settings"
+    )
+    ws = workspace.open_workspace(settings.load(os.environ), pooled=False)
+    draft = publishing.draft(Path(argv[0]).read_bytes())
+    mapping = dict(pair.split("=") for pair in argv[1:])
+    who, probe = prospects.Who("command", "test"), _probe()
+    publishing.publish(ws, draft, who, choices=publishing.Choices("move"), mapping=mapping, probe=probe)
+    publishing.finish(ws, probe=probe)
+    return 0
+
+
 def _up(argv: Sequence[str]) -> int:
     (up,) = _modules("workers.up")
     parser = argparse.ArgumentParser()
@@ -130,7 +152,7 @@ def _modules(*names: str) -> list[Any]:
     return [importlib.import_module(name) for name in names]
 
 
-_PARTS = {"clock": _clock, "worker": _worker, "web": _web, "up": _up}
+_PARTS = {"clock": _clock, "worker": _worker, "web": _web, "up": _up, "publish": _publish}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def playbook(call: Call) -> Playbook:
     """The playbook in force."""
-    book = call.ws.playbooks.current
+    with call.ws.database.read() as tx:
+        book = call.ws.playbooks.in_force(tx)
     return Playbook(
         name=book.name,
         digest=book.digest,

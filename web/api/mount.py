@@ -15,6 +15,7 @@ from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.openapi import document
 from web.api.prospects import ROUTES as PROSPECTS
+from web.api.publishing import ROUTES as PUBLISHING
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *DELIVERIES, *INSTALLATION)
+ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *DELIVERIES, *INSTALLATION, *PUBLISHING)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:

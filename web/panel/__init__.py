@@ -16,6 +16,7 @@ from web.panel.frame import begin, error_page, finish, guard
 from web.panel.letters import add_routes as add_letters
 from web.panel.moves import add_routes as add_moves
 from web.panel.prospects import add_routes as add_prospects
+from web.panel.publishing import add_routes as add_publishing
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.today import add_routes as add_today
@@ -35,7 +36,7 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(guard)
     inside.after_request(finish)
     pages = (add_today, add_board, add_moves, add_prospects, add_answers)
-    for add in (*pages, add_touches, add_letters, add_deliveries, add_settings, add_drawing):
+    for add in (*pages, add_touches, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

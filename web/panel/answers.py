@@ -22,7 +22,7 @@ from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.i18n import language
 from web.i18n import ngettext as _n
-from web.pages import is_swap, workspace
+from web.pages import is_swap, playbook, workspace
 from web.panel.discovery import ANSWER
 from web.panel.frame import Toast, done, reading, viewer, warn, who
 from web.panel.prospects import newest_change, show_prospect
@@ -65,7 +65,7 @@ def add_routes(routes: Blueprint) -> None:
 def save_answers(prospect_id: str) -> ResponseReturnValue:
     """Write down answers; a question whose field says what is on record already is left alone."""
     known, now = _standing(prospect_id)
-    questions = workspace().playbooks.current.content.questions
+    questions = playbook().content.questions
     form = Form({name: read_block(name, _LONGEST) for name in request.form if name.startswith(ANSWER)})
     told = {name.removeprefix(ANSWER): value for name, value in form.values.items()}
     if unknown := [key for key in told if key not in questions]:
@@ -82,12 +82,12 @@ def save_rating(prospect_id: str) -> ResponseReturnValue:
     """Rate one criterion; without an option its rating is taken back."""
     known, now = _standing(prospect_id)
     key, _colon, option = read_line("rating").partition(":")
-    playbook = workspace().playbooks.current
-    criterion = playbook.content.criteria.get(key)
+    book = playbook()
+    criterion = book.content.criteria.get(key)
     if criterion is None or (option and option not in criterion.options):
         raise BadInput(_("The playbook has no such rating."))
-    title = playbook.words(criterion.title, language())
-    chosen = playbook.words(criterion.options[option].title, language()) if option else "–"
+    title = book.words(criterion.title, language())
+    chosen = book.words(criterion.options[option].title, language()) if option else "–"
     stood = scoring.rating(criterion, now)
     before = {"rating": f"{key}:{stood.key if stood else ''}"}
     toast = partial(_undo, known, "ratings", before, f"{title}: {chosen}")
@@ -97,7 +97,7 @@ def save_rating(prospect_id: str) -> ResponseReturnValue:
 def save_buyer(prospect_id: str) -> ResponseReturnValue:
     """Say what kind of buyer it is and how far on the way to a decision."""
     known, _now = _standing(prospect_id)
-    content = workspace().playbooks.current.content
+    content = playbook().content
     form = Form({name: read_line(name, 80) for name in BUYER})
     for name, choices in zip(BUYER, (content.personas, content.journey), strict=True):
         if form[name] and form[name] not in choices:
@@ -141,7 +141,7 @@ def save_meeting(prospect_id: str) -> ResponseReturnValue:
     starts = _moment(form)
     if starts is None:
         return show_prospect(known, typed=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
-    ends = starts + workspace().playbooks.current.content.meetings.length
+    ends = starts + playbook().content.meetings.length
     told = {"uid": ids.new_id(), "starts_at": starts, "ends_at": ends, "place": form["place"]}
     return _tell(known, kinds.BOOKED, told, form, lambda _result: Toast(_("The meeting was written down")), "meeting")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from web.forms import number as read_number
-from web.pages import is_swap, workspace
+from web.pages import is_swap, playbook, workspace
 from web.panel.frame import Notice, Part, fragment, page, reading, swap, viewer
 from workflow.engine import machine
 from workflow.reports import board
@@ -36,7 +36,7 @@ def whole_board() -> ResponseReturnValue:
 def show_column(stage: str) -> ResponseReturnValue:
     """One longer column, for "Show more"; without htmx the board with that column longer."""
     limit = read_number("limit", board.CARDS, board.MOST)
-    if stage not in workspace().playbooks.current.stages or not is_swap():
+    if stage not in playbook().stages or not is_swap():
         return show_board(more={stage: limit})
     with reading() as tx:
         return swap(column_part(tx, stage, limit=limit))
@@ -58,22 +58,22 @@ def show_board(
     with reading() as tx:
         columns = board.columns(ws, tx, viewer(), mine=mine(), more=more)
     shown = request.args.get("stage", "")
-    if shown not in ws.playbooks.current.stages:
+    if shown not in playbook().stages:
         shown = next((column.stage.key for column in columns if column.count), columns[0].stage.key)
     return page(
         "board", here="board", status=status, columns=columns, mine=mine(), shown=shown, notice=notice,
-        ways={key: ways_from(key) for key in ws.playbooks.current.stages},
+        ways={key: ways_from(key) for key in playbook().stages},
     )  # fmt: skip
 
 
 def column_part(tx: Tx, stage: str, *, limit: int = board.CARDS, notice: Notice | None = None) -> Part:
     """One column, to put in the place of the one that the browser has."""
     ws = workspace()
-    column = board.column(ws, tx, viewer(), ws.playbooks.current.stages[stage], mine=mine(), limit=limit)
+    column = board.column(ws, tx, viewer(), playbook().stages[stage], mine=mine(), limit=limit)
     markup = fragment("board", "column", column=column, mine=mine(), shown="", notice=notice)
     return Part(f"#col-{stage}", markup)
 
 
 def ways_from(stage: str) -> tuple[Transition, ...]:
     """The moves that lead out of a stage."""
-    return machine.ways_out(workspace().playbooks.current, stage)
+    return machine.ways_out(playbook(), stage)

@@ -14,7 +14,7 @@ from flask import Response
 from markupsafe import Markup
 
 from web.i18n import language
-from web.pages import workspace
+from web.pages import playbook
 from web.panel import wording
 from web.panel.frame import page
 from web.security import policy
@@ -58,17 +58,17 @@ def add_routes(routes: Blueprint) -> None:
 
 def diagram() -> ResponseReturnValue:
     """The drawing, and the sequences as a list."""
-    playbook = workspace().playbooks.current
-    phrases = Phrases(playbook, language(), _name)
+    book = playbook()
+    phrases = Phrases(book, language(), _name)
     # Everything in it was escaped where it was written.
-    drawing = Markup(svg.fragment(playbook, language(), names=_name, cards=False))  # noqa: S704
-    listed = [_listed(phrases, sequence) for sequence in playbook.sequences.values()]
+    drawing = Markup(svg.fragment(book, language(), names=_name, cards=False))  # noqa: S704
+    listed = [_listed(phrases, sequence) for sequence in book.sequences.values()]
     return page("diagram", here="settings", drawing=drawing, sequences=listed)
 
 
 def diagram_file() -> ResponseReturnValue:
     """The drawing as a file of its own, which a browser also shows by itself."""
-    drawn = svg.page(workspace().playbooks.current, language(), names=_name)
+    drawn = svg.page(playbook(), language(), names=_name)
     answer = Response(drawn, mimetype="image/svg+xml")
     answer.headers["Content-Security-Policy"] = policy(style_src=f"'sha256-{_STYLE}'")
     return answer

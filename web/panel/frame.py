@@ -23,11 +23,12 @@ from web.auth import load as load_session
 from web.formats import local, now
 from web.i18n import choose, remember
 from web.i18n import gettext as _
-from web.pages import is_swap, render, render_block, workspace
+from web.pages import is_swap, playbook, render, render_block, workspace
 from web.panel.wording import WORDS
 from workflow import rights
 from workflow.actions.prospects import Who
 from workflow.engine import calendar
+from workflow.errors import Unavailable
 from workflow.ids import new_id
 from workflow.playbook.schema import OUTCOMES
 from workflow.records.models import Rep
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.gaps import Missing
     from workflow.errors import OnwardError
-    from workflow.playbook.schema import Transition
+    from workflow.playbook.schema import Playbook, Transition
     from workflow.records.db import Tx
 
 
@@ -94,9 +95,19 @@ def begin() -> None:
     load_session()
     found = signed_in()
     g.language = choose(found.person.language if found else None)
-    playbook = workspace().playbooks.current
-    g.zone = calendar.zone_of(found.person.time_zone if found else None, playbook.time_zone)
+    g.playbook = _in_force()
+    g.zone = calendar.zone_of(found.person.time_zone if found else None, g.playbook.time_zone)
     g.now = None
+
+
+def _in_force() -> Playbook:
+    ws = workspace()
+    try:
+        with ws.database.read() as tx:
+            return ws.playbooks.in_force(tx)
+    except Unavailable:
+        # The page that says so speaks of the one we knew.
+        return ws.playbooks.current
 
 
 def guard() -> AnyResponse | None:
@@ -257,7 +268,7 @@ def outside() -> dict[str, Any]:
     role = found.person.role if found else ""
     return {
         "csrf": csrf(),
-        "playbook": workspace().playbooks.current,
+        "playbook": playbook(),
         "in_language": _same_page,
         "theme": "",
         "now": now,

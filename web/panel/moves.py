@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from web.forms import version as read_version
 from web.i18n import gettext as _
-from web.pages import is_swap, workspace
+from web.pages import is_swap, playbook, workspace
 from web.panel.board import column_part, mine, show_board, ways_from
 from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
 from web.panel.prospects import newest_change, show_prospect
@@ -120,7 +120,7 @@ def _undecided(known: str, stage: str, ways: tuple[Transition, ...], version: in
 
 def _refusal(known: str, named: str, trigger: str, given: Mapping[str, str], result: Result) -> Notice:
     reasons, stage = result.decision.reasons, result.decision.stage
-    way = next(iter(machine.ways_for(workspace().playbooks.current, stage, trigger)), None)
+    way = next(iter(machine.ways_for(playbook(), stage, trigger)), None)
     missing = None
     if way and result.decision.verdict == "blocked" and not any(reason.code in _OUTCOME for reason in reasons):
         missing = _missing(known, way, given)
@@ -146,7 +146,7 @@ def _missing(known: str, way: Transition, given: Mapping[str, str]) -> Missing:
     with reading() as tx:
         standing = facts.standing(tx, checklist.whole(tx, known))
     told = replace(standing, fields={**standing.fields, **given})
-    return gaps.missing(workspace().playbooks.current, way.needs, told)
+    return gaps.missing(playbook(), way.needs, told)
 
 
 def _asked(reasons: tuple[Reason, ...], missing: Missing | None) -> tuple[str, ...]:
@@ -190,7 +190,7 @@ def _answer(notice: Notice, status: int) -> ResponseReturnValue:
 
 def _columns(*stages: str) -> tuple[str, ...]:
     """The columns that a move touches, with the one in which the browser still shows the card."""
-    known = workspace().playbooks.current.stages
+    known = playbook().stages
     return tuple(stage for stage in dict.fromkeys((request.form.get("from", ""), *stages)) if stage in known)
 
 

@@ -17,7 +17,7 @@ from web.formats import moment as day_and_time
 from web.formats import when
 from web.i18n import gettext as _
 from web.i18n import language, later
-from web.pages import workspace
+from web.pages import playbook
 from workflow.engine import scoring
 from workflow.engine.reasons import Reason, codes, unpack
 
@@ -107,6 +107,8 @@ _KINDS: Final = {
     "touch.sent_now": later("Sent ahead of time"),
     "touch.done": later("Task done"),
     "touch.resolved": later("Uncertain email settled"),
+    "sequence.moved": later("Went on by a new playbook"),
+    "sequence.stopped": later("Stopped by a new playbook"),
 }
 _STATES: Final = {
     "scheduled": later("Scheduled"),
@@ -153,9 +155,9 @@ def phrase(key: str) -> str:
 
 def stage(key: str | None) -> str:
     """The title of a stage, also of one that only an older playbook knew."""
-    playbook = workspace().playbooks.current
-    known = playbook.stages.get(key or "")
-    return playbook.words(known.title, language()) if known else phrase(key or "")
+    book = playbook()
+    known = book.stages.get(key or "")
+    return book.words(known.title, language()) if known else phrase(key or "")
 
 
 def step(made_from: Step | None, key: str = "") -> str:
@@ -163,15 +165,15 @@ def step(made_from: Step | None, key: str = "") -> str:
     if made_from is None:
         return phrase(key)
     if made_from.task is not None:
-        return workspace().playbooks.current.words(made_from.task, language())
+        return playbook().words(made_from.task, language())
     return _word(_EMAILS, made_from.email or key)
 
 
 def sequence(key: str) -> str:
     """The title of a sequence."""
-    playbook = workspace().playbooks.current
-    known = playbook.sequences.get(key)
-    return playbook.words(known.title, language()) if known and known.title else _word(_SEQUENCES, key)
+    book = playbook()
+    known = book.sequences.get(key)
+    return book.words(known.title, language()) if known and known.title else _word(_SEQUENCES, key)
 
 
 def trigger(key: str) -> str:
@@ -179,9 +181,9 @@ def trigger(key: str) -> str:
     return _word(_TRIGGERS, key)
 
 
-def way(playbook: Playbook, taken: Transition, ways: tuple[Transition, ...]) -> str:
+def way(book: Playbook, taken: Transition, ways: tuple[Transition, ...]) -> str:
     """Where a move leads; with the act, where two moves lead to the same stage."""
-    to = playbook.words(playbook.stages[taken.to].title, language())
+    to = book.words(book.stages[taken.to].title, language())
     alike = sum(other.to == taken.to for other in ways)
     return f"{to}: {trigger(taken.trigger)}" if alike > 1 else to
 
@@ -213,26 +215,26 @@ def role(key: str) -> str:
 
 def question(key: str) -> str:
     """What a question or a criterion is called in short; without a title the question itself."""
-    playbook = workspace().playbooks.current
-    criterion, asked = playbook.content.criteria.get(key), playbook.content.questions.get(key)
+    book = playbook()
+    criterion, asked = book.content.criteria.get(key), book.content.questions.get(key)
     if criterion:
-        return playbook.words(criterion.title, language())
-    return playbook.words(asked.title or asked.text, language()) if asked else phrase(key)
+        return book.words(criterion.title, language())
+    return book.words(asked.title or asked.text, language()) if asked else phrase(key)
 
 
 def answer(key: str, value: str) -> str:
     """What was answered; of a criterion the title of the option that was chosen."""
-    playbook = workspace().playbooks.current
-    criterion = playbook.content.criteria.get(key)
+    book = playbook()
+    criterion = book.content.criteria.get(key)
     option = scoring.rating(criterion, {key: value}) if criterion else None
-    return playbook.words(option.title, language()) if option else value
+    return book.words(option.title, language()) if option else value
 
 
 def buyer(name: str, value: str) -> str:
     """The persona, or the phase on the way to a decision, by its title."""
-    content = workspace().playbooks.current.content
+    content = playbook().content
     known = (content.personas if name == "persona" else content.journey).get(value)
-    return workspace().playbooks.current.words(known.title, language()) if known else phrase(value)
+    return playbook().words(known.title, language()) if known else phrase(value)
 
 
 def lacks(gaps: Iterable[Gap]) -> str:
@@ -279,6 +281,8 @@ def actor(who: str) -> str:
         return _("the program %(name)s") % {"name": name}
     if kind == "source":
         return _("the source %(name)s") % {"name": name}
+    if kind == "command":
+        return _("the command line")
     return "Onward"
 
 
@@ -292,7 +296,7 @@ def said(told: Reason, of_sequence: str = "") -> str:
     """A reason as a sentence."""
     facts = dict(told.facts)
     if "step" in facts:
-        known = workspace().playbooks.current.sequences.get(of_sequence)
+        known = playbook().sequences.get(of_sequence)
         made_from = next((one for one in known.steps if one.key == facts["step"]), None) if known else None
         facts["step"] = step(made_from, facts["step"])
     for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):

@@ -17,6 +17,7 @@ from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from workflow.engine.decide import Enroll, Reanchor
@@ -69,7 +70,7 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "id": ids.new_id(),
         "prospect_id": prospect_id,
         "sequence": enroll.sequence.key,
-        "playbook_digest": ws.playbooks.current.digest,
+        "playbook_digest": ws.playbooks.in_force(tx).digest,
         "state": "active" if live else "completed",
         "meeting_id": meeting_id,
         "cause": cause,
@@ -78,9 +79,8 @@ def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id
         "ended_at": None if live else tx.now,
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
-        own = _OWN_MAILBOX.first(tx, {"prospect": prospect_id})
-        mailbox_id = own.id if own is not None else ws.mailbox_id
-        rows = [_touch(tx, enrollment, planned, mailbox_id) for planned in enroll.touches]
+        mailbox_id = mailbox_of(ws, tx, prospect_id)
+        rows = [touch_row(enrollment, planned, mailbox_id, tx.now) for planned in enroll.touches]
         _PLAN.run_all(tx, rows)
 
 
@@ -167,7 +167,14 @@ def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
     _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
 
 
-def _touch(tx: Tx, enrollment: dict[str, Any], planned: Planned, mailbox_id: str) -> dict[str, Any]:
+def mailbox_of(ws: Workspace, tx: Tx, prospect_id: str) -> str:
+    """The mailbox that a prospect's emails leave from: their rep's own, else that of the installation."""
+    own = _OWN_MAILBOX.first(tx, {"prospect": prospect_id})
+    return own.id if own is not None else ws.mailbox_id
+
+
+def touch_row(enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, now: datetime) -> dict[str, Any]:
+    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as it is planned."""
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),
@@ -187,6 +194,6 @@ def _touch(tx: Tx, enrollment: dict[str, Any], planned: Planned, mailbox_id: str
         "begin_errors": 0,
         "forced": False,
         "reason": planned.reason.pack(),
-        "ended_at": tx.now if planned.state == "skipped" else None,
-        "created_at": tx.now,
+        "ended_at": now if planned.state == "skipped" else None,
+        "created_at": now,
     }

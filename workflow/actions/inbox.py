@@ -269,7 +269,7 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
         known = prospects.load(ws, tx, prospect_id, meetings=meetings) if prospect_id else None
     creates = incoming.introduces or incoming.type in kinds.CREATING
     if known is None and not (creates and (incoming.ref or email_key)):
-        if incoming.type not in kinds.KINDS and not _has_meaning(ws, source, incoming.type):
+        if incoming.type not in kinds.KINDS and not _has_meaning(ws, tx, source, incoming.type):
             return _Done("ignored", reason=because("unknown_type", type=incoming.type))
         # Looked at again by itself now and then: the prospect may have come by a way that wakes nobody.
         return _Done("parked", reason=because("unknown_prospect"), again_at=tx.now + timedelta(hours=1))
@@ -292,9 +292,9 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
     return _Done(result.decision.verdict, result.decision.stage, reasons[0] if reasons else None, result.prospect_id)
 
 
-def _has_meaning(ws: Workspace, source: OpenSource, kind: str) -> bool:
+def _has_meaning(ws: Workspace, tx: Tx, source: OpenSource, kind: str) -> bool:
     senders = (source.kind, source.name)
-    return any(rule.kind == kind and rule.source in senders for rule in ws.playbooks.current.signals)
+    return any(rule.kind == kind and rule.source in senders for rule in ws.playbooks.in_force(tx).signals)
 
 
 def _usable_fields(tx: Tx, incoming: Incoming, known: Loaded | None, email_key: str | None) -> Mapping[str, str]:

@@ -159,7 +159,7 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
     if version is not None and loaded.view.version != version:
         message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
         raise Conflict(message)
-    playbook, view = ws.playbooks.current, loaded.view
+    playbook, view = ws.playbooks.in_force(tx), loaded.view
     kinds_wanted = wants(playbook, view, signal)
     if kinds_wanted:
         view, signal = facts.complete(tx, view, signal, kinds_wanted)

@@ -110,7 +110,7 @@ def _settle(ws: Workspace, tx: Tx, found: Classified, match: _Match | None, who:
 
 
 def _act(ws: Workspace, tx: Tx, found: Classified, match: _Match, who: Who) -> None:
-    zone = enrolling.where_is(tx, ws.playbooks.current, match.prospect_id).zone
+    zone = enrolling.where_is(tx, ws.playbooks.in_force(tx), match.prospect_id).zone
     for told in signals.told(found, zone):
         data = {name: value for name, value in told.data.items() if value not in ("", None)}
         if match.touch is not None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from workflow import places
 from workflow.actions import demo, people, sources
 from workflow.mail.templates import Templates
+from workflow.playbooks import is_shipped
 from workflow.records.db import Database
 from workflow.records.models import Fact, Rep
 from workflow.records.schema import upgrade as upgrade_schema
@@ -40,9 +41,11 @@ def prepare(settings: Settings, *, with_demo: bool) -> tuple[str, ...]:
     real mail must not hold people who do not exist.
     """
     upgrade(settings)
-    ws = open_workspace(settings, pooled=False)
+    ws = open_workspace(settings, pooled=False, offer=True)
     first = ws.database.transact(_first_start)
-    if not (with_demo and settings.playbook is None and settings.local_catcher):
+    with ws.database.read() as tx:
+        shipped = settings.playbook is None and is_shipped(tx)
+    if not (with_demo and shipped and settings.local_catcher):
         return _plain_words(ws)
     if first:
         demo.fill(ws)

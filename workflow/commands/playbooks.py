@@ -1,11 +1,12 @@
-"""Commands about playbooks: check one, draw one, print the grammar."""
+"""Commands about playbooks: check one, draw one, publish one, list its versions, print the grammar."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -18,11 +19,15 @@ from workflow.playbook.diagram import diagram
 from workflow.playbook.editors import json_schema
 
 _FINDINGS: Final = 1
+_CHOICE: Final = click.Choice(["keep", "move", "stop"])
+_DATA_DIR: Final = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Where the installation is kept (ONWARD_DATA_DIR)."
+)
 
 
 @click.group()
 def playbook() -> None:
-    """Check or draw a playbook."""
+    """Check, draw or publish a playbook."""
 
 
 @playbook.command("check")
@@ -62,3 +67,38 @@ def playbook_diagram(file: Path | None, form: str, language: str, output: Path |
 def playbook_schema() -> None:
     """Print the grammar as JSON Schema, for editors that complete and check a playbook while it is written."""
     click.echo(json.dumps(json_schema(), indent=2))
+
+
+@playbook.command("publish")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--map", "maps", multiple=True, metavar="OLD=NEW", help="Where the prospects of a removed stage go.")
+@click.option("--all", "others", type=_CHOICE, default="keep", show_default=True, help="All in flight.")
+@click.option("--group", "groups", multiple=True, metavar="SEQUENCE=keep|move|stop", help="Those on one sequence.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--language", type=click.Choice(["en", "bg"]), default="en", show_default=True)
+@_DATA_DIR
+def playbook_publish(file: Path, data_dir: Path | None, **given: Any) -> None:  # noqa: ANN401 - one value an option
+    """Put FILE in force, after showing what changes for everybody in flight. Exit code 1 when FILE has findings."""
+    sys.exit(_publishing().publish(data_dir, _content(file), file, given))
+
+
+@playbook.command("versions")
+@_DATA_DIR
+def playbook_versions(data_dir: Path | None) -> None:
+    """List the versions: which is in force, since when and by whom, and how many enrollments follow it."""
+    for line in _publishing().versions(data_dir):
+        click.echo(line)
+
+
+def _publishing() -> Any:  # noqa: ANN401 - a module
+    # Loaded when it is called: to check or draw a file needs no database.
+    return importlib.import_module("workflow.commands.publishing")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened_file:
+            return opened_file.read(loader.MOST_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror or type(error).__name__}.") from error

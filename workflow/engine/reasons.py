@@ -154,6 +154,22 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Waits for the mail server to come back: {answer}",
         "Изчаква пощенския сървър: {answer}",
     ),
+    "published.lost": (
+        "The playbook’s version {version} has no such step any more.",
+        "В версия {version} на наръчника вече няма такава стъпка.",
+    ),
+    "published.stopped": (
+        "Stopped when the playbook’s version {version} was published.",
+        "Спряна при публикуването на версия {version} на наръчника.",
+    ),
+    "published.gone": (
+        "The playbook’s version {version} has no such sequence any more.",
+        "В версия {version} на наръчника вече няма такава поредица.",
+    ),
+    "published.sent_as": (
+        "Its email was sent already, as step “{step}”.",
+        "Имейлът вече е изпратен като стъпка „{step}“.",
+    ),
     "sent": ("Accepted by the mail server.", "Приет от пощенския сървър."),
     "sent_confirmed": (
         "A message from the prospect shows that it arrived.",

@@ -122,6 +122,11 @@ def due_at(playbook: Playbook, step: Step, since: datetime, where: Whereabouts) 
     return _open(playbook, step, calendar.add(step.after, since, playbook.calendar, where.zone, where.country), where)
 
 
+def from_now(playbook: Playbook, step: Step, now: datetime, where: Whereabouts) -> datetime:
+    """When a step is due that was due before `now`: at once, or for an email when the send window opens."""
+    return _open(playbook, step, now, where)
+
+
 def email_of(step: Step, enrollment_id: str) -> str | None:
     """The template that `step` sends to one enrollment: of several variants always the same one, by their shares.
 

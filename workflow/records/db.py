@@ -30,6 +30,18 @@ _TRIES = 5
 _WAITED_ENOUGH_S = 4.0
 # Deadlock, serialization failure, lock not available: PostgreSQL undid the transaction, and it may be run again.
 _AGAIN = frozenset({"40P01", "40001", "55P03"})
+_READ = "BEGIN"
+# A deferred transaction that reads and then writes fails at once, whatever the busy timeout.
+_WRITE = "BEGIN IMMEDIATE"
+_ALONE = "BEGIN IMMEDIATE -- alone"
+# PostgreSQL is asked for the time first. Whoever writes shares a gate, which costs nothing; whoever must be alone
+# closes it. Nothing is read before the gate is passed, so that what is read was written by whom one waited for.
+_GATE = 0x6F6E7761
+_FIRST = {
+    _READ: "SELECT now()",
+    _WRITE: f"SELECT now(), pg_advisory_xact_lock_shared({_GATE})",
+    _ALONE: f"SELECT now(), pg_advisory_xact_lock({_GATE})",
+}
 
 
 class CommitUnknown(OnwardError):
@@ -39,16 +51,17 @@ class CommitUnknown(OnwardError):
 class Tx:
     """A transaction, the one moment in which it happens (aware UTC), and whether it locks rows one by one.
 
-    SQLite locks the whole file instead, before the first statement.
+    SQLite locks the whole file instead, before the first statement. `known` keeps what holds for its whole length.
     """
 
-    __slots__ = ("_cursor", "conn", "locks_rows", "now")
+    __slots__ = ("_cursor", "conn", "known", "locks_rows", "now")
 
     now: datetime
 
     def __init__(self, conn: Connection, *, locks_rows: bool) -> None:
         self.conn = conn
         self.locks_rows = locks_rows
+        self.known: dict[str, Any] = {}
         self._cursor: Any = conn.connection.cursor()
 
     def drive(self, sql: str, values: object = (), *, many: bool = False) -> Any:  # noqa: ANN401 - two drivers
@@ -116,18 +129,18 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A transaction that only reads, over one snapshot on SQLite. Raises Unavailable when the database is away."""
-        with _named_errors(), self._begun("BEGIN") as tx:
+        with _named_errors(), self._begun(_READ) as tx:
             yield tx
             tx.conn.commit()
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self, *, alone: bool = False) -> Iterator[Tx]:
         """A transaction that writes. On SQLite it takes the write lock first, so that it never fails half-way.
 
-        Raises Unavailable when the database is away or busy, CommitUnknown when the commit was not answered.
+        With `alone` no other one writes meanwhile, on PostgreSQL either. Raises Unavailable when the database is away
+        or busy, CommitUnknown when the commit was not answered.
         """
-        # A deferred transaction that reads and then writes fails at once, whatever the busy timeout.
-        with _named_errors(), self._begun("BEGIN IMMEDIATE") as tx:
+        with _named_errors(), self._begun(_ALONE if alone else _WRITE) as tx:
             yield tx
             try:
                 tx.conn.commit()
@@ -136,7 +149,7 @@ class Database:
                     raise
                 raise CommitUnknown from error
 
-    def transact(self, work: Callable[[Tx], T]) -> T:
+    def transact(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
         """Run `work` in a write transaction; again, up to five times, when the database asks for that.
 
         Not after a wait of seconds for somebody else's lock: whoever asked has waited long enough for an answer.
@@ -144,7 +157,7 @@ class Database:
         begun = time.monotonic()
         for left in range(_TRIES - 1, -1, -1):
             try:
-                with self.write() as tx:
+                with self.write(alone=alone) as tx:
                     return work(tx)
             except Unavailable as error:
                 waited = time.monotonic() - begun > _WAITED_ENOUGH_S
@@ -194,7 +207,7 @@ class Database:
             tx.drive(begin)
             return self._clock() if self._clock else datetime.now(UTC)
         # Asked even where the time is told: the answer shows that the connection lives.
-        moment: datetime = tx.drive("SELECT now()").fetchone()[0]
+        moment: datetime = tx.drive(_FIRST[begin]).fetchone()[0]
         return self._clock() if self._clock else moment.astimezone(UTC)
 
 

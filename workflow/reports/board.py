@@ -72,7 +72,7 @@ def columns(
     numbers = {row.stage: row.number for row in tx.conn.execute(counts)}
     return tuple(
         _column(ws, tx, stage, found, numbers.get(stage.key, 0), (more or {}).get(stage.key, CARDS))
-        for stage in ws.playbooks.current.stages.values()
+        for stage in ws.playbooks.in_force(tx).stages.values()
     )
 
 
@@ -95,8 +95,9 @@ def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
     waiting = steps.of_prospects(ws, tx, known) if known else {}
     silent = steps.suppressed(tx, (row.email_key for row in rows))
     failed = _failed(tx, known)
+    stages = ws.playbooks.in_force(tx).stages
     return tuple(
-        _card(ws, tx.now, row, waiting[row.id], silent.get(row.email_key), failed=row.id in failed) for row in rows
+        _card(stages, tx.now, row, waiting[row.id], silent.get(row.email_key), failed=row.id in failed) for row in rows
     )
 
 
@@ -119,9 +120,15 @@ def _column(ws: Workspace, tx: Tx, stage: Stage, found: ColumnElement[bool], cou
 
 
 def _card(
-    ws: Workspace, now: datetime, row: Record, waiting: tuple[Next, ...], silent: str | None, *, failed: bool
+    stages: Mapping[str, Stage],
+    now: datetime,
+    row: Record,
+    waiting: tuple[Next, ...],
+    silent: str | None,
+    *,
+    failed: bool,
 ) -> Card:
-    stage = ws.playbooks.current.stages.get(row.stage)
+    stage = stages.get(row.stage)
     limit = stage.stalled_after if stage else None
     here = now - row.entered_stage_at
     return Card(

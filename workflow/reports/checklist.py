@@ -117,7 +117,7 @@ class Discovery:
 
 def discovery(ws: Workspace, tx: Tx, prospect_id: str, stage: str, known: Facts) -> Discovery:
     """The discovery of a prospect at `stage` of whom all of `known` is on record; its role is the viewer's."""
-    playbook = ws.playbooks.current
+    playbook = ws.playbooks.in_force(tx)
     said = _said(tx, prospect_id)
     buyer = {name: known.fields.get(name) or "" for name in gaps.BUYER}
     questions = {

@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
+from workflow.records.base import Moment
 from workflow.records.chain import digest, plain
 from workflow.records.models import (
     REVISION,
@@ -30,6 +31,7 @@ from workflow.records.models import (
     Message,
     PlaybookVersion,
     Prospect,
+    Publication,
     Suppression,
     Touch,
 )
@@ -275,7 +277,7 @@ def _overdue(ws: Workspace, tx: Tx) -> Iterator[Finding]:
     at_work = exists().where(busy.mailbox_id == Touch.mailbox_id, busy.state.in_(("claimed", "sending", "committing")))
     due = (Touch.state == "scheduled") & (Touch.next_attempt_at < long_ago) & Touch.mailbox_id.is_not(None) & ~at_work
     rows = tx.conn.execute(select(Touch.id, Touch.mailbox_id).where(due).limit(MOST_OF_A_KIND + 1)).all()
-    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.current.limits.mailbox) if rows else {}
+    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.in_force(tx).limits.mailbox) if rows else {}
     for row in rows:
         if row.mailbox_id not in held:
             yield Finding("touch.overdue", f"Touch {row.id} has been due for ten minutes, and nothing holds it.")
@@ -283,10 +285,11 @@ def _overdue(ws: Workspace, tx: Tx) -> Iterator[Finding]:
 
 def _limits(ws: Workspace, tx: Tx) -> Iterator[Finding]:
     """Every rolling window of the last two days, as far back as the limits of today were in force."""
-    limits = ws.playbooks.current.limits.mailbox
-    published = tx.conn.execute(
-        select(PlaybookVersion.published_at).where(PlaybookVersion.digest == ws.playbooks.current.digest)
-    ).scalar_one_or_none()
+    playbook = ws.playbooks.in_force(tx)
+    limits = playbook.limits.mailbox
+    put = select(func.max(Publication.at, type_=Moment())).where(Publication.to_digest == playbook.digest)
+    kept = select(PlaybookVersion.published_at).where(PlaybookVersion.digest == playbook.digest)
+    published = tx.conn.execute(put).scalar_one() or tx.conn.execute(kept).scalar_one_or_none()
     since = max(tx.now - _LOOKED_BACK, published or tx.now - _LOOKED_BACK)
     columns = (Touch.mailbox_id, Touch.committed_at, Touch.forced)
     marked = select(*columns).where(Touch.committed_at >= since, Touch.state.in_(COUNTED))

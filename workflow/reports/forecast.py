@@ -136,7 +136,7 @@ def forecast(
     Its `touches` are those that are open now, and what begins later. Without a `writer` the emails have no words.
     """
     person = known(ws, tx, prospect_id)
-    return simulate(ws.playbooks.current, person, events, begins=tx.now, horizon=horizon, writer=writer)
+    return simulate(ws.playbooks.in_force(tx), person, events, begins=tx.now, horizon=horizon, writer=writer)
 
 
 def find(tx: Tx, told: str) -> str:

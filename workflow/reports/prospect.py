@@ -184,7 +184,7 @@ def _waiting(ws: Workspace, tx: Tx, known: str) -> tuple[Line, ...]:
     """What is open, the soonest first; an email that is due and does not leave says what holds its mailbox back."""
     rows = tx.conn.execute(_LINES.where(Touch.prospect_id == known, Touch.state.in_(steps.OPEN))).all()
     due = {row.id: row.mailbox_id for row in rows if _is_due(row, tx.now)}
-    held = touches.holds(tx, due.values(), ws.playbooks.current.limits.mailbox) if due else {}
+    held = touches.holds(tx, due.values(), ws.playbooks.in_force(tx).limits.mailbox) if due else {}
     lines = (_line(ws, tx, row, held.get(due.get(row.id, ""))) for row in rows)
     return tuple(sorted(lines, key=lambda line: (line.at, line.number)))
 
@@ -204,7 +204,7 @@ def _meetings(tx: Tx, known: str) -> tuple[Record, ...]:
 
 
 def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
-    playbook = ws.playbooks.current
+    playbook = ws.playbooks.in_force(tx)
     entered = tx.conn.execute(
         select(History.to_stage, History.occurred_at)
         .where(History.prospect_id == facts.id, History.to_stage.is_not(None))

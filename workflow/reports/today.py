@@ -157,7 +157,7 @@ def _stalled(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Card, ...]:
     """Who has been longer in a stage than it allows, the longest first."""
     late = [
         (Prospect.stage == stage.key) & (Prospect.entered_stage_at < tx.now - stage.stalled_after)
-        for stage in ws.playbooks.current.stages.values()
+        for stage in ws.playbooks.in_force(tx).stages.values()
         if stage.stalled_after is not None and not stage.final
     ]
     if not late:

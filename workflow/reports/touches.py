@@ -17,6 +17,7 @@ from workflow.engine.reasons import Reason, because
 from workflow.errors import NotFound
 from workflow.records.base import Moment
 from workflow.records.models import Enrollment, Mailbox, Touch
+from workflow.reports import steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,7 +105,7 @@ _TOUCHES: Final = select(
 def _told(ws: Workspace, tx: Tx, rows: Iterable[Record], language: str) -> tuple[TouchFacts, ...]:
     rows = list(rows)
     late = {row.mailbox_id for row in rows if _is_due(row, tx.now)}
-    held = holds(tx, late, ws.playbooks.current.limits.mailbox) if late else {}
+    held = holds(tx, late, ws.playbooks.in_force(tx).limits.mailbox) if late else {}
     return tuple(_facts(ws, tx, row, held, language) for row in rows)
 
 
@@ -116,8 +117,8 @@ def _facts(ws: Workspace, tx: Tx, row: Record, held: Mapping[str, Hold], languag
     else:
         told["reason"] = reasons.words(row.reason, language)
     if row.kind == "task":
-        playbook = ws.playbooks.version(tx, row.playbook_digest)
-        told["title"] = playbook.words(playbook.sequences[row.sequence].step(row.step).task or {}, language)
+        playbook, step = ws.playbooks.version(tx, row.playbook_digest), steps.step_of(ws, tx, row)
+        told["title"] = playbook.words((step and step.task) or {}, language) or row.step
     return TouchFacts(**told)
 
 

@@ -68,20 +68,19 @@ def claim_due(ws: Workspace) -> tuple[Claimed, ...]:
     """Claim what is due now, mailbox by mailbox. Costs one short read when nothing is."""
     with ws.database.read() as tx:
         mailboxes = [row.id for row in _DUE_MAILBOXES.all(tx, {"now": tx.now})]
-    limits = ws.playbooks.current.limits.mailbox
-    claims = (ws.database.transact(partial(_claim, mailbox_id=each, limits=limits)) for each in mailboxes)
+    claims = (ws.database.transact(partial(_claim, ws, mailbox_id=each)) for each in mailboxes)
     return tuple(claim for claim in claims if claim is not None)
 
 
 def hint_again(ws: Workspace, unheard_for: timedelta) -> tuple[Claimed, ...]:
     """Mailboxes with claimed mail that nobody began for so long: their hint was lost, or their worker was."""
-    limits = ws.playbooks.current.limits.mailbox
     with ws.database.read() as tx:
         forgotten = _CLAIMED & (Touch.hint_at <= tx.now - unheard_for)
         if tx.conn.execute(select(Touch.id).where(forgotten).limit(1)).first() is None:
             return ()
 
     def work(tx: Tx) -> tuple[Claimed, ...]:
+        limits = ws.playbooks.in_force(tx).limits.mailbox
         rows = tx.conn.execute(select(Touch.mailbox_id, func.count()).where(forgotten).group_by(Touch.mailbox_id)).all()
         tx.conn.execute(update(Touch).where(forgotten).values(hint_at=tx.now))
         return tuple(Claimed(mailbox_id, count, _hints(count, limits)) for mailbox_id, count in rows if mailbox_id)
@@ -118,13 +117,14 @@ def earliest_due(tx: Tx) -> datetime | None:
     ).scalar_one()
 
 
-def _claim(tx: Tx, mailbox_id: str, limits: MailboxLimits) -> Claimed | None:
+def _claim(ws: Workspace, tx: Tx, mailbox_id: str) -> Claimed | None:
     statement = select(Mailbox.id, Mailbox.state, Mailbox.backoff_until).where(Mailbox.id == mailbox_id)
     if tx.locks_rows:
         statement = statement.with_for_update(skip_locked=True)
     mailbox = tx.conn.execute(statement).one_or_none()
     if mailbox is None or mailbox.state != "active":
         return None
+    limits = ws.playbooks.in_force(tx).limits.mailbox
     room, at_ease = _room(tx, mailbox, limits)
     if room <= 0:
         return None

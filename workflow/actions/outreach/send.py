@@ -237,7 +237,7 @@ class Sender:
 
     def _has_room(self, tx: Tx, mailbox_id: str) -> bool:
         mailbox = _ROOM.first(tx, {"mailbox": mailbox_id, "now": tx.now})
-        most: int = self.ws.playbooks.current.limits.mailbox.concurrency
+        most: int = self.ws.playbooks.in_force(tx).limits.mailbox.concurrency
         return mailbox is not None and mailbox.busy < most
 
     def _ask_again(self, tx: Tx, touch: Record) -> Reason | None:

@@ -274,7 +274,7 @@ def _break_circuit(ws: Workspace, tx: Tx, mailbox_id: str) -> None:
     recent = select(func.count()).where(
         Touch.mailbox_id == mailbox_id, Touch.state == "uncertain", Touch.committed_at > max(since, resumed or since)
     )
-    if tx.conn.execute(recent).scalar_one() >= ws.playbooks.current.limits.mailbox.pause_after_uncertain:
+    if tx.conn.execute(recent).scalar_one() >= ws.playbooks.in_force(tx).limits.mailbox.pause_after_uncertain:
         pause(tx, mailbox_id, because("pause.uncertain"))
 
 
