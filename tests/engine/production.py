@@ -32,6 +32,7 @@ from workflow.ids import new_id
 from workflow.mail.transport import FakeTransport
 from workflow.records.db import Database
 from workflow.records.models import Message, Prospect, Touch
+from workflow.reports import replay
 from workflow.settings import Settings
 from workflow.workspace import Workspace, open_workspace
 
@@ -53,12 +54,13 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """What stands in the records when the life is over."""
+    """What stands in the records when the life is over, and what differs when its decisions are asked again."""
 
     touches: tuple[Standing, ...]
     mails: tuple[Mail, ...]
     stage: str
     outcome: str | None
+    differences: tuple[str, ...]
 
 
 def unlinked(text: str) -> str:
@@ -152,6 +154,7 @@ class _House:
     def _lived(self) -> Lived:
         with self.ws.database.read() as tx:
             person = tx.conn.execute(select(Prospect.stage, Prospect.outcome)).one()
+            differences = tuple(sentence for _, sentence in replay.everything(self.ws, tx))
             rows = tx.conn.execute(select(*Touch.__table__.columns)).all()
             messages = {
                 row.touch_id: row
@@ -167,7 +170,7 @@ class _House:
                 subject, text = _read(messages[row.id].content)
                 assert subject == messages[row.id].subject
                 mails.append(Mail(row.sent_at, row.sequence, row.step, subject, unlinked(text)))
-        return Lived(tuple(touches), tuple(mails), person.stage, person.outcome)
+        return Lived(tuple(touches), tuple(mails), person.stage, person.outcome, differences)
 
 
 def _read(content: bytes) -> tuple[str, str]:
