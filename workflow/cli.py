@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "key": ("installation", "Add or revoke keys of the API."),
     "playbook": ("playbooks", "Check or draw a playbook."),
     "simulate": ("simulation", "Live a prospect's life in advance."),
+    "explain": ("inspection", "Say why an email or task is as it is, or why one does not exist."),
     "doctor": ("inspection", "Check every invariant on the live database."),
 }
 _USAGE_ERROR: Final = 2

@@ -52,6 +52,14 @@ class Versions:
             raise KeyError(digits)
         return found
 
+    def number(self, digits: str) -> tuple[int, str] | None:
+        """The number of a version and the digits that name it; None when there is no such version."""
+        try:
+            digest = self.whole(digits)
+        except KeyError:
+            return None
+        return self.rows[digest].number, digest[: trail.DIGITS]
+
     def current(self) -> Playbook:
         """The version in force."""
         return self._ws.playbooks.current
