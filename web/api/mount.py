@@ -10,6 +10,7 @@ from flask import Response
 
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.door import Door
+from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.openapi import document
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *TOUCHES, *DELIVERIES, *INSTALLATION)
+ROUTES: Final = (*PROSPECTS, *TOUCHES, *EXPLANATIONS, *DELIVERIES, *INSTALLATION)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:

@@ -18,6 +18,7 @@ from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
+from web.panel.why import add_routes as add_why
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,7 +33,8 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    for add in (add_today, add_board, add_moves, add_prospects, add_touches, add_letters, add_deliveries, add_settings):
+    first = (add_today, add_board, add_moves, add_prospects, add_touches)
+    for add in (*first, add_why, add_letters, add_deliveries, add_settings):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
