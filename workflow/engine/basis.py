@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from workflow.engine.signals import NEVER, EnrollmentView, MeetingView, ProspectView, Signal
+from workflow.engine.signals import MEETING_KINDS, NEVER, EnrollmentView, MeetingView, ProspectView, Signal
 from workflow.engine.trail import written
 from workflow.playbook import needs
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from workflow.engine.decide import Decision
+    from workflow.engine.sequences import Planned
     from workflow.playbook.schema import Playbook
 
 MARK: Final = "•"
 """Stands for a text that was there."""
 _LONGEST: Final = 200
 # Of a prospect's own fields the calendar asks these; of the others a need asks whether they are filled.
-_TOLD_FIELDS: Final = frozenset({"time_zone", "country"})
+_TOLD_FIELDS: Final = ("time_zone", "country")
 # Of what came with a signal these words decide by themselves.
 _TOLD_DATA: Final = frozenset({"trigger", "value", "uid", "permanent", "outcome"})
 _GIVEN_DATA: Final = frozenset({"minutes", "notes"})
@@ -42,43 +43,12 @@ class Question:
 
 
 def pack(playbook: Playbook, view: ProspectView, signal: Signal, now: datetime) -> str:
-    """The question that `decide` was asked, as text."""
-    asked = _asked(playbook)
-    told = {
-        "now": now,
-        "view": _kept(
-            {
-                "stage": view.stage,
-                "version": view.version,
-                "fields": _fields(view.fields),
-                "custom": _custom(view.custom, asked),
-                "outcome": view.outcome,
-                "moved_at": view.moved_at if view.moved_at > NEVER else None,
-                "suppressed": view.suppressed,
-                "fallback_zone": view.fallback_zone,
-                "enrollments": [[e.id, e.sequence.key, e.digest, e.meeting_id] for e in view.enrollments],
-                "meetings": [[m.id, m.uid, m.state, m.starts_at, m.changed_at] for m in view.meetings],
-                "answers": _answers(playbook, view.answers),
-                "calls": sorted(view.calls),
-                "begun": dict(view.begun),
-            }
-        ),
-        "signal": _kept(
-            {
-                "kind": signal.kind,
-                "at": signal.occurred_at,
-                # A meeting without a name of its own is called after what told of it.
-                "cause": signal.cause if signal.kind.startswith("meeting.") else None,
-                "data": _data(playbook, signal.data, asked),
-                # Clearing a field is told by an empty text, which must stay.
-                "fields": _fields(signal.fields, cleared=True),
-                "custom": _custom(signal.custom, asked),
-                "sender": list(signal.sender),
-                "role": signal.role,
-            }
-        ),
-    }
-    return _WRITE(told)
+    """The question that `decide` was asked, as text.
+
+    What the signal tells of the person is taken over before anything is decided, so the two stand here as one.
+    """
+    known = {**_person(playbook, view, signal), **_around(playbook, view)}
+    return _WRITE({"now": written(now), "view": known, "signal": _told(playbook, signal)})
 
 
 def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
@@ -90,7 +60,7 @@ def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
             id="",
             stage=view.get("stage", ""),
             version=view.get("version", 0),
-            fields=view.get("fields", {}),
+            fields=dict.fromkeys(view["filled"], MARK) | {name: view[name] for name in _TOLD_FIELDS if name in view},
             custom=view.get("custom", {}),
             outcome=view.get("outcome"),
             suppressed=view.get("suppressed", False),
@@ -114,8 +84,6 @@ def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
             actor="",
             cause=signal.get("cause", ""),
             data=_timed(signal.get("data", {})),
-            fields=signal.get("fields", {}),
-            custom=signal.get("custom", {}),
             sender=tuple(signal.get("sender", ())),
             role=signal.get("role"),
         ),
@@ -125,35 +93,24 @@ def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
 
 def answer(decision: Decision) -> str:
     """What was decided, as text: two decisions with the same text mean the same for stages and sequences."""
-    told = {
-        "verdict": decision.verdict,
-        "stage": decision.stage,
-        "enroll": [
-            {
-                "sequence": each.sequence.key,
-                "meeting": each.meeting_uid,
-                "touches": [
-                    [
-                        touch.step.key,
-                        touch.state,
-                        touch.due_at,
-                        touch.not_after,
-                        touch.next_attempt_at,
-                        touch.reason.code,
-                    ]
-                    for touch in each.touches
-                ],
-            }
-            for each in decision.enroll
-        ],
-        "stop": [[each.enrollment_id, each.reason.code, each.suppressed] for each in decision.stop],
-        "withheld": [[each.sequence, each.reason.code, dict(each.reason.facts)] for each in decision.withheld],
-        "reanchor": [
-            [each.enrollment_id, [[free.position, free.due_at, free.not_after] for free in each.released]]
+    told: dict[str, Any] = {"verdict": decision.verdict, "stage": decision.stage}
+    if decision.enroll:
+        told["enroll"] = [
+            [each.sequence.key, each.meeting_uid, [_touch(touch) for touch in each.touches]] for each in decision.enroll
+        ]
+    if decision.stop:
+        told["stop"] = [[each.enrollment_id, each.reason.code, each.suppressed] for each in decision.stop]
+    if decision.withheld:
+        told["withheld"] = [[each.sequence, each.reason.code, dict(each.reason.facts)] for each in decision.withheld]
+    if decision.reanchor:
+        told["reanchor"] = [
+            [
+                each.enrollment_id,
+                [[free.position, written(free.due_at), written(free.not_after)] for free in each.released],
+            ]
             for each in decision.reanchor
-        ],
-    }
-    return _WRITE(_kept(told))
+        ]
+    return _WRITE(told)
 
 
 def matters(decision: Decision) -> bool:
@@ -175,8 +132,57 @@ def _asked(playbook: Playbook) -> frozenset[str]:
     return frozenset(need.field for need in needs.walk(wanted) if isinstance(need, needs.Filled))
 
 
-def _fields(fields: Mapping[str, str], *, cleared: bool = False) -> dict[str, str]:
-    return {name: value if name in _TOLD_FIELDS else _mark(value) for name, value in fields.items() if value or cleared}
+def _person(playbook: Playbook, view: ProspectView, signal: Signal) -> dict[str, Any]:
+    """The prospect's own row. Only what is there is named: most prospects have little of it."""
+    fields = {**view.fields, **signal.fields}
+    known: dict[str, Any] = {"stage": view.stage, "version": view.version}
+    known["filled"] = [name for name, value in fields.items() if value]
+    known |= {name: fields[name] for name in _TOLD_FIELDS if fields.get(name)}
+    if view.custom or signal.custom:
+        known["custom"] = _custom({**view.custom, **signal.custom}, _asked(playbook))
+    if view.outcome:
+        known["outcome"] = view.outcome
+    if view.moved_at > NEVER:
+        known["moved_at"] = written(view.moved_at)
+    if view.suppressed:
+        known["suppressed"] = True
+    if view.fallback_zone:
+        known["fallback_zone"] = view.fallback_zone
+    return known
+
+
+def _around(playbook: Playbook, view: ProspectView) -> dict[str, Any]:
+    """What else was looked up for the decision."""
+    known: dict[str, Any] = {}
+    if view.enrollments:
+        known["enrollments"] = [[e.id, e.sequence.key, e.digest, e.meeting_id] for e in view.enrollments]
+    if view.meetings:
+        known["meetings"] = [[m.id, m.uid, m.state, m.starts_at, m.changed_at] for m in view.meetings]
+    if view.answers:
+        known["answers"] = _answers(playbook, view.answers)
+    if view.calls:
+        known["calls"] = sorted(view.calls)
+    if view.begun:
+        known["begun"] = dict(view.begun)
+    return known
+
+
+def _told(playbook: Playbook, signal: Signal) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": signal.kind, "at": written(signal.occurred_at)}
+    if signal.kind in MEETING_KINDS:
+        # A meeting without a name of its own is called after what told of it.
+        told["cause"] = signal.cause
+    if signal.data:
+        told["data"] = _data(playbook, signal.data)
+    if signal.sender:
+        told["sender"] = signal.sender
+    if signal.role:
+        told["role"] = signal.role
+    return told
+
+
+def _touch(touch: Planned) -> list[str]:
+    return [touch.step.key, touch.state, written(touch.due_at), written(touch.not_after), touch.reason.code]
 
 
 def _custom(custom: Mapping[str, Any], asked: frozenset[str]) -> dict[str, str | None]:
@@ -189,7 +195,7 @@ def _custom(custom: Mapping[str, Any], asked: frozenset[str]) -> dict[str, str |
     }
 
 
-def _data(playbook: Playbook, data: Mapping[str, Any], asked: frozenset[str]) -> dict[str, Any]:
+def _data(playbook: Playbook, data: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for name, value in data.items():
         if name in _TOLD_DATA:
@@ -200,7 +206,7 @@ def _data(playbook: Playbook, data: Mapping[str, Any], asked: frozenset[str]) ->
             told[name] = value
         elif name == "answers":
             told[name] = _answers(playbook, value)
-        elif name in asked or name in _GIVEN_DATA:
+        elif name in _GIVEN_DATA or name in _asked(playbook):
             told[name] = _mark(value) if isinstance(value, str) else value if isinstance(value, int | float) else None
     return told
 
@@ -218,11 +224,6 @@ def _answers(playbook: Playbook, answers: Mapping[str, Any]) -> dict[str, str]:
 def _mark(value: str) -> str:
     """A mark for a text; a blank one stays as blank as it was."""
     return MARK if value.strip() else value[:1]
-
-
-def _kept(told: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty."""
-    return {name: value for name, value in told.items() if value or (value == 0 and value is not False)}
 
 
 def _timed(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,10 +112,9 @@ def _asked(playbook: Playbook, step: Step, line: Line) -> tuple[Mapping[str, Any
         where=lambda: _where(line),
         last_mail_at=lambda: given.get("last"),
     )
-    if hold is None or now > until:
-        # Too late by today's rule, though it was held or let go: shown as an answer that no line can have.
-        return ({} if now <= until else {"until": until, "next": now}), None
-    return {"next": hold.until, "until": hold.not_after}, hold.reason
+    if (hold is not None) != (line.kind == "held") or now > until:
+        return {line.kind: False}, line.reason
+    return ({"next": hold.until, "until": hold.not_after}, hold.reason) if hold else ({}, None)
 
 
 def _differs(gave: Mapping[str, Any], line: Line) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from workflow.engine import calendar
@@ -55,32 +56,33 @@ class Line:
 
 def planned(digest: str, counted: Counted, touch: Planned) -> str:
     """A touch of a new enrollment."""
-    given = {
-        "anchor": counted.anchor,
-        **_place(counted.where),
-        "meeting": counted.meeting_at,
-        "barred": [counted.unreachable.code, dict(counted.unreachable.facts)] if counted.unreachable else None,
-    }
-    gave = {
-        "since": touch.since,
-        "due": touch.due_at,
-        "until": touch.not_after,
+    given: dict[str, object] = {"anchor": written(counted.anchor), **_place(counted.where)}
+    if counted.meeting_at is not None:
+        given["meeting"] = written(counted.meeting_at)
+    if counted.unreachable is not None:
+        given["barred"] = (counted.unreachable.code, counted.unreachable.facts)
+    gave: dict[str, object] = {
+        "due": written(touch.due_at),
+        "until": written(touch.not_after),
         "state": touch.state,
-        "next": touch.next_attempt_at,
     }
+    if touch.since is not None:
+        gave["since"] = written(touch.since)
+    if touch.next_attempt_at is not None:
+        gave["next"] = written(touch.next_attempt_at)
     return _line("planned", counted.now, digest, given, gave, touch.reason)
 
 
 def released(digest: str, now: datetime, free: Released, where: Whereabouts) -> str:
     """A touch that was set free by the end of the one before it."""
-    given = {"since": free.since, **_place(where)}
-    return _line("released", now, digest, given, {"due": free.due_at, "until": free.not_after})
+    given = {"since": written(free.since) if free.since else None, **_place(where)}
+    return _line("released", now, digest, given, _freed(free))
 
 
 def anchored(digest: str, by: str, now: datetime, meeting_at: datetime, free: Released, where: Whereabouts) -> str:
     """A step before a meeting that moved with it; the calendar is that of the version `by`."""
-    given = {"meeting": meeting_at, **_place(where)}
-    return _line("anchored", now, digest, given, {"due": free.due_at, "until": free.not_after}, by=by)
+    given = {"meeting": written(meeting_at), **_place(where)}
+    return _line("anchored", now, digest, given, _freed(free), by=by)
 
 
 def begun(digest: str, asked: Asked) -> str:
@@ -90,23 +92,26 @@ def begun(digest: str, asked: Asked) -> str:
 
 def held(digest: str, asked: Asked, hold: Hold) -> str:
     """An email that may not leave yet."""
-    gave = {"next": hold.until, "until": hold.not_after}
+    gave = {"next": written(hold.until)}
+    if hold.not_after is not None:
+        gave["until"] = written(hold.not_after)
     return _line("held", asked.now, digest, _asked(asked), gave, hold.reason)
 
 
 def late(digest: str, asked: Asked, until: datetime, reason: Reason) -> str:
     """An email that is skipped because its time is over."""
-    return _line("late", asked.now, digest, _asked(asked), {"until": until}, reason)
+    return _line("late", asked.now, digest, _asked(asked), {"until": written(until)}, reason)
 
 
 def retried(now: datetime, attempts: int, spread: float, again_at: datetime, reason: Reason) -> str:
     """An email that its server put off."""
-    return _line("retried", now, "", {"attempt": attempts, "spread": spread}, {"next": again_at}, reason)
+    return _line("retried", now, "", {"attempt": attempts, "spread": spread}, {"next": written(again_at)}, reason)
 
 
 def told(kind: str, now: datetime, reason: Reason | None = None, **gave: object) -> str:
     """What was done to a touch and needs no basis: put back, sent, uncertain, failed, sent ahead of its time."""
-    return _line(kind, now, "", {}, gave, reason)
+    plain = {name: written(value) if isinstance(value, datetime) else value for name, value in gave.items()}
+    return _line(kind, now, "", {}, plain, reason)
 
 
 # --- what is read
@@ -142,18 +147,29 @@ def _times(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _place(where: Whereabouts) -> dict[str, object]:
-    return {"zone": where.zone.key, "whose": where.whose, "country": where.country}
+    told: dict[str, object] = {"zone": where.zone.key, "whose": where.whose}
+    if where.country:
+        told["country"] = where.country
+    return told
+
+
+def _freed(free: Released) -> dict[str, object]:
+    return {"due": written(free.due_at), "until": written(free.not_after)}
 
 
 def _asked(asked: Asked) -> dict[str, object]:
-    return {
-        "due_at": asked.due_at,
-        "not_after": asked.not_after,
+    told: dict[str, object] = {
+        "due_at": written(asked.due_at),
+        "not_after": written(asked.not_after),
         "attempts": asked.attempts,
-        "forced": asked.forced or None,
-        **(_place(asked.where) if asked.where else {}),
-        "last": asked.last_mail_at,
     }
+    if asked.forced:
+        told["forced"] = True
+    if asked.where is not None:
+        told |= _place(asked.where)
+    if asked.last_mail_at is not None:
+        told["last"] = written(asked.last_mail_at)
+    return told
 
 
 def _line(
@@ -171,19 +187,17 @@ def _line(
         told["v"] = digest[:DIGITS]
     if by and by != digest:
         told["by"] = by[:DIGITS]
-    for name, values in (("in", given), ("out", gave)):
-        kept = {
-            key: written(value) if isinstance(value, datetime) else value
-            for key, value in values.items()
-            if value is not None
-        }
-        if kept:
-            told[name] = kept
+    if given:
+        told["in"] = given
+    if gave:
+        told["out"] = gave
     if reason is not None:
-        told["why"] = (reason.code, dict(reason.facts))
+        told["why"] = (reason.code, reason.facts)
     return _WRITE(told) + "\n"
 
 
+# One decision writes the same moment ten times.
+@lru_cache(maxsize=256)
 def written(moment: datetime) -> str:
     """A time in UTC as it stands in a line."""
     return moment.astimezone(UTC).isoformat()[:-6] + "Z"

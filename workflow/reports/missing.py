@@ -38,6 +38,7 @@ from workflow.reports.replay import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -144,9 +145,10 @@ class _Asked:
         of = Enrollment.prospect_id == person.id
         self.enrolled = tx.conn.execute(_ENROLLED.where(of).order_by(Enrollment.started_at)).all()
         self.touched = tx.conn.execute(_TOUCHED.where(Touch.prospect_id == person.id)).all()
-        self.came = tuple(_came(tx, person.id))
         kept = select(Decided.version, Decided.playbook_digest, Decided.answer).where(Decided.prospect_id == person.id)
         self.decisions = {row.version: row for row in tx.conn.execute(kept)}
+        ends = {*self.decisions, *(row.started_version for row in self.enrolled)}
+        self.came = tuple(_came(tx, person.id, ends))
 
     def of_sequence(self, key: str, step: str, *, whole: bool) -> Explained:
         playbook = self.ws.playbooks.current
@@ -374,8 +376,11 @@ class _Asked:
             return None
 
 
-def _came(tx: Tx, prospect_id: str) -> Iterator[_Came]:
-    """Everything in a prospect's history that may begin a sequence, the oldest first."""
+def _came(tx: Tx, prospect_id: str, ends: AbstractSet[int | None]) -> Iterator[_Came]:
+    """Everything in a prospect's history that may begin a sequence, the oldest first.
+
+    `ends` are rows with which a signal is known to end.
+    """
     rows = tx.conn.execute(
         select(History.version, History.at, History.cause, History.kind, History.to_stage, History.detail)
         .where(History.prospect_id == prospect_id)
@@ -385,7 +390,7 @@ def _came(tx: Tx, prospect_id: str) -> Iterator[_Came]:
     last, signal = 0, None
     for row in rows:
         # What one signal wrote stands together, under one cause and one time.
-        if signal != (row.at, row.cause):
+        if signal != (row.at, row.cause) or row.version in ends:
             last, signal = row.version, (row.at, row.cause)
         found.append(_Came(row.at, row.kind, last, row.to_stage, row.detail.get("outcome")))
     return reversed(found)
