@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "playbook": ("playbooks", "Check or draw a playbook."),
     "simulate": ("simulation", "Live a prospect's life in advance."),
     "history": ("history", "Export the history so that it proves itself, or check such a file."),
+    "explain": ("inspection", "Say why an email or task is as it is, or why one does not exist."),
     "doctor": ("inspection", "Check every invariant on the live database."),
 }
 _USAGE_ERROR: Final = 2

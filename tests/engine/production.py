@@ -43,6 +43,7 @@ from workflow.records.base import Moment
 from workflow.records.db import Database, Record
 from workflow.records.models import Mailbox, Message, Prospect, Rep, Source, Touch
 from workflow.records.prepared import Prepared
+from workflow.reports import replay
 from workflow.settings import Settings
 from workflow.workspace import Workspace, open_workspace
 
@@ -93,7 +94,8 @@ class Mail:
 class Lived:
     """What stands in the records when the life is over, the mails in the order in which they left.
 
-    After a look, only what was open then and what came after it. `seen` is what the look gave.
+    After a look, only what was open then and what came after it. `seen` is what the look gave,
+    `differences` what comes out otherwise when the decisions are asked again.
     """
 
     touches: tuple[Standing, ...]
@@ -101,6 +103,7 @@ class Lived:
     stage: str
     outcome: str | None
     seen: Any = None
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +340,7 @@ class _Life:
     def _lived(self, seen: object) -> Lived:
         with self.ws.database.read() as tx:
             person = tx.conn.execute(select(Prospect.stage, Prospect.outcome)).one()
+            differences = tuple(sentence for _, sentence in replay.everything(self.ws, tx))
             rows = tx.conn.execute(select(*Touch.__table__.columns).order_by(Touch.id)).all()
             messages = {
                 row.touch_id: row
@@ -356,7 +360,7 @@ class _Life:
                 mails[messages[row.id].content] = Mail(row.sent_at, row.sequence, row.step, subject, unlinked(text))
         left = tuple(mails[envelope.content] for envelope in self.transport.sent)
         assert len(left) == len(mails)
-        return Lived(tuple(touches), left, person.stage, person.outcome, seen)
+        return Lived(tuple(touches), left, person.stage, person.outcome, seen, differences)
 
 
 def _read(content: bytes) -> tuple[str, str]:

@@ -172,6 +172,7 @@ def compare(path: Path, text: str, person: Imagined, begins: datetime) -> None:
     assert sorted(mails, key=str) == sorted(real.mails, key=str)
     assert sorted(imagined.touches, key=str) == sorted(real.touches, key=str)
     assert (imagined.stage, imagined.outcome) == (real.stage, real.outcome)
+    assert real.differences == ()
 
 
 @pytest.mark.parametrize(("path", "quick"), [(FAST, True), (SHIPPED, False), (odd, False)], ids=["fast", "own", "odd"])

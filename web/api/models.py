@@ -53,6 +53,19 @@ class WantedProspects(Listed):
     q: Annotated[str, Field(max_length=200)] = ""
 
 
+class WantedExplanation(Query):
+    """By whose clock an explanation is told; without a zone by the playbook's."""
+
+    zone: Annotated[str, Field(max_length=80, description="Your IANA time zone, as Europe/Sofia.")] = ""
+
+
+class WantedSequences(WantedExplanation):
+    """Which sequence to explain, and which step of it; all of them when none is named."""
+
+    sequence: Text = ""
+    step: Text = ""
+
+
 class WantedDeliveries(Listed):
     """Which deliveries to list."""
 
@@ -205,6 +218,58 @@ class Resolved(Touch):
     """An email that was settled; for `resend`, `goes_on_as` is the touch that will be sent."""
 
     goes_on_as: Id | None
+
+
+class PlaybookVersion(Reply):
+    """A version of the playbook: its number, and the first digits of its digest."""
+
+    number: int
+    digest: str
+    name: str | None = None
+
+
+class Zones(Reply):
+    """The time zones by which times are told."""
+
+    viewer: str
+    prospect: str
+
+
+class Note(Reply):
+    """One thing that was decided, or that stands: a sentence, and what it was decided from and with what result.
+
+    `at` is UTC; `at_prospect` and `at_viewer` are the same moment on their clocks. `code` names the sentence.
+    """
+
+    at: datetime | None
+    at_prospect: str | None
+    at_viewer: str | None
+    code: str
+    text: str
+    inputs: dict[str, Any]
+    result: dict[str, Any]
+    playbook: PlaybookVersion | None
+
+
+class Explained(Reply):
+    """A sequence or a step, with its notes in order of time; `line` is where the playbook has it."""
+
+    sequence: str
+    step: str | None
+    title: str
+    state: str | None
+    line: int | None
+    playbook: PlaybookVersion | None
+    notes: tuple[Note, ...]
+
+
+class Explanation(Reply):
+    """Why an email or task is as it is, or why sequences did or did not begin."""
+
+    prospect: Id
+    touch: Id | None = None
+    zones: Zones
+    items: tuple[Explained, ...]
 
 
 class Event(Reply):

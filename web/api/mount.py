@@ -11,6 +11,7 @@ from flask import Response
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
 from web.api.door import Door
+from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.openapi import document
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *DELIVERIES, *INSTALLATION, *PUBLISHING)
+ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *EXPLANATIONS, *DELIVERIES, *INSTALLATION, *PUBLISHING)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:

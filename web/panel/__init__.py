@@ -21,6 +21,7 @@ from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
+from web.panel.why import add_routes as add_why
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,8 +36,8 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    pages = (add_today, add_board, add_moves, add_prospects, add_answers)
-    for add in (*pages, add_touches, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_why)
+    for add in (*pages, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

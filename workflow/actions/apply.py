@@ -12,12 +12,12 @@ from sqlalchemy.orm import aliased
 
 from workflow import ids, text
 from workflow.actions import enrolling
-from workflow.engine import meetings
+from workflow.engine import basis, meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
 from workflow.records import upserts
 from workflow.records.chain import digest, plain
-from workflow.records.models import Answer, Call, Event, History, Meeting, Prospect, Suppression
+from workflow.records.models import Answer, Call, Decided, Event, History, Meeting, Prospect, Suppression
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
 _MAKE: Final = Prepared(insert(Prospect))
 _CHANGE: Final = Prepared(update(Prospect).where(Prospect.id == bindparam("which")))
 _REMEMBER: Final = Prepared(insert(History))
+_KEEP: Final = Prepared(insert(Decided))
 _WAKE: Final = Prepared(update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key")))
 
 
@@ -51,21 +52,37 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
     if not decision.history:
         return view.version
     version = _write_history(tx, view, signal, decision.history, chain)
+    if basis.matters(decision):
+        _keep_basis(ws, tx, view, signal, decision, version)
     if decision.meeting is not None:
         _write_meeting(tx, view.id, decision.meeting)
     for stop in decision.stop:
-        enrolling.stop(tx, stop.enrollment_id, stop.reason, skipped=stop.suppressed)
+        enrolling.stop(tx, stop.enrollment_id, stop.reason, skipped=stop.suppressed, version=version)
     for moved in decision.reanchor:
-        enrolling.reanchor(tx, moved)
+        enrolling.reanchor(ws, tx, moved)
     for enroll in decision.enroll:
         meeting_id = _meeting_id(tx, view.id, enroll.meeting_uid) if enroll.meeting_uid else None
-        enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause)
+        enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause, version=version)
     if decision.suppress is not None:
         _suppress(tx, view, signal, decision.suppress.code)
     _write_answers(tx, view.id, decision.answers)
     if decision.call is not None:
         _write_call(tx, view.id, signal, decision.call)
     return version
+
+
+def _keep_basis(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:
+    """Keep what was asked and answered, so that it can be told and asked again."""
+    playbook = ws.playbooks.current
+    row = {
+        "prospect_id": view.id,
+        "version": version,
+        "at": tx.now,
+        "playbook_digest": playbook.digest,
+        "basis": basis.pack(playbook, view, signal, tx.now),
+        "answer": basis.answer(decision),
+    }
+    _KEEP.run(tx, row)
 
 
 def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str) -> int:

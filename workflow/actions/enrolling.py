@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, bindparam, exists, insert, select, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, insert, select, update
 
 from workflow import ids
-from workflow.engine import leaving, sequences
+from workflow.engine import leaving, sequences, trail
 from workflow.engine.reasons import Reason, because
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
@@ -55,7 +55,11 @@ _TOUCHES: Final = Prepared(
     .where(Touch.enrollment_id == bindparam("enrollment"))
     .order_by(Touch.position, Touch.generation)
 )
-_FREE: Final = Prepared(update(Touch).where(Touch.id == bindparam("touch"), Touch.state == "scheduled"))
+_FREE: Final = Prepared(
+    update(Touch)
+    .where(Touch.id == bindparam("touch"), Touch.state == "scheduled")
+    .values(trail=func.coalesce(Touch.trail, "").concat(bindparam("line", type_=Text())))
+)
 _WHERE_IS: Final = Prepared(
     select(Prospect.time_zone, Prospect.country, Rep.time_zone.label("rep_zone"))
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
@@ -63,38 +67,63 @@ _WHERE_IS: Final = Prepared(
 )
 
 
-def start(ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str) -> None:
-    """Enroll a prospect. A sequence that is active already stays as it is."""
+def trail_with(line: str) -> ColumnElement[str]:
+    """The trail of a touch with one more line, for the statement that writes what the line tells."""
+    return func.coalesce(Touch.trail, "").concat(line)
+
+
+def start(
+    ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str, version: int
+) -> None:
+    """Enroll a prospect, by the decision that wrote `version`. A sequence that is active already stays as it is."""
     live = any(planned.state == "scheduled" for planned in enroll.touches)
+    digest = ws.playbooks.in_force(tx).digest
     enrollment = {
         "id": ids.new_id(),
         "prospect_id": prospect_id,
         "sequence": enroll.sequence.key,
-        "playbook_digest": ws.playbooks.in_force(tx).digest,
+        "playbook_digest": digest,
         "state": "active" if live else "completed",
         "meeting_id": meeting_id,
         "cause": cause,
         "reason": None,
         "started_at": tx.now,
         "ended_at": None if live else tx.now,
+        "started_version": version,
     }
     if upserts.insert_new(tx, Enrollment, enrollment):
         mailbox_id = mailbox_of(ws, tx, prospect_id)
-        rows = [touch_row(enrollment, planned, mailbox_id, tx.now) for planned in enroll.touches]
+        rows = []
+        for planned in enroll.touches:
+            line = trail.planned(digest, enroll.counted, planned)
+            rows.append(touch_row(enrollment, planned, mailbox_id, tx.now, line))
         _PLAN.run_all(tx, rows)
 
 
-def stop(tx: Tx, enrollment_id: str, reason: Reason, *, skipped: bool = False, state: str = "stopped") -> None:
-    """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred."""
+def stop(
+    tx: Tx,
+    enrollment_id: str,
+    reason: Reason,
+    *,
+    skipped: bool = False,
+    state: str = "stopped",
+    version: int | None = None,
+) -> None:
+    """End an enrollment: what has not passed its commit mark is cancelled, or skipped where the address is barred.
+
+    `version` is the row of the prospect's history that ended it, if one did.
+    """
     packed = reason.pack()
     ended = {"which": enrollment_id, "reason": packed, "ended_at": tx.now}
-    _END.run(tx, {**ended, "state": state})
+    _END.run(tx, {**ended, "state": state, "ended_version": version})
     _REVOKE.run(tx, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
 
 
-def reanchor(tx: Tx, moved: Reanchor) -> None:
+def reanchor(ws: Workspace, tx: Tx, moved: Reanchor) -> None:
     """Move the steps before a meeting to their new time, also one in a sender's hands: it tells the old time."""
+    by = ws.playbooks.current.digest
     for released in moved.released:
+        line = trail.anchored(moved.digest, by, tx.now, moved.meeting_at, released, moved.where)
         times = {"due_at": released.due_at, "not_after": released.not_after, "next_attempt_at": released.due_at}
         tx.conn.execute(
             update(Touch)
@@ -104,6 +133,7 @@ def reanchor(tx: Tx, moved: Reanchor) -> None:
                 Touch.state.in_(REVOCABLE),
             )
             .values(**times, state="scheduled", token=None, holder=None, lease_until=None, reason=because("due").pack())
+            .values(trail=trail_with(line))
         )
 
 
@@ -124,7 +154,7 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) 
         steps = [sequence.steps[position] for position in waiting]
         where = where_is(tx, playbook, touch.prospect_id)
         for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
-            _set_free(tx, waiting[released.position].id, released)
+            _set_free(tx, waiting[released.position].id, released, playbook.digest, where)
     if all(row.state not in leaving.OPEN or leaving.lingers(sequence, row) or row.id == touch_id for row in rows):
         _END.run(tx, {"which": touch.enrollment_id, "state": "completed", "ended_at": tx.now})
 
@@ -162,9 +192,10 @@ def where_is(tx: Tx, playbook: Playbook, prospect_id: str) -> Whereabouts:
     return sequences.whereabouts(playbook, row.time_zone, row.rep_zone, row.country)
 
 
-def _set_free(tx: Tx, touch_id: str, released: sequences.Released) -> None:
+def _set_free(tx: Tx, touch_id: str, released: sequences.Released, digest: str, where: Whereabouts) -> None:
+    line = trail.released(digest, tx.now, released, where)
     times = {"due_at": released.due_at, "not_after": released.not_after, "next_attempt_at": released.due_at}
-    _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id})
+    _FREE.run(tx, {**times, "reason": because("due").pack(), "touch": touch_id, "line": line})
 
 
 def mailbox_of(ws: Workspace, tx: Tx, prospect_id: str) -> str:
@@ -173,8 +204,10 @@ def mailbox_of(ws: Workspace, tx: Tx, prospect_id: str) -> str:
     return own.id if own is not None else ws.mailbox_id
 
 
-def touch_row(enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, now: datetime) -> dict[str, Any]:
-    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as it is planned."""
+def touch_row(
+    enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, now: datetime, line: str | None = None
+) -> dict[str, Any]:
+    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as planned; `line` begins its trail."""
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),
@@ -194,6 +227,7 @@ def touch_row(enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, 
         "begin_errors": 0,
         "forced": False,
         "reason": planned.reason.pack(),
+        "trail": line,
         "ended_at": now if planned.state == "skipped" else None,
         "created_at": now,
     }

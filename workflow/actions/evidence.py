@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from workflow.actions import enrolling, prospects
+from workflow.engine import trail
 from workflow.engine.reasons import because
 from workflow.records.models import Touch
 
@@ -31,6 +32,7 @@ def confirm(ws: Workspace, tx: Tx, message_id: str) -> None:
         "sent_at": row.committed_at,
         "ended_at": tx.now,
         "reason": because("sent_confirmed").pack(),
+        "trail": enrolling.trail_with(trail.told("resolved", tx.now, because("sent_confirmed"))),
     }
     settled = tx.conn.execute(update(Touch).where(Touch.id == row.id, Touch.state == "uncertain").values(**values))
     if settled.rowcount == 1:

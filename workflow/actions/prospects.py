@@ -254,7 +254,12 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
 def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
     rows = _ACTIVE.all(tx, {"prospect": prospect_id})
     return tuple(
-        EnrollmentView(row.id, ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence], row.meeting_id)
+        EnrollmentView(
+            row.id,
+            ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence],
+            row.meeting_id,
+            row.playbook_digest,
+        )
         for row in rows
     )
 

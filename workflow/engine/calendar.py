@@ -26,10 +26,15 @@ _HORIZON: Final = 400  # days; no calendar of the world rests longer
 def zone_of(*names: str | None) -> ZoneInfo:
     """The first of `names` that is an IANA time zone; UTC when none is."""
     for name in names:
-        zone = _zone(name) if name else None
+        zone = zone_named(name)
         if zone is not None:
             return zone
     return ZoneInfo("UTC")
+
+
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """The IANA time zone `name`; None when it is none."""
+    return _zone(name) if name else None
 
 
 def add(delay: Delay, at: datetime, calendar: Calendar, zone: ZoneInfo, country: str | None) -> datetime:

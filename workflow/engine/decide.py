@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from workflow.engine import guards, machine, meetings, sequences, starts
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
+from workflow.engine.sequences import Counted
 from workflow.engine.signals import FIELDS, ProspectView, Signal
 from workflow.playbook.schema import OUTCOMES
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from workflow.engine.sequences import Planned, Released
+    from workflow.engine.sequences import Planned, Released, Whereabouts
     from workflow.engine.signals import EnrollmentView
     from workflow.engine.starts import Withheld
     from workflow.playbook.schema import Playbook, Sequence, SignalRule, Transition
@@ -55,11 +56,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Enroll:
-    """Start a sequence with these touches. `meeting_uid` names the meeting it is about, if any."""
+    """Start a sequence with these touches. `meeting_uid` names the meeting it is about, if any.
+
+    `counted` is what their times were counted from.
+    """
 
     sequence: Sequence
     touches: tuple[Planned, ...]
     meeting_uid: str | None
+    counted: Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +79,16 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Reanchor:
-    """Move the steps before a meeting, because the meeting moved."""
+    """Move the steps before a meeting, because the meeting moved to `meeting_at`.
+
+    `digest` names the version that the enrollment follows.
+    """
 
     enrollment_id: str
     released: tuple[Released, ...]
+    meeting_at: datetime
+    where: Whereabouts
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,8 @@ class _Course:
             return Decision(verdict, self.view.stage, reasons)
         if verdict != "applied":
             # What the sender knows of the person is true all the same, and makes an unknown prospect known.
-            return Decision(verdict, self.view.stage, reasons, tuple(self.history), self._enroll(())[0])
+            begun = self._enroll(())[0]
+            return Decision(verdict, self.view.stage, reasons, tuple(self.history), begun, withheld=self.withheld)
         stops = self._stop()
         enroll, ousted = self._enroll(stops)
         stops += ousted
@@ -376,29 +388,31 @@ class _Course:
             unreachable = because("suppressed")
         elif not self.view.fields.get("email"):
             unreachable = because("no_address")
+        meeting_at = self.meeting.starts_at if self.meeting else None
+        counted = Counted(self.at, self.now, self._where(), meeting_at, unreachable)
         touches = sequences.plan(
             self.playbook,
             sequence,
-            anchor=self.at,
-            now=self.now,
-            where=self._where(),
-            meeting_at=self.meeting.starts_at if self.meeting else None,
+            anchor=counted.anchor,
+            now=counted.now,
+            where=counted.where,
+            meeting_at=meeting_at,
             unreachable=unreachable,
         )
         about_meeting = self.meeting is not None and sequence.start.when.startswith("meeting.")
-        return Enroll(sequence, touches, self.meeting.uid if self.meeting and about_meeting else None)
+        return Enroll(sequence, touches, self.meeting.uid if self.meeting and about_meeting else None, counted)
 
     def _reanchor(self, stopped: set[str]) -> tuple[Reanchor, ...]:
         if self.meeting is None or self.meeting.state != "booked" or self.meeting.starts_at is None:
             return ()
-        moved = []
+        moved, meeting_at = [], self.meeting.starts_at
         for enrollment in self.view.enrollments:
             if enrollment.meeting_id is None or enrollment.meeting_id != self._meeting_id() or enrollment.id in stopped:
                 continue
             steps = [step for step in enrollment.sequence.steps if step.before_meeting]
             where = self._where()
-            again = (sequences.reanchor(self.playbook, step, self.meeting.starts_at, where) for step in steps)
-            moved.append(Reanchor(enrollment.id, tuple(again)))
+            again = tuple(sequences.reanchor(self.playbook, step, meeting_at, where) for step in steps)
+            moved.append(Reanchor(enrollment.id, again, meeting_at, where, enrollment.digest or self.playbook.digest))
         return tuple(moved)
 
     def _where(self) -> sequences.Whereabouts:

@@ -27,9 +27,24 @@ UNCERTAIN_FOR: Final = timedelta(hours=24)
 OPEN: Final = ("scheduled", "claimed", "sending", "committing", "uncertain")
 """States of a touch that has not ended."""
 _RETRIED_UNTIL: Final = timedelta(hours=48)
+# Greylisting first answers 451 for five minutes (postgrey); RFC 5321 4.5.4.1 asks for growing intervals.
+_RETRY_MINUTES: Final = (6, 15, 30, 60, 120, 240)
 
 _Row = TypeVar("_Row", bound=Any)
 """A touch with `position`, `kind`, `state` and `next_attempt_at`: a row of the database or of an imagined life."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What an email was asked from at the moment of sending. `where` and `last_mail_at` stay None unless asked for."""
+
+    now: datetime
+    due_at: datetime
+    not_after: datetime
+    attempts: int
+    forced: bool
+    where: Whereabouts | None = None
+    last_mail_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,15 @@ def leaves_until(step: Step, *, due_at: datetime, not_after: datetime, attempts:
     """Until when an email leaves by itself; one that was tried before has two days, but no meeting waits for it."""
     retried = attempts and not step.before_meeting
     return max(not_after, due_at + _RETRIED_UNTIL) if retried else not_after
+
+
+def retry_at(now: datetime, attempts: int, spread: float) -> datetime:
+    """When an email that its server put off is tried again, after so many attempts.
+
+    `spread` between 1.0 and 1.2 stretches the wait, so that what failed together does not come back together.
+    """
+    minutes = _RETRY_MINUTES[min(attempts, len(_RETRY_MINUTES)) - 1]
+    return now + timedelta(minutes=minutes * spread)
 
 
 def when_it_may_leave(

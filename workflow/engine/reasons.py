@@ -230,6 +230,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+# One encoder for all reasons: `json.dumps` with options makes one at every call.
+_WRITE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A code of the table above with the facts that its sentence names."""
@@ -239,7 +243,7 @@ class Reason:
 
     def pack(self) -> str:
         """The form that is stored."""
-        return json.dumps([self.code, dict(self.facts)], ensure_ascii=False, separators=(",", ":"))
+        return _WRITE([self.code, dict(self.facts)])
 
     def words(self, language: str) -> str:
         """The sentence in `language` (bg, else English). Of the facts `x.en` and `x.bg` it takes the one for `{x}`."""

@@ -21,21 +21,29 @@ if TYPE_CHECKING:
 
     from workflow.playbook.schema import Playbook, Sequence, Step
 
+Whose = Literal["prospect", "rep", "playbook"]
 # Nothing is too late within a day: an outage of a night must not cost a follow-up.
 _LEAST_LATENESS: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """What the calendar must know of a prospect: the zone of the clock on their wall and their country's holidays."""
+    """What the calendar must know of a prospect: the zone of the clock on their wall and their country's holidays.
+
+    `whose` zone it is: the prospect's own, or for want of it the rep's or the playbook's.
+    """
 
     zone: ZoneInfo
     country: str | None
+    whose: Whose = "playbook"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A touch that is to be. Without `next_attempt_at` it waits for the step before it, and `due_at` is a guess."""
+    """A touch that is to be. Without `next_attempt_at` it waits for the step before it, and `due_at` is a guess.
+
+    `since` is what its delay was counted from; None where it counts back from a meeting.
+    """
 
     step: Step
     state: Literal["scheduled", "skipped"]
@@ -43,22 +51,41 @@ class Planned:
     not_after: datetime
     next_attempt_at: datetime | None
     reason: Reason
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that the times of a new enrollment are counted from: the arguments of `plan`."""
+
+    anchor: datetime
+    now: datetime
+    where: Whereabouts
+    meeting_at: datetime | None
+    unreachable: Reason | None
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A waiting touch whose time is now known."""
+    """A waiting touch whose time is now known. `since` is when the step ended that it was counted from, if any."""
 
     position: int
     due_at: datetime
     not_after: datetime
+    since: datetime | None = None
 
 
 def whereabouts(
     playbook: Playbook, time_zone: str | None, fallback_zone: str | None, country: str | None
 ) -> Whereabouts:
     """The prospect's zone, else the rep's, else the playbook's; with the prospect's country."""
-    return Whereabouts(calendar.zone_of(time_zone, fallback_zone, playbook.time_zone), country or None)
+    own = calendar.zone_named(time_zone)
+    if own is not None:
+        return Whereabouts(own, country or None, "prospect")
+    rep = calendar.zone_named(fallback_zone)
+    if rep is not None:
+        return Whereabouts(rep, country or None, "rep")
+    return Whereabouts(calendar.zone_of(playbook.time_zone), country or None)
 
 
 def plan(
@@ -84,11 +111,12 @@ def plan(
             planned.append(_before_meeting(playbook, step, meeting_at, now, where, skip))
             continue
         if skip is not None:
-            planned.append(Planned(step, "skipped", since, since + _LEAST_LATENESS, None, skip))
+            planned.append(Planned(step, "skipped", since, since + _LEAST_LATENESS, None, skip, since))
             continue
         due = due_at(playbook, step, since, where)
         reason = because("after", step=before) if waiting else because("due")
-        planned.append(Planned(step, "scheduled", due, not_after(step, due), None if waiting else due, reason))
+        next_at = None if waiting else due
+        planned.append(Planned(step, "scheduled", due, not_after(step, due), next_at, reason, since))
         waiting = waiting or step.email is not None or step.blocking
         since, before = due, step.key
     return tuple(planned)
@@ -104,7 +132,7 @@ def release(
         if step.before_meeting:
             continue
         due = due_at(playbook, step, since, where)
-        released.append(Released(step.position, due, not_after(step, due)))
+        released.append(Released(step.position, due, not_after(step, due), since))
         if step.email is not None or step.blocking:
             break
         since = due

@@ -70,11 +70,12 @@ class MeetingView:
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentView:
-    """An active enrollment with the sequence of the version it began with."""
+    """An active enrollment with the sequence of the version it began with; `digest` names that, empty the one asked."""
 
     id: str
     sequence: Sequence
     meeting_id: str | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from workflow.records.models import (
     Suppression,
     Touch,
 )
+from workflow.reports import replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.text import searchable
 
@@ -76,15 +77,19 @@ class Finding:
         return f"{self.code}: {self.sentence}"
 
 
-def examine(ws: Workspace) -> tuple[Finding, ...]:
-    """Everything that is wrong, at most fifty of a kind. Raises Unavailable when the database is away."""
+def examine(ws: Workspace, *, seed: int = 0) -> tuple[Finding, ...]:
+    """Everything that is wrong, at most fifty of a kind. Raises Unavailable when the database is away.
+
+    `seed` chooses which decisions are asked again beside the newest.
+    """
     found: list[Finding] = []
     with ws.database.read() as tx:
         schema = _schema(tx)
         if schema is not None:
             return (schema,)
-        for rule in _RULES:
-            these = list(islice(rule(ws, tx), MOST_OF_A_KIND + 1))
+        asked_again = (Finding(code, sentence) for code, sentence in replay.sample(ws, tx, seed))
+        for found_by in (*(rule(ws, tx) for rule in _RULES), asked_again):
+            these = list(islice(found_by, MOST_OF_A_KIND + 1))
             found += these[:MOST_OF_A_KIND]
             if len(these) > MOST_OF_A_KIND:
                 found.append(Finding(these[-1].code, "And more of the same."))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from workflow import ids
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import settle
+from workflow.engine import trail
 from workflow.engine.decide import Change
 from workflow.engine.reasons import Reason, because
 from workflow.errors import BadInput, Conflict, NotFound
@@ -57,12 +58,14 @@ def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
         if tx.conn.execute(select(Mailbox.state).where(Mailbox.id == touch.mailbox_id)).scalar_one() != "active":
             message = "The mailbox of this email is paused: resume it first."
             raise Conflict(message)
+        reason = because("send_now", by=who.actor)
         values = {
             "forced": True,
             "next_attempt_at": tx.now,
             "due_at": min(touch.due_at, tx.now),
             "not_after": max(touch.not_after, tx.now + _STILL_GOOD_FOR),
-            "reason": because("send_now", by=who.actor).pack(),
+            "reason": reason.pack(),
+            "trail": enrolling.trail_with(trail.told("sent_now", tx.now, reason)),
         }
         tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
         _note(ws, tx, touch, "touch.sent_now", who)
@@ -77,8 +80,9 @@ def done(ws: Workspace, touch_id: str, who: Who) -> None:
         touch = _locked(tx, touch_id)
         if touch.kind != "task" or touch.state != "scheduled":
             raise Conflict(_too_late(touch, "marked as done"))
-        reason = because("done_by", by=who.actor).pack()
-        values = {"state": "done", "ended_at": tx.now, "next_attempt_at": None, "reason": reason}
+        reason = because("done_by", by=who.actor)
+        values = {"state": "done", "ended_at": tx.now, "next_attempt_at": None, "reason": reason.pack()}
+        values["trail"] = enrolling.trail_with(trail.told("done", tx.now, reason))
         tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
         enrolling.step_ended(ws, tx, touch_id, None if _waited(touch) else tx.now)
         _note(ws, tx, touch, "touch.done", who)
@@ -148,6 +152,7 @@ def _locked(tx: Tx, touch_id: str) -> Record:
 
 def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
     values = {"state": "sent", "sent_at": touch.committed_at, "ended_at": tx.now, "reason": reason.pack()}
+    values["trail"] = enrolling.trail_with(trail.told("resolved", tx.now, reason))
     tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**values))
     enrolling.step_ended(ws, tx, touch.id, tx.now)
 
@@ -155,7 +160,8 @@ def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
 def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
     """A new generation with a Message-ID of its own; the old email stays behind as given up."""
     _take_up_again(tx, touch)
-    old = {"state": "failed", "ended_at": tx.now, "reason": reason.pack()}
+    line = trail.told("resolved", tx.now, reason)
+    old = {"state": "failed", "ended_at": tx.now, "reason": reason.pack(), "trail": enrolling.trail_with(line)}
     tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**old))
     again = {
         **{name: getattr(touch, name) for name in _COPIED},
@@ -169,6 +175,7 @@ def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
         "begin_errors": 0,
         "forced": True,
         "reason": reason.pack(),
+        "trail": trail.told("again", tx.now, reason),
         "created_at": tx.now,
     }
     tx.conn.execute(insert(Touch), again)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import bindparam, case, exists, func, select, update
+from sqlalchemy import Text, bindparam, case, exists, func, select, update
 
 from workflow import ids
 from workflow.actions import prospects
 from workflow.actions.outreach import letter, outlet, settle
 from workflow.actions.outreach.settle import Begun
-from workflow.engine import leaving, sequences
+from workflow.engine import leaving, sequences, trail
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workflow.actions.outreach.outlet import Outlet
     from workflow.actions.outreach.spool import Spool
     from workflow.actions.outreach.timings import Timings
+    from workflow.engine.sequences import Whereabouts
     from workflow.mail.transport import Outcome, Transport
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
@@ -77,7 +78,11 @@ _STILL_CLAIMED: Final = Prepared(
     .where(Touch.id == bindparam("touch"), Touch.state == "claimed", Touch.token == bindparam("token"))
     .with_for_update()
 )
-_BEGIN: Final = Prepared(update(Touch).where(Touch.id == bindparam("touch")))
+_BEGIN: Final = Prepared(
+    update(Touch)
+    .where(Touch.id == bindparam("touch"))
+    .values(trail=func.coalesce(Touch.trail, "").concat(bindparam("line", type_=Text())))
+)
 # What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one.
 _WHOM: Final = Prospect.id == bindparam("prospect")
 _MARK: Final = Prepared(
@@ -153,15 +158,15 @@ class Sender:
                 return None
             self.preparing = touch.id
             self.probe.at("begin.locked")
-            refusal = self._ask_again(tx, touch)
-            if refusal is not None:
-                return refusal
+            line = self._ask_again(tx, touch)
+            if isinstance(line, Reason):
+                return line
             try:
                 own = self.outlet or outlet.of_installation(self.ws.settings.mail_from)
                 written = letter.write(self.ws, tx, touch, own)
             except OnwardError as error:
                 return settle.fail(tx, touch.id, because("render", problem=error.message))
-            return self._take(tx, mailbox_id, touch, written)
+            return self._take(tx, mailbox_id, touch, written, line)
 
         begun = self.ws.database.transact(work)
         if not isinstance(begun, Begun):
@@ -240,8 +245,11 @@ class Sender:
         most: int = self.ws.playbooks.in_force(tx).limits.mailbox.concurrency
         return mailbox is not None and mailbox.busy < most
 
-    def _ask_again(self, tx: Tx, touch: Record) -> Reason | None:
-        """Whether the email is still wanted, and wanted now. What is not is settled here."""
+    def _ask_again(self, tx: Tx, touch: Record) -> Reason | str:
+        """Whether the email is still wanted, and wanted now: the line of its trail that says so.
+
+        What is not is settled here, and the reason is given.
+        """
         if touch.enrollment_state != "active":
             return settle.cancel(tx, touch.id, because("sequence_ended"))
         if not touch.email:
@@ -250,21 +258,36 @@ class Sender:
             return settle.skip(self.ws, tx, touch.id, because("suppressed"))
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
+        asked = leaving.Asked(tx.now, touch.due_at, touch.not_after, touch.attempts, touch.forced)
         until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
-            return settle.skip(self.ws, tx, touch.id, because("too_late", until=until.isoformat(timespec="minutes")))
+            reason = because("too_late", until=until.isoformat(timespec="minutes"))
+            line = trail.late(playbook.digest, asked, until, reason)
+            return settle.skip(self.ws, tx, touch.id, reason, line=line)
+
+        def where() -> Whereabouts:
+            asked.where = sequences.whereabouts(playbook, touch.time_zone, touch.rep_zone, touch.country)
+            return asked.where
+
+        def last_mail_at() -> datetime | None:
+            asked.last_mail_at = _last_mail_at(tx, touch)
+            return asked.last_mail_at
+
         hold = leaving.when_it_may_leave(
             playbook,
             step,
             tx.now,
             not_after=touch.not_after,
             forced=touch.forced,
-            where=lambda: sequences.whereabouts(playbook, touch.time_zone, touch.rep_zone, touch.country),
-            last_mail_at=lambda: _last_mail_at(tx, touch),
+            where=where,
+            last_mail_at=last_mail_at,
         )
-        return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after) if hold else None
+        if hold is None:
+            return trail.begun(playbook.digest, asked)
+        line = trail.held(playbook.digest, asked, hold)
+        return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after, line=line)
 
-    def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter) -> Begun:
+    def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter, line: str) -> Begun:
         token = ids.new_id()
         values = {
             "state": "sending",
@@ -275,7 +298,7 @@ class Sender:
             "message_id": written.message_id,
             "recipient": written.envelope.recipient,
         }
-        _BEGIN.run(tx, {**values, "touch": touch.id})
+        _BEGIN.run(tx, {**values, "touch": touch.id, "line": line})
         return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope)
 
     def _count_error(self, tx: Tx, touch_id: str) -> Reason | None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, func, select, update
 
 from workflow.actions import enrolling, prospects
+from workflow.engine import leaving, trail
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import Signal
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
-# Greylisting first answers 451 for five minutes (postgrey); RFC 5321 4.5.4.1 asks for growing intervals.
-_RETRY_MINUTES: Final = (6, 15, 30, 60, 120, 240)
 _GIVE_UP_AFTER: Final = timedelta(hours=48)
 _BACKOFF_S: Final = (5, 15, 60)
 _LONGEST_BACKOFF_S: Final = 1800
@@ -37,11 +36,13 @@ _UNCERTAIN_WITHIN: Final = timedelta(minutes=10)
 # `uncertain` with our token: the reaper took us for dead while we were frozen, and the server's answer is known now.
 _ANSWERED: Final = ("sending", "committing", "uncertain")
 _SENT: Final = Prepared(
-    update(Touch).where(
+    update(Touch)
+    .where(
         Touch.id == bindparam("touch"),
         Touch.token == bindparam("held"),
         one_of(Touch.state, ("committing", "uncertain")),
     )
+    .values(trail=func.coalesce(Touch.trail, "").concat(bindparam("line", type_=Text())))
 )
 _CALM: Final = Prepared(
     update(Mailbox).where(
@@ -80,11 +81,20 @@ def record(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome, *, unsure: boo
         _permanent(ws, tx, begun, outcome)
 
 
-def put_back(tx: Tx, touch_id: str, again_at: datetime, reason: Reason, *, not_after: datetime | None = None) -> Reason:
+def put_back(
+    tx: Tx,
+    touch_id: str,
+    again_at: datetime,
+    reason: Reason,
+    *,
+    not_after: datetime | None = None,
+    line: str | None = None,
+) -> Reason:
     """Let a touch wait until `again_at`. The caller knows that nothing of it has left, nor will.
 
-    `not_after` is its new deadline, where it waits for no fault of its own.
+    `not_after` is its new deadline, where it waits for no fault of its own; `line` what its trail tells of it.
     """
+    line = line or trail.told("waits", tx.now, reason, next=again_at)
     tx.conn.execute(
         update(Touch)
         .where(Touch.id == touch_id, Touch.state.in_(("claimed", "sending", "committing", "uncertain")))
@@ -97,15 +107,18 @@ def put_back(tx: Tx, touch_id: str, again_at: datetime, reason: Reason, *, not_a
             lease_until=None,
             committed_at=None,
             committed_version=None,
+            trail=enrolling.trail_with(line),
             **({"not_after": not_after} if not_after else {}),
         )
     )
     return reason
 
 
-def skip(ws: Workspace, tx: Tx, touch_id: str, reason: Reason, *, waited: bool = False) -> Reason:
+def skip(
+    ws: Workspace, tx: Tx, touch_id: str, reason: Reason, *, waited: bool = False, line: str | None = None
+) -> Reason:
     """Leave a touch out; what waits behind it goes on, unless it `waited` itself for the one before it."""
-    _end(tx, touch_id, "skipped", reason, enrolling.REVOCABLE)
+    _end(tx, touch_id, "skipped", reason, enrolling.REVOCABLE, line=line)
     enrolling.step_ended(ws, tx, touch_id, None if waited else tx.now)
     return reason
 
@@ -119,7 +132,7 @@ def cancel(tx: Tx, touch_id: str, reason: Reason) -> Reason:
 def fail(tx: Tx, touch_id: str, reason: Reason, outcome: Outcome | None = None) -> Reason:
     """Give an email up for good; its sequence ends with it."""
     states = (*enrolling.REVOCABLE, "committing", "uncertain")
-    if _end(tx, touch_id, "failed", reason, states, _refusal(outcome)):
+    if _end(tx, touch_id, "failed", reason, states, more=_refusal(outcome)):
         row = tx.conn.execute(select(Touch.enrollment_id, Touch.step).where(Touch.id == touch_id)).one()
         enrolling.stop(tx, row.enrollment_id, because("stop.failed", step=row.step), state="failed")
     return reason
@@ -138,7 +151,10 @@ def to_uncertain(ws: Workspace, tx: Tx, row: Record, reason: Reason) -> None:
     The token stays: a sender that was only frozen, not dead, may still report what became of it.
     """
     values = {"state": "uncertain", "reason": reason.pack(), "holder": None, "lease_until": None}
-    changed = tx.conn.execute(update(Touch).where(Touch.id == row.id, Touch.state == "committing").values(**values))
+    told = enrolling.trail_with(trail.told("uncertain", tx.now, reason))
+    changed = tx.conn.execute(
+        update(Touch).where(Touch.id == row.id, Touch.state == "committing").values(**values, trail=told)
+    )
     if changed.rowcount != 1:
         return
     enrolling.waits_behind(tx, row.enrollment_id, row.position, because("behind_uncertain", step=row.step))
@@ -156,7 +172,8 @@ def _sent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
         "next_attempt_at": None,
         **_answer(outcome),
     }
-    if _SENT.run(tx, {**sent, "touch": begun.touch_id, "held": begun.token}) != 1:
+    line = trail.told("sent", tx.now, code=outcome.code)
+    if _SENT.run(tx, {**sent, "touch": begun.touch_id, "held": begun.token, "line": line}) != 1:
         return
     enrolling.step_ended(ws, tx, begun.touch_id, tx.now)
     calm = {"backoff_step": 0, "backoff_until": None, "policy_refusals": 0}
@@ -187,12 +204,13 @@ def _transient(tx: Tx, begun: Begun, outcome: Outcome) -> None:
         _back_off(tx, begun.mailbox_id, waits)
         _put_back_untried(tx, row.id, waits)
         return
-    minutes = _RETRY_MINUTES[min(row.attempts, len(_RETRY_MINUTES)) - 1]
-    again_at = tx.now + timedelta(minutes=minutes * random.uniform(1.0, 1.2))  # noqa: S311 - jitter, no secret
+    spread = random.uniform(1.0, 1.2)  # noqa: S311 - jitter, no secret
+    again_at = leaving.retry_at(tx.now, row.attempts, spread)
     if again_at > row.due_at + _GIVE_UP_AFTER and again_at > row.not_after:
         fail(tx, row.id, because("exhausted", attempts=row.attempts, answer=answer), outcome)
         return
-    put_back(tx, row.id, again_at, because("retry", attempt=row.attempts, answer=answer))
+    reason = because("retry", attempt=row.attempts, answer=answer)
+    put_back(tx, row.id, again_at, reason, line=trail.retried(tx.now, row.attempts, spread, again_at, reason))
     tx.conn.execute(update(Touch).where(Touch.id == row.id).values(**_answer(outcome)))
 
 
@@ -237,10 +255,19 @@ def _mine(tx: Tx, begun: Begun, *states: str) -> Record | None:
 
 
 def _end(
-    tx: Tx, touch_id: str, state: str, reason: Reason, states: tuple[str, ...], more: dict[str, Any] | None = None
+    tx: Tx,
+    touch_id: str,
+    state: str,
+    reason: Reason,
+    states: tuple[str, ...],
+    *,
+    more: dict[str, Any] | None = None,
+    line: str | None = None,
 ) -> bool:
+    line = line or trail.told(state, tx.now, reason)
     values = {"state": state, "reason": reason.pack(), "ended_at": tx.now, "next_attempt_at": None, "holder": None}
     ended = update(Touch).where(Touch.id == touch_id, Touch.state.in_(states)).values(**values, **(more or {}))
+    ended = ended.values(trail=enrolling.trail_with(line))
     return tx.conn.execute(ended).rowcount == 1
 
 
