@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.conftest import Clock
 from tests.outreach.conftest import Stage
@@ -240,7 +240,7 @@ def test_a_touch_from_before_the_trail_is_told_as_far_as_it_is_known(scene: Scen
     scene.called()
     scene.change(Touch, {"trail": None})
     with scene.ws.database.write() as tx:
-        tx.conn.execute(Decided.__table__.delete())
+        tx.conn.execute(delete(Decided))
     scene.change(Enrollment, {"started_version": None})
     assert codes(of_touch(scene, "questions")) == ["not_kept", "because", "stands.due"]
     scene.clock.advance(seconds=2)
