@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conftest import Clock
 from tests.web.fixtures import Api, Sender, body_of
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -21,7 +20,7 @@ def explained(api: Api, address: str, **headers: str) -> Any:
     return body_of(api.ask("GET", f"{address}", **headers))
 
 
-def test_a_touch_tells_rule_inputs_clocks_result_and_version(api: Api, crm: Sender, clock: Clock) -> None:
+def test_a_touch_tells_rule_inputs_clocks_result_and_version(api: Api, crm: Sender) -> None:
     known = called(crm, api)
     touch = api.get(f"/prospects/{known}/touches")["items"][1]
     told = explained(api, f"/touches/{touch['id']}/explanation?zone=America/New_York")

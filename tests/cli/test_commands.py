@@ -42,12 +42,13 @@ def refused(answer: subprocess.CompletedProcess[str]) -> str:
 def test_help_names_every_command_and_loads_none() -> None:
     answer = onward("--help", env={"ONWARD_NONSENSE": "1"})
     assert answer.returncode == 0
-    for name in ("up", "web", "worker", "clock", "db", "source", "rep", "key", "playbook", "doctor"):
+    for name in ("up", "web", "worker", "clock", "db", "source", "rep", "key", "playbook", "explain", "doctor"):
         assert f"  {name} " in answer.stdout
 
 
 @pytest.mark.parametrize("words", [["up"], ["web"], ["worker"], ["clock"], ["db", "upgrade"], ["source", "add"],
-                                   ["rep", "add"], ["key", "add"], ["playbook", "check"], ["doctor"]])  # fmt: skip
+                                   ["rep", "add"], ["key", "add"], ["playbook", "check"], ["explain"],
+                                   ["doctor"]])  # fmt: skip
 def test_every_command_explains_itself(words: list[str]) -> None:
     answer = onward(*words, "--help")
     assert answer.returncode == 0

@@ -7,11 +7,12 @@ import re
 from tests.panel.scene import Scene, Visitor
 
 
-def test_every_email_and_task_has_a_why_that_answers(scene: Scene, iva: Visitor) -> None:
+def test_every_email_and_task_has_a_why_that_answers(scene: Scene) -> None:
     known = scene.prospect()
     scene.tell(known, "call.ended", minutes=5)
     scene.wait(days=1)
     scene.send_due()
+    iva = scene.visitor("iva")
     text = iva.read(f"/prospects/{known}")
     links = re.findall(r'href="(/touches/[^"]+/why)"', text)
     touches = scene.touches(known)
@@ -64,5 +65,5 @@ def test_only_who_may_see_the_prospect_is_told(scene: Scene) -> None:
 def test_a_sequence_that_nobody_knows_is_refused_in_one_sentence(scene: Scene, iva: Visitor) -> None:
     known = scene.prospect()
     answer = iva.get(f"/prospects/{known}/why?sequence=nonsense")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert "Traceback" not in answer.text

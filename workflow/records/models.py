@@ -127,7 +127,6 @@ class Decided(Base):
     playbook_digest: Mapped[str] = mapped_column(String(64), ForeignKey("playbook_version.digest"))
     basis: Mapped[str]
     answer: Mapped[str]
-    __table_args__ = (Index("ix_decision_at", "at"),)
 
 
 class PlaybookVersion(Base):

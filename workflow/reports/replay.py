@@ -9,11 +9,11 @@ import random
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from workflow.engine import explain, trail
 from workflow.errors import OnwardError
-from workflow.records.models import Decided, PlaybookVersion, Touch
+from workflow.records.models import Decided, History, PlaybookVersion, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,9 @@ NEWEST: Final = 200
 AT_RANDOM: Final = 200
 _DECISIONS: Final = select(
     Decided.prospect_id, Decided.version, Decided.at, Decided.playbook_digest, Decided.basis, Decided.answer
+)
+_TOLD: Final = _DECISIONS.join(
+    History, and_(History.prospect_id == Decided.prospect_id, History.version == Decided.version)
 )
 _TOUCHES: Final = select(Touch.id, Touch.sequence, Touch.step, Touch.trail).where(Touch.trail.is_not(None))
 
@@ -126,15 +129,16 @@ def replayed(versions: Versions, row: Record, line: trail.Line) -> str | None:
 
 
 def _some_decisions(tx: Tx, chance: random.Random) -> Iterable[Record]:
-    newest = tx.conn.execute(_DECISIONS.order_by(Decided.at.desc()).limit(NEWEST)).all()
+    """Found by the index over the times of history, so that a decision need not be written into one of its own."""
+    newest = tx.conn.execute(_TOLD.order_by(History.at.desc()).limit(NEWEST)).all()
     found = {(row.prospect_id, row.version): row for row in newest}
-    ends = tx.conn.execute(select(Decided.at).order_by(Decided.at).limit(1)).scalar_one_or_none()
-    if ends is None or len(newest) < NEWEST:
+    first = tx.conn.execute(_TOLD.order_by(History.at).limit(1)).first()
+    if first is None or len(newest) < NEWEST:
         return found.values()
-    span = newest[0].at - ends
+    span = newest[0].at - first.at
     for _ in range(AT_RANDOM):
-        at: datetime = ends + timedelta(seconds=chance.random() * span.total_seconds())
-        row = tx.conn.execute(_DECISIONS.where(Decided.at >= at).order_by(Decided.at).limit(1)).first()
+        at: datetime = first.at + timedelta(seconds=chance.random() * span.total_seconds())
+        row = tx.conn.execute(_TOLD.where(History.at >= at).order_by(History.at).limit(1)).first()
         if row is not None:
             found[row.prospect_id, row.version] = row
     return found.values()

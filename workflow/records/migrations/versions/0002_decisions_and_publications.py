@@ -29,7 +29,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("prospect_id", "version", name=op.f("pk_decision")),
     )
-    op.create_index("ix_decision_at", "decision", ["at"])
     op.create_table(
         "publication",
         sa.Column("id", sa.String(length=36), nullable=False),
