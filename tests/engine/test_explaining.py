@@ -96,25 +96,34 @@ def test_whatever_a_server_said_stays_on_its_line(said: str) -> None:
 texts = st.sampled_from(["", " ", "x", "Dunav", "2026", "won", "•"])
 moments = st.integers(-100, 100).map(lambda hour: NOW + timedelta(hours=hour))
 zones = st.sampled_from(["", "Europe/Sofia", "America/New_York", "Mars"])
+custom = st.dictionaries(
+    st.sampled_from(["budget", "decision_maker", "other", "email"]), st.one_of(texts, st.integers(0, 2), st.none())
+)
 fields = st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, texts), "time_zone": zones, "country": texts})
+
+Said = st.SearchStrategy[dict[str, str]]
 
 
 @st.composite
 def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal]:
     """Any prospect and anything that may happen to them."""
-    sequences = list(playbook.sequences.values())
     answers = {**dict.fromkeys(playbook.content.questions, texts)}
     for criterion in playbook.content.criteria.values():
         options = [word for option in criterion.options.values() for word in (option.key, *option.title.values())]
         answers[criterion.key] = st.sampled_from([*options, "nothing"])
     said = st.fixed_dictionaries({}, optional=answers)
-    custom = st.dictionaries(
-        st.sampled_from(["budget", "decision_maker", "other", "email"]), st.one_of(texts, st.integers(0, 2), st.none())
-    )
+    view = draw(prospects(playbook, said))
+    return view, draw(happenings(playbook, view, said))
+
+
+@st.composite
+def prospects(draw: st.DrawFn, playbook: Playbook, said: Said) -> ProspectView:
+    """Any prospect who may stand in the records of this playbook."""
+    sequences = list(playbook.sequences.values())
     enrolled = draw(st.lists(st.sampled_from(sequences), unique_by=lambda each: each.key, max_size=3))
     meetings = draw(st.lists(st.sampled_from(["m1", "m2"]), unique=True, max_size=2))
     known = draw(st.booleans())
-    view = ProspectView(
+    return ProspectView(
         id="p",
         stage=draw(st.sampled_from(list(playbook.stages))) if known else "",
         version=draw(st.integers(1, 9)) if known else 0,
@@ -136,7 +145,11 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
         calls=draw(st.frozensets(st.sampled_from(["ended", "timed", "noted"]))),
         begun=draw(st.dictionaries(st.sampled_from([each.key for each in sequences]), moments, max_size=2)),
     )
-    # Half of what happens begins, moves or ends something.
+
+
+@st.composite
+def happenings(draw: st.DrawFn, playbook: Playbook, view: ProspectView, said: Said) -> Signal:
+    """Anything that may happen; half of it begins, moves or ends something."""
     telling_kinds = [kinds.MOVE, kinds.CALL_ENDED, kinds.BOOKED, kinds.NO_SHOW, kinds.UPSERTED]
     kind = draw(st.one_of(st.sampled_from(telling_kinds), st.sampled_from(sorted(kinds.KINDS))))
     ways = [way.trigger for way in playbook.transitions if view.stage in way.sources]
@@ -156,7 +169,7 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
             "answers": said,
         },
     )
-    signal = Signal(
+    return Signal(
         kind=kind,
         occurred_at=draw(moments),
         actor="rep:somebody",
@@ -167,7 +180,6 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
         sender=draw(st.sampled_from([(), ("standard", "crm"), ("calcom",), ("pipedrive",)])),
         role=draw(st.sampled_from([None, "rep", "admin"])),
     )
-    return view, signal
 
 
 @pytest.mark.parametrize("playbook", [PLAYBOOK, SHIPPED], ids=["fast", "own"])

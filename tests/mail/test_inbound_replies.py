@@ -82,6 +82,24 @@ def test_an_answer_below_or_between_the_quoted_lines_is_visible() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        ("Yes.\n\nDana <dana@ours.test> ezt írta (2026. nov. 19., Cs, 9:15):\n\nWould", "Yes."),
+        ("Yes.\n\nSent from Yahoo Mail\n\n  On Thu, Nov 19, 2026 at 9:15 AM, Dana<d@ours.test> wrote:   Why?", "Yes."),
+        ("Ja.\n\nMit freundlichen Grüßen / Best regards\n\nPat Moss\nCOO", "Ja."),
+        ("Yes\n\nThanks & Regards,\nPat", "Yes"),
+        ("Да.\n\n>-------- Оригинално писмо --------\n>От:  Dana dana@ours.test\n>До: pat\n\n> Would", "Да."),
+        ("Yes.\n\nPat\n\n> On 19 Nov 2026, at 09:15, Dana <d@ours.test> wrote:\n> \n> Would", "Yes.\n\nPat"),
+        ("We agree to it.\n\nThanks Dana\nPat", "We agree to it."),
+        ("We agree to it.\n\nThanks for the offer\nWe take it", "We agree to it.\n\nThanks for the offer\nWe take it"),
+        ("We agree.\n\nThanks\nWe take the big one.", "We agree.\n\nThanks\nWe take the big one."),
+    ],
+)
+def test_an_answer_ends_where_its_writer_stopped(text: str, visible: str) -> None:
+    assert split(text).visible == visible
+
+
+@pytest.mark.parametrize(
     "signature",
     [
         "-- \nPat Moss\nCOO, Prospect Ltd\n+359 888 123 456",

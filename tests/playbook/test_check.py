@@ -9,11 +9,12 @@ import pytest
 
 from workflow import places
 from workflow.engine import signals as kinds
-from workflow.mail.templates import Templates
-from workflow.playbook.case import Case
+from workflow.mail.templates import VALUES, Templates
+from workflow.playbook.case import FIELDS, Case
 from workflow.playbook.check import RULES, check
 from workflow.playbook.findings import MOST
 from workflow.playbook.loader import load, read
+from workflow.playbook.verify_emails import ALWAYS, OF_MEETING
 from workflow.playbook.verify_signals import EVENTS
 
 FAST = Path(__file__).with_name("fast.yaml")
@@ -100,6 +101,11 @@ def test_it_has_nothing_to_say_about_the_guards_that_the_shipped_playbook_offers
 def test_it_knows_the_events_of_the_engine() -> None:
     """Those that `signals` may name without a source's own words."""
     assert EVENTS == kinds.KINDS
+
+
+def test_it_knows_the_values_of_the_emails() -> None:
+    """What it takes for certain, or for certain after a meeting, is something that a template may name."""
+    assert ALWAYS | OF_MEETING | FIELDS.keys() < VALUES
 
 
 def test_a_file_of_nothing_but_mistakes_costs_little() -> None:
