@@ -99,22 +99,33 @@ zones = st.sampled_from(["", "Europe/Sofia", "America/New_York", "Mars"])
 fields = st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, texts), "time_zone": zones, "country": texts})
 
 
-@st.composite
-def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal]:
-    """Any prospect and anything that may happen to them."""
-    sequences = list(playbook.sequences.values())
-    answers = {**dict.fromkeys(playbook.content.questions, texts)}
+custom = st.dictionaries(
+    st.sampled_from(["budget", "decision_maker", "other", "email"]), st.one_of(texts, st.integers(0, 2), st.none())
+)
+# Half of what happens begins, moves or ends something.
+happenings = st.one_of(
+    st.sampled_from([kinds.MOVE, kinds.CALL_ENDED, kinds.BOOKED, kinds.NO_SHOW, kinds.UPSERTED]),
+    st.sampled_from(sorted(kinds.KINDS)),
+)
+
+
+def answers(playbook: Playbook) -> st.SearchStrategy[dict[str, str]]:
+    """Answers to some questions and criteria."""
+    known = dict.fromkeys(playbook.content.questions, texts)
     for criterion in playbook.content.criteria.values():
         options = [word for option in criterion.options.values() for word in (option.key, *option.title.values())]
-        answers[criterion.key] = st.sampled_from([*options, "nothing"])
-    said = st.fixed_dictionaries({}, optional=answers)
-    custom = st.dictionaries(
-        st.sampled_from(["budget", "decision_maker", "other", "email"]), st.one_of(texts, st.integers(0, 2), st.none())
-    )
+        known[criterion.key] = st.sampled_from([*options, "nothing"])
+    return st.fixed_dictionaries({}, optional=known)
+
+
+@st.composite
+def views(draw: st.DrawFn, playbook: Playbook) -> ProspectView:
+    """Any prospect."""
+    sequences = list(playbook.sequences.values())
     enrolled = draw(st.lists(st.sampled_from(sequences), unique_by=lambda each: each.key, max_size=3))
     meetings = draw(st.lists(st.sampled_from(["m1", "m2"]), unique=True, max_size=2))
     known = draw(st.booleans())
-    view = ProspectView(
+    return ProspectView(
         id="p",
         stage=draw(st.sampled_from(list(playbook.stages))) if known else "",
         version=draw(st.integers(1, 9)) if known else 0,
@@ -132,13 +143,16 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
             MeetingView(f"id-{uid}", uid, draw(st.sampled_from(["booked", "held"])), draw(moments), draw(moments))
             for uid in meetings
         ),
-        answers=draw(said),
+        answers=draw(answers(playbook)),
         calls=draw(st.frozensets(st.sampled_from(["ended", "timed", "noted"]))),
         begun=draw(st.dictionaries(st.sampled_from([each.key for each in sequences]), moments, max_size=2)),
     )
-    # Half of what happens begins, moves or ends something.
-    telling_kinds = [kinds.MOVE, kinds.CALL_ENDED, kinds.BOOKED, kinds.NO_SHOW, kinds.UPSERTED]
-    kind = draw(st.one_of(st.sampled_from(telling_kinds), st.sampled_from(sorted(kinds.KINDS))))
+
+
+@st.composite
+def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal]:
+    """Any prospect and anything that may happen to them."""
+    view, kind = draw(views(playbook)), draw(happenings)
     ways = [way.trigger for way in playbook.transitions if view.stage in way.sources]
     triggers = st.sampled_from(ways or [way.trigger for way in playbook.transitions])
     data = st.fixed_dictionaries(
@@ -153,7 +167,7 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
             "budget": texts,
             "minutes": st.sampled_from([1, 2.5, "x"]),
             "notes": texts,
-            "answers": said,
+            "answers": answers(playbook),
         },
     )
     signal = Signal(
