@@ -96,29 +96,31 @@ def test_whatever_a_server_said_stays_on_its_line(said: str) -> None:
 texts = st.sampled_from(["", " ", "x", "Dunav", "2026", "won", "•"])
 moments = st.integers(-100, 100).map(lambda hour: NOW + timedelta(hours=hour))
 zones = st.sampled_from(["", "Europe/Sofia", "America/New_York", "Mars"])
+fields = st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, texts), "time_zone": zones, "country": texts})
+
+
 custom = st.dictionaries(
     st.sampled_from(["budget", "decision_maker", "other", "email"]), st.one_of(texts, st.integers(0, 2), st.none())
 )
-fields = st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, texts), "time_zone": zones, "country": texts})
+# Half of what happens begins, moves or ends something.
+happenings = st.one_of(
+    st.sampled_from([kinds.MOVE, kinds.CALL_ENDED, kinds.BOOKED, kinds.NO_SHOW, kinds.UPSERTED]),
+    st.sampled_from(sorted(kinds.KINDS)),
+)
 
-Said = st.SearchStrategy[dict[str, str]]
 
-
-@st.composite
-def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal]:
-    """Any prospect and anything that may happen to them."""
-    answers = {**dict.fromkeys(playbook.content.questions, texts)}
+def answers(playbook: Playbook) -> st.SearchStrategy[dict[str, str]]:
+    """Answers to some questions and criteria."""
+    known = dict.fromkeys(playbook.content.questions, texts)
     for criterion in playbook.content.criteria.values():
         options = [word for option in criterion.options.values() for word in (option.key, *option.title.values())]
-        answers[criterion.key] = st.sampled_from([*options, "nothing"])
-    said = st.fixed_dictionaries({}, optional=answers)
-    view = draw(prospects(playbook, said))
-    return view, draw(happenings(playbook, view, said))
+        known[criterion.key] = st.sampled_from([*options, "nothing"])
+    return st.fixed_dictionaries({}, optional=known)
 
 
 @st.composite
-def prospects(draw: st.DrawFn, playbook: Playbook, said: Said) -> ProspectView:
-    """Any prospect who may stand in the records of this playbook."""
+def views(draw: st.DrawFn, playbook: Playbook) -> ProspectView:
+    """Any prospect."""
     sequences = list(playbook.sequences.values())
     enrolled = draw(st.lists(st.sampled_from(sequences), unique_by=lambda each: each.key, max_size=3))
     meetings = draw(st.lists(st.sampled_from(["m1", "m2"]), unique=True, max_size=2))
@@ -141,17 +143,16 @@ def prospects(draw: st.DrawFn, playbook: Playbook, said: Said) -> ProspectView:
             MeetingView(f"id-{uid}", uid, draw(st.sampled_from(["booked", "held"])), draw(moments), draw(moments))
             for uid in meetings
         ),
-        answers=draw(said),
+        answers=draw(answers(playbook)),
         calls=draw(st.frozensets(st.sampled_from(["ended", "timed", "noted"]))),
         begun=draw(st.dictionaries(st.sampled_from([each.key for each in sequences]), moments, max_size=2)),
     )
 
 
 @st.composite
-def happenings(draw: st.DrawFn, playbook: Playbook, view: ProspectView, said: Said) -> Signal:
-    """Anything that may happen; half of it begins, moves or ends something."""
-    telling_kinds = [kinds.MOVE, kinds.CALL_ENDED, kinds.BOOKED, kinds.NO_SHOW, kinds.UPSERTED]
-    kind = draw(st.one_of(st.sampled_from(telling_kinds), st.sampled_from(sorted(kinds.KINDS))))
+def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal]:
+    """Any prospect and anything that may happen to them."""
+    view, kind = draw(views(playbook)), draw(happenings)
     ways = [way.trigger for way in playbook.transitions if view.stage in way.sources]
     triggers = st.sampled_from(ways or [way.trigger for way in playbook.transitions])
     data = st.fixed_dictionaries(
@@ -166,10 +167,10 @@ def happenings(draw: st.DrawFn, playbook: Playbook, view: ProspectView, said: Sa
             "budget": texts,
             "minutes": st.sampled_from([1, 2.5, "x"]),
             "notes": texts,
-            "answers": said,
+            "answers": answers(playbook),
         },
     )
-    return Signal(
+    signal = Signal(
         kind=kind,
         occurred_at=draw(moments),
         actor="rep:somebody",
@@ -180,6 +181,7 @@ def happenings(draw: st.DrawFn, playbook: Playbook, view: ProspectView, said: Sa
         sender=draw(st.sampled_from([(), ("standard", "crm"), ("calcom",), ("pipedrive",)])),
         role=draw(st.sampled_from([None, "rep", "admin"])),
     )
+    return view, signal
 
 
 @pytest.mark.parametrize("playbook", [PLAYBOOK, SHIPPED], ids=["fast", "own"])

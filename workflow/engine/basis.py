@@ -29,7 +29,7 @@ _LONGEST: Final = 200
 # Of a prospect's own fields the calendar asks these; of the others a need asks whether they are filled.
 _TOLD_FIELDS: Final = ("time_zone", "country")
 # Of what came with a signal these words decide by themselves.
-_TOLD_DATA: Final = frozenset({"trigger", "value", "uid", "permanent", "outcome"})
+_TOLD_DATA: Final = frozenset({"trigger", "value", "uid", "replaces", "permanent", "outcome"})
 _GIVEN_DATA: Final = frozenset({"minutes", "notes"})
 
 
