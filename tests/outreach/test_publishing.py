@@ -14,6 +14,7 @@ from tests.outreach.conftest import Stage
 from tests.outreach.scene import FAST, GREYLISTED, LOST, Scene
 from workflow.actions import effect as effects
 from workflow.actions import publishing
+from workflow.actions.outreach import acts
 from workflow.actions.prospects import Who
 from workflow.actions.publishing import Choices
 from workflow.engine import reasons
@@ -360,4 +361,18 @@ def test_reminders_of_a_meeting_are_timed_by_their_new_lead(stage: Stage, clock:
         starts_at=starts_at + timedelta(days=2),
     )
     assert scene.touch("half").due_at == starts_at + timedelta(hours=36)
+    clean(scene)
+
+
+def test_a_step_that_was_left_out_while_it_waited_moves_nothing_that_follows(stage: Stage, clock: Clock) -> None:
+    last = "\n      - {key: last, email: decision, after: 20s}"
+    scene = stage(replaced={NEXT: NEXT + last})
+    scene.called()
+    clock.advance(seconds=1)
+    acts.skip(scene.ws, scene.touch("next_call").id, IVA)
+    clock.advance(seconds=3)
+    scene.send()
+    sent_at = clock.now
+    publish(scene, (NEXT, NEXT + last.replace("20s", "30s")))
+    assert scene.touch("last").next_attempt_at == sent_at + timedelta(seconds=30)
     clean(scene)
