@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _POLL_S = 0.2
 _SWEEP_S = 1.0
+_PUBLISH_S = 0.5
 _REAP_S = 5.0
 _RELEASE_S = 30.0
 _HOLD_S = 60.0
@@ -74,7 +75,7 @@ class Clock:
             _Chore(_HOLD_S, self._hold_open),
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
-            _Chore(_SWEEP_S, lambda: publishing.advance(ws, probe)),
+            _Chore(_SWEEP_S, self._publish),
             _Chore(_LOOK_S, self._readers.look),
         ]
 
@@ -118,6 +119,14 @@ class Clock:
 
     def _beat(self) -> None:
         recover.beat(self._ws, self._id, "clock", self._name, {"hints_arrive": self._hints_arrive})
+
+    def _publish(self) -> None:
+        """Go on with a publication, for a while: what is due must not wait for thousands who are moved."""
+        until = time.monotonic() + _PUBLISH_S
+        while time.monotonic() < until:
+            at = publishing.advance(self._ws, self._probe)
+            if at is None or at.is_done:
+                return
 
     def _hold_open(self) -> None:
         # While hints do not arrive mail waits for us, not for its mailbox; then its deadline stands.

@@ -56,14 +56,14 @@ class Playbooks:
         return self._versions[digest]
 
 
-def opened(tx: Tx, file: Path) -> Playbook:
-    """For one that only looks: the playbook in force; before any was published, that of `file`.
+def opened(tx: Tx, file: Path, read: Playbook | None = None) -> Playbook:
+    """For one that takes nothing over: the playbook in force; before any was published, that of `file`.
 
-    Raises PlaybookError when it cannot be read.
+    `read` is what was read from it already. Raises PlaybookError when it cannot be read.
     """
     digest = _fact(tx, _IN_FORCE)
     if digest is not None:
-        return _kept(tx, digest)
+        return read if read is not None and read.digest == digest else _kept(tx, digest)
     playbook = loader.read(file)
     keep_version(tx, playbook, _text(file))
     return playbook
@@ -76,9 +76,8 @@ def offered(tx: Tx, playbook: Playbook, file: Path, *, shipped: bool) -> Playboo
     gives way to every other. Gives the one in force then. Raises StartError when prospects would be left without a
     stage. The caller holds everybody else off.
     """
-    in_force, before = _fact(tx, _IN_FORCE), _fact(tx, _OFFERED)
-    another = shipped and in_force not in (None, _fact(tx, _SHIPPED))
-    if in_force is not None and (another or playbook.digest == before):
+    in_force = _fact(tx, _IN_FORCE)
+    if in_force is not None and not is_news(tx, playbook, shipped=shipped):
         return playbook if playbook.digest == in_force else _kept(tx, in_force)
     for name in (_OFFERED, _SHIPPED) if shipped else (_OFFERED,):
         _remember(tx, name, playbook.digest)
@@ -87,6 +86,15 @@ def offered(tx: Tx, playbook: Playbook, file: Path, *, shipped: bool) -> Playboo
         keep_version(tx, playbook, _text(file))
         put_in_force(tx, playbook, actor="system", state="done")
     return playbook
+
+
+def is_news(tx: Tx, playbook: Playbook, *, shipped: bool) -> bool:
+    """Whether a playbook that a start offers would be taken over."""
+    in_force = _fact(tx, _IN_FORCE)
+    if in_force is None:
+        return True
+    another = shipped and in_force != _fact(tx, _SHIPPED)
+    return not another and playbook.digest != _fact(tx, _OFFERED)
 
 
 def put_in_force(

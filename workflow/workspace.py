@@ -58,15 +58,17 @@ def open_workspace(
     cannot be used.
     """
     database = database or Database(settings.database_url, pooled=pooled, statement_timeout_s=10 if pooled else 60)
-    file = settings.playbook or places.shipped_playbook()
+    file, shipped = settings.playbook or places.shipped_playbook(), settings.playbook is None
     wanted = loader.read(file) if offer else None
     try:
-        with database.write(alone=offer) as tx:
-            if wanted is None:
-                playbook = playbooks.opened(tx, file)
-            else:
-                playbook = playbooks.offered(tx, wanted, file, shipped=settings.playbook is None)
+        with database.write() as tx:
             mailbox_id = _default_mailbox(tx, settings.mail_from)
+            # Most starts bring nothing new, and need not wait until nobody writes.
+            news = wanted is not None and playbooks.is_news(tx, wanted, shipped=shipped)
+            playbook = wanted if wanted is not None and news else playbooks.opened(tx, file, wanted)
+        if wanted is not None and news:
+            with database.write(alone=True) as tx:
+                playbook = playbooks.offered(tx, wanted, file, shipped=shipped)
     except DBAPIError as error:
         message = "The database has no schema of this release: run `onward db upgrade` first."
         raise StartError(message) from error

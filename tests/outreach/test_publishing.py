@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Clock
-from tests.outreach.scene import FAST, LOST, Scene
+from tests.outreach.conftest import Stage
+from tests.outreach.scene import FAST, GREYLISTED, LOST, Scene
 from workflow.actions import effect as effects
 from workflow.actions import publishing
+from workflow.actions.outreach import acts
 from workflow.actions.prospects import Who
 from workflow.actions.publishing import Choices
 from workflow.engine import reasons
@@ -287,3 +289,90 @@ def test_nothing_is_shown_as_changed_where_nothing_changes(scene: Scene) -> None
     with scene.ws.database.read() as tx:
         assert publishing.progress(tx, made).moved == 2
     assert "sequence.moved" not in [row.kind for row in rows(scene, History)]
+
+
+def test_an_enrollment_of_which_nothing_is_left_is_complete(scene: Scene, clock: Clock) -> None:
+    scene.called()
+    clock.advance(seconds=2)
+    scene.send()
+    publish(scene, ("      " + NEXT + "\n", ""))
+    assert scene.states() == {"questions": "sent", "next_call": "cancelled"}
+    assert scene.enrollment("after_call").state == "completed"
+    clean(scene)
+
+
+def test_an_email_that_is_tried_again_keeps_its_time(scene: Scene, clock: Clock) -> None:
+    scene.called()
+    clock.advance(seconds=2)
+    scene.send(GREYLISTED)
+    before = scene.touch("questions")
+    publish(scene, ("after: 2s}", "after: 2d}"))
+    assert scene.touch("questions") == before
+    clock.now = before.next_attempt_at
+    scene.send()
+    assert scene.touch("questions").state == "sent"
+    clean(scene)
+
+
+def test_a_step_that_became_a_task_is_made_anew(scene: Scene, clock: Clock) -> None:
+    scene.called()
+    clock.advance(seconds=2)
+    scene.send()
+    publish(scene, (NEXT, "- {key: next_call, task: {en: Call, bg: Обадете се}, after: 4s}"))
+    email, task = [row for row in scene.touches() if row.step == "next_call"]
+    assert (email.kind, email.state, task.kind, task.state, task.generation) == (
+        "email",
+        "cancelled",
+        "task",
+        "scheduled",
+        2,
+    )
+    clean(scene)
+
+
+REMINDERS = """  reminders:
+    start: {when: meeting.booked}
+    stop: [close, meeting.cancelled]
+    steps:
+      - {key: day, email: decision, before: meeting, lead: 1d}
+      - {key: hour, email: meeting_recap, before: meeting, lead: 1h}
+signals:"""
+
+
+def test_reminders_of_a_meeting_are_timed_by_their_new_lead(stage: Stage, clock: Clock) -> None:
+    scene = stage(replaced={"signals:": REMINDERS})
+    starts_at = clock.now + timedelta(days=3)
+    scene.tell(scene.prospect(), "meeting.booked", uid="one", starts_at=starts_at)
+    earlier = REMINDERS.replace("before: meeting, lead: 1h", "before: meeting, lead: 3h").replace(
+        "      - {key: hour",
+        "      - {key: half, email: call_confirmation, before: meeting, lead: 12h}\n      - {key: hour",
+    )
+    publish(scene, ("signals:", earlier))
+    due = {row.step: (row.due_at, row.not_after, row.position) for row in scene.touches()}
+    assert due == {
+        step: (starts_at - timedelta(hours=hours), starts_at, position)
+        for position, (step, hours) in enumerate({"day": 24, "half": 12, "hour": 3}.items())
+    }
+    clock.advance(days=3)
+    scene.tell(
+        rows(scene, Enrollment)[0].prospect_id,
+        "meeting.rescheduled",
+        uid="one",
+        starts_at=starts_at + timedelta(days=2),
+    )
+    assert scene.touch("half").due_at == starts_at + timedelta(hours=36)
+    clean(scene)
+
+
+def test_a_step_that_was_left_out_while_it_waited_moves_nothing_that_follows(stage: Stage, clock: Clock) -> None:
+    last = "\n      - {key: last, email: decision, after: 20s}"
+    scene = stage(replaced={NEXT: NEXT + last})
+    scene.called()
+    clock.advance(seconds=1)
+    acts.skip(scene.ws, scene.touch("next_call").id, IVA)
+    clock.advance(seconds=3)
+    scene.send()
+    sent_at = clock.now
+    publish(scene, (NEXT, NEXT + last.replace("20s", "30s")))
+    assert scene.touch("last").next_attempt_at == sent_at + timedelta(seconds=30)
+    clean(scene)
