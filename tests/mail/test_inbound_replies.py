@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.letters import letter
@@ -249,6 +249,7 @@ PIECES = st.sampled_from(
 ) | st.text(max_size=60).filter(lambda text: "\r" not in text)
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=25))
 def test_no_line_is_ever_lost(pieces: list[str]) -> None:
     text = "\n".join(pieces)
