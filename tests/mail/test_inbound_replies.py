@@ -135,6 +135,7 @@ def test_a_signature_is_folded(signature: str, tail: str) -> None:
         "Thanks!",
         "Hello Dana,\n\nThank you!\nPat",
         "Best regards,\nPat\n\nP.S. Can you call on Tuesday instead?",
+        "We take it.\n\nBest regards,\nPat\n\nP.S. no fax",
         "To: do for next week is the budget.\nFrom: my point of view it is fine.",
         "He wrote:\nplease call me.\nSo call him.",
         "The offer you wrote on 19.11. is fine: we take it.",
