@@ -287,6 +287,8 @@ SAYINGS = [
     ("I will be out of the office on 24 November.", None),
     ("Thank you for your message of 18.11.2026. I am absent until 24.11.2026.", "2026-11-24"),
     ("Will be back mid December", None),
+    ("I am on leave until November", None),
+    ("I am on leave until June 2031", None),
 ]
 
 

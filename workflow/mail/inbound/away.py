@@ -132,7 +132,11 @@ class Away:
     def read(self, zone: tzinfo = UTC) -> Found | None:
         """The day of return with the words it was read from."""
         today = self.sent_at.astimezone(zone).date()
-        found = [each for each in _found(_flat(self.text), today, month_first=self.month_first) if each.day >= today]
+        found = [
+            each
+            for each in _found(_flat(self.text), today, month_first=self.month_first)
+            if timedelta(0) <= each.day - today <= dates.FURTHEST
+        ]
         best = max((each.rank for each in found), default=0)
         good = [each for each in found if each.rank == best]
         # Several spans: the last counts. A return that is named stands once.

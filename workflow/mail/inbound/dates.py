@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FURTHEST: Final = timedelta(days=366)
+FURTHEST: Final = timedelta(days=366)
 _STALE: Final = timedelta(days=45)
 """A day without a year that passed less than this ago was meant as that day, not as the one a year later."""
 
@@ -110,7 +110,7 @@ def find(text: str, today: date, *, month_first: bool = False) -> list[Spot]:
             continue
         taken = spot.end
         spots.append(_in_range(text, spot, spots[-1] if spots else None))
-    return [spot for spot in spots if spot.day >= today and spot.day - today <= _FURTHEST]
+    return [spot for spot in spots if spot.day >= today and spot.day - today <= FURTHEST]
 
 
 def _in_range(text: str, spot: Spot, before: Spot | None) -> Spot:
@@ -147,7 +147,7 @@ def _numbers(match: re.Match[str], today: date, *, month_first: bool) -> Iterato
     pairs = [(second, first), (first, second)] if swapped else [(first, second), (second, first)]
     for at, (day, month) in enumerate(pairs):
         for spot in _spot(match, day, month, match["y"], today):
-            near = today <= spot.day <= today + _FURTHEST
+            near = today <= spot.day <= today + FURTHEST
             # The other order only where the likely one gives no possible day.
             if near or (at == 0 and match["y"] is None) or sign == ".":
                 yield spot
