@@ -23,7 +23,7 @@ _PROCESSES: Final = {
 }
 _COMMANDS: Final = {
     "db": ("installation", "Make or upgrade the database."),
-    "source": ("installation", "Add senders of webhooks, or rotate their secrets."),
+    "source": ("senders", "Add senders of webhooks, or rotate their secrets."),
     "rep": ("installation", "Add people, or give them a link to sign in."),
     "key": ("installation", "Add or revoke keys of the API."),
     "mailbox": ("mailboxes", "Add mailboxes, try them out, let them wait."),

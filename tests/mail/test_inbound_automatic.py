@@ -272,6 +272,23 @@ SAYINGS = [
     ("Днес не съм в офиса.", "2026-11-20"),
     ("Out of office today and tomorrow, back on 24 November", "2026-11-24"),
     ("closed between 24 and 31 December", "2027-01-01"),
+    ("out of office starting Friday 20 November and returning on Wednesday 2 December.", "2026-12-02"),
+    ("I'll respond when I return on Monday, Nov 30. PTO Nov 23 - Nov 27.", "2026-11-30"),
+    ("I am on maternity leave until June 2027.", "2027-06-01"),
+    ("На работа съм от 30.11.2026 г.", "2026-11-30"),
+    ("отпуск 23-27.11.2026", "2026-11-28"),
+    ("Отсъствам от офиса до 1-ви декември.", "2026-12-01"),
+    ("Ich bin vom 23. bis 27. November im Urlaub und ab dem 30. November wieder für Sie da.", "2026-11-30"),
+    ("Je serai de retour lundi.", "2026-11-23"),
+    ("Estaré ausente del 23/11/2026 al 27/11/2026, ambos inclusive", "2026-11-28"),
+    ("Vuelvo el lunes", "2026-11-23"),
+    ("Выйду на работу 30.11", "2026-11-30"),
+    ("I am out of the office until further notice.", None),
+    ("I will be out of the office on 24 November.", None),
+    ("Thank you for your message of 18.11.2026. I am absent until 24.11.2026.", "2026-11-24"),
+    ("Will be back mid December", None),
+    ("I am on leave until November", None),
+    ("I am on leave until June 2031", None),
 ]
 
 

@@ -130,6 +130,18 @@ def test_a_warning_in_prose_is_a_delay(content: bytes) -> None:
     assert [each.address for each in found.recipients] == [PAT]
 
 
+def test_a_failure_after_a_delay_is_a_failure() -> None:
+    text = f"Your message could not be delivered; I have given up.\n\n<{PAT}>\nretry timeout exceeded"
+    found = read(prose("MAILER-DAEMON@mx.test", "Mail delivery failed: delayed too long, returned to sender", text))
+    assert (found.kind, found.bounce) == (Kind.BOUNCE, "soft")
+
+
+def test_our_own_address_in_a_bounce_is_no_recipient() -> None:
+    text = f"The message of\n{OURS}\ncould not be delivered to\n{PAT}\n550 no such user"
+    found = read(prose("MAILER-DAEMON@mx.test", "Undelivered", text))
+    assert [(each.address, each.verdict) for each in found.recipients] == [(PAT, "hard")]
+
+
 def test_a_report_on_several_people_judges_each() -> None:
     fields = (
         "Reporting-MTA: dns; mx.test\n\n"
@@ -203,6 +215,7 @@ def test_a_report_forwarded_by_a_person_as_a_file_is_their_reply() -> None:
         ("", "something odd happened", "soft"),
         ("5.9.9", "something odd", "soft"),
         ("", "450 4.1.1 user unknown", "soft"),
+        ("", "450 user unknown", "soft"),
         ("", "Exim 4.94.2 says: 550 unrouteable address", "hard"),
         ("", "host mx[5.1.1.1] said: 552 over quota", "soft"),
     ],

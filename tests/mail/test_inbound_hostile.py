@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.letters import REPORTS, letter, prose_bounces
@@ -21,6 +21,8 @@ from workflow.mail.inbound.matching import Ours
 from workflow.mail.inbound.mime import MOST_PARTS, read
 from workflow.mail.inbound.replies import split
 
+# A busy machine is no finding.
+PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KNOWN = Ours(message_keys=("k",), tag_keys=("k",), link_keys=("k",))
 SEEDS = [
     *(path.read_bytes() for path in sorted((Path(__file__).parent / "wire").glob("*.eml"))),
@@ -56,6 +58,7 @@ def check(content: bytes) -> Classified:
     return found
 
 
+@PATIENT
 @given(st.binary(max_size=400))
 @example(b"")
 @example(b"\n")
@@ -85,12 +88,13 @@ LINES = st.sampled_from(
 ) | st.binary(max_size=40)
 
 
+@PATIENT
 @given(st.lists(LINES, max_size=60))
 def test_lines_of_real_mail_in_any_order_have_an_answer(lines: list[bytes]) -> None:
     check(b"".join(lines))
 
 
-@settings(max_examples=300)
+@PATIENT
 @given(
     st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6), st.binary(max_size=6)), max_size=8)
 )
@@ -104,6 +108,7 @@ def test_real_mail_with_bytes_changed_dropped_and_doubled_has_an_answer(
     check(content)
 
 
+@PATIENT
 @given(st.sampled_from(SEEDS), st.floats(0, 1))
 def test_mail_that_breaks_off_has_an_answer(seed: bytes, share: float) -> None:
     check(seed[: int(len(seed) * share)])
@@ -177,6 +182,7 @@ def test_the_words_in_the_first_parts_are_read_and_the_rest_is_cut_not_refused()
     assert check(HOSTILE["ten thousand parts"]).reply.visible.startswith("line 0\nline 1\nline 2")
 
 
+@PATIENT
 @given(st.text(max_size=300))
 def test_html_is_never_too_odd(text: str) -> None:
     shown = text_of_html(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.letters import ORIGINAL, OURS, PAT, REPORTS, letter
@@ -89,6 +89,7 @@ def test_a_tag_is_bound_to_its_purpose_and_its_key() -> None:
     assert found({}, to=f"dana+{new_tag(REPLY, TOUCH, 'x' * 40)}@ours.test") == [("sender", "low", None)]
 
 
+@settings(deadline=None)
 @given(st.uuids(), st.text(alphabet="abcdefghijklmnopqrstuvwxyz234567", min_size=39, max_size=39), st.integers(0, 38))
 def test_no_other_tag_reads_as_one_of_ours(uuid: UUID, noise: str, place: int) -> None:
     tag = new_tag(REPLY, str(uuid), KEY)

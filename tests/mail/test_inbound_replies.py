@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.letters import letter
@@ -82,6 +82,24 @@ def test_an_answer_below_or_between_the_quoted_lines_is_visible() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        ("Yes.\n\nDana <dana@ours.test> ezt írta (2026. nov. 19., Cs, 9:15):\n\nWould", "Yes."),
+        ("Yes.\n\nSent from Yahoo Mail\n\n  On Thu, Nov 19, 2026 at 9:15 AM, Dana<d@ours.test> wrote:   Why?", "Yes."),
+        ("Ja.\n\nMit freundlichen Grüßen / Best regards\n\nPat Moss\nCOO", "Ja."),
+        ("Yes\n\nThanks & Regards,\nPat", "Yes"),
+        ("Да.\n\n>-------- Оригинално писмо --------\n>От:  Dana dana@ours.test\n>До: pat\n\n> Would", "Да."),
+        ("Yes.\n\nPat\n\n> On 19 Nov 2026, at 09:15, Dana <d@ours.test> wrote:\n> \n> Would", "Yes.\n\nPat"),
+        ("We agree to it.\n\nThanks Dana\nPat", "We agree to it."),
+        ("We agree to it.\n\nThanks for the offer\nWe take it", "We agree to it.\n\nThanks for the offer\nWe take it"),
+        ("We agree.\n\nThanks\nWe take the big one.", "We agree.\n\nThanks\nWe take the big one."),
+    ],
+)
+def test_an_answer_ends_where_its_writer_stopped(text: str, visible: str) -> None:
+    assert split(text).visible == visible
+
+
+@pytest.mark.parametrize(
     "signature",
     [
         "-- \nPat Moss\nCOO, Prospect Ltd\n+359 888 123 456",
@@ -117,6 +135,7 @@ def test_a_signature_is_folded(signature: str, tail: str) -> None:
         "Thanks!",
         "Hello Dana,\n\nThank you!\nPat",
         "Best regards,\nPat\n\nP.S. Can you call on Tuesday instead?",
+        "We take it.\n\nBest regards,\nPat\n\nP.S. no fax",
         "To: do for next week is the budget.\nFrom: my point of view it is fine.",
         "He wrote:\nplease call me.\nSo call him.",
         "The offer you wrote on 19.11. is fine: we take it.",
@@ -231,6 +250,7 @@ PIECES = st.sampled_from(
 ) | st.text(max_size=60).filter(lambda text: "\r" not in text)
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=25))
 def test_no_line_is_ever_lost(pieces: list[str]) -> None:
     text = "\n".join(pieces)

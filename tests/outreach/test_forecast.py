@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from tests.engine.production import unlinked
 from tests.outreach.scene import FAST, LOST, NO_LOGIN, Scene, mailbox_limits
-from workflow.actions import mailboxes, people, prospects
+from workflow.actions import facts, mailboxes, people, prospects
 from workflow.actions.outreach import acts
 from workflow.actions.preview import for_prospect
 from workflow.actions.prospects import Who
@@ -152,6 +152,15 @@ def test_a_task_of_an_ended_sequence_can_still_be_done(scene: Scene) -> None:
     assert scene.enrollment("nudge").state == "completed"
     life = foretold(scene, prospect_id)
     assert [(touch.step, touch.ended_at) for touch in life.touches] == [("call_back", None)]
+
+
+def test_blank_notes_of_a_call_are_none(scene: Scene) -> None:
+    """For a guard that asks when they come, and for one that asks later."""
+    prospect_id = scene.prospect()
+    for notes, words in ((" \n ", {"ended"}), ("They hesitate.", {"ended", "noted"})):
+        scene.tell(prospect_id, "call.ended", notes=notes)
+        with scene.ws.database.read() as tx:
+            assert facts.calls(tx, prospect_id) == forecast.known(scene.ws, tx, prospect_id).view.calls == words
 
 
 def test_who_is_not_there_is_not_foretold(scene: Scene) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from workflow import places
-from workflow.playbook.case import Case
+from workflow.engine import signals as kinds
+from workflow.mail.templates import VALUES, Templates
+from workflow.playbook.case import FIELDS, Case
 from workflow.playbook.check import RULES, check
+from workflow.playbook.findings import MOST
 from workflow.playbook.loader import load, read
+from workflow.playbook.verify_emails import ALWAYS, OF_MEETING
+from workflow.playbook.verify_signals import EVENTS
 
 FAST = Path(__file__).with_name("fast.yaml")
 TEMPLATES = frozenset({"hello", "again"})
@@ -81,6 +87,34 @@ def test_it_has_nothing_to_say_about_the_shipped_playbook() -> None:
     assert check(playbook, frozenset(emails)) == ()
     sequences = [*playbook.sequences.values(), *read(FAST).sequences.values()]
     assert {step.email for sequence in sequences for step in sequence.steps} - {None} == emails
+
+
+def test_it_has_nothing_to_say_about_the_guards_that_the_shipped_playbook_offers() -> None:
+    """Its comments say which sign to take away; then the templates are asked what they need, too."""
+    text = re.sub(r"(?m)^    # (needs: .*)$", r"    \1", places.shipped_playbook().read_text(encoding="utf-8"))
+    guarded = load(text)
+    assert sum(bool(way.needs) for way in guarded.transitions) >= 5
+    emails = Templates(places.templates_dir() / "email").catalogue()
+    assert check(guarded, emails) == check(read(places.shipped_playbook()), emails) == check(read(FAST), emails) == ()
+
+
+def test_it_knows_the_events_of_the_engine() -> None:
+    """Those that `signals` may name without a source's own words."""
+    assert EVENTS == kinds.KINDS
+
+
+def test_it_knows_the_values_of_the_emails() -> None:
+    """What it takes for certain, or for certain after a meeting, is something that a template may name."""
+    assert ALWAYS | OF_MEETING | FIELDS.keys() < VALUES
+
+
+def test_a_file_of_nothing_but_mistakes_costs_little() -> None:
+    """A thousand findings are enough, and no name is compared with thousands."""
+    stages = "".join(f"  stage_{number}: {{title: {{en: S}}}}\n" for number in range(1500))
+    ways = "".join(f"  - {{trigger: t, from: stage_{number}, to: stag_{number}}}\n" for number in range(1500))
+    findings = check(load(f"name: many\nstages:\n{stages}transitions:\n{ways}"), ())
+    assert len(findings) == MOST
+    assert "did you mean `stage_" in findings[0].sentence
 
 
 CASES = [

@@ -186,7 +186,7 @@ def sendgrid(sent: Sent, secret: str, now: datetime) -> Sent:
 
 
 @cache
-def amazon(_number: int = 0) -> tuple[rsa.RSAPrivateKey, str]:
+def amazon(_number: int) -> tuple[rsa.RSAPrivateKey, str]:
     """A key of Amazon's, and its certificate as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com (test)")])
@@ -196,8 +196,10 @@ def amazon(_number: int = 0) -> tuple[rsa.RSAPrivateKey, str]:
     return key, built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
-def sns(message: object, now: datetime, *, number: int = 0, version: str = "2", **more: str) -> bytes:
-    """A message of a topic, signed; `more` changes its parts before it is signed."""
+def sns(
+    message: object, now: datetime, *, number: int = 0, version: str = "2", parts: dict[str, str] | None = None
+) -> bytes:
+    """A message of a topic, signed; `parts` changes some of it before it is signed."""
     told: dict[str, str] = {
         "Type": "Notification",
         "MessageId": str(uuid4()),
@@ -206,7 +208,7 @@ def sns(message: object, now: datetime, *, number: int = 0, version: str = "2", 
         "Timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "SignatureVersion": version,
         "SigningCertURL": CERTIFICATE_URL,
-        **more,
+        **(parts or {}),
     }
     notification = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
     confirmation = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")

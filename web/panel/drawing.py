@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from web.i18n import language
 from web.pages import playbook
-from web.panel import wording
 from web.panel.frame import page
+from web.panel.wording import field, sequence, step, trigger
 from web.security import policy
 from workflow.playbook import svg
 from workflow.playbook.phrases import Phrases
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from workflow.playbook.schema import Sequence
 
 _WORDS: Final[Mapping[str, Callable[[str], str]]] = {
-    "trigger": wording.trigger,
-    "field": wording.field,
-    "email": lambda key: wording.step(Step(key, 0, email=key)),
-    "sequence": wording.sequence,
+    "trigger": trigger,
+    "field": field,
+    "email": lambda key: step(Step(key, 0, email=key)),
+    "sequence": sequence,
 }
 # The file has one style, which our policy would refuse; it is allowed by what it says, and nothing else is.
 _STYLE: Final = base64.b64encode(hashlib.sha256(svg.STYLE.encode()).digest()).decode()
@@ -62,7 +62,7 @@ def diagram() -> ResponseReturnValue:
     phrases = Phrases(book, language(), _name)
     # Everything in it was escaped where it was written.
     drawing = Markup(svg.fragment(book, language(), names=_name, cards=False))  # noqa: S704
-    listed = [_listed(phrases, sequence) for sequence in book.sequences.values()]
+    listed = [_listed(phrases, each) for each in book.sequences.values()]
     return page("diagram", here="settings", drawing=drawing, sequences=listed)
 
 
@@ -79,9 +79,8 @@ def _name(kind: str, key: str) -> str:
     return _WORDS[kind](key) if kind in _WORDS else ""
 
 
-def _listed(phrases: Phrases, sequence: Sequence) -> Listed:
+def _listed(phrases: Phrases, told: Sequence) -> Listed:
     steps = tuple(
-        (phrases.waits(step), phrases.step(step), "task" if step.task is not None else "mail")
-        for step in sequence.steps
+        (phrases.waits(each), phrases.step(each), "task" if each.task is not None else "mail") for each in told.steps
     )
-    return Listed(phrases.sequence(sequence), phrases.start(sequence.start), phrases.stops(sequence), steps)
+    return Listed(phrases.sequence(told), phrases.start(told.start), phrases.stops(told), steps)

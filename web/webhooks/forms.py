@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
@@ -40,12 +40,13 @@ def fields(content_type: str, body: bytes) -> Mapping[str, bytes]:
 
 
 def _urlencoded(body: bytes) -> dict[str, bytes]:
+    pairs = body.split(b"&", _MOST_PARTS)
+    if len(pairs) > _MOST_PARTS:
+        raise Unreadable(f"The form has more than {_MOST_PARTS} fields.")
     found: dict[str, bytes] = {}
-    try:
-        for name, value in parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_PARTS):
-            found.setdefault(name.decode("utf-8", "replace"), value)
-    except ValueError as error:
-        raise Unreadable(f"The form has more than {_MOST_PARTS} fields.") from error
+    for pair in pairs:
+        name, _, value = (unquote_to_bytes(part) for part in pair.replace(b"+", b" ").partition(b"="))
+        found.setdefault(name.decode("utf-8", "replace"), value)
     return found
 
 

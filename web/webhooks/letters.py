@@ -7,6 +7,7 @@ received mail comes through `inbound`.
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 from email.utils import parsedate_to_datetime
@@ -107,7 +108,7 @@ def _header(mail: Message, name: str) -> str:
     text = str(told)[:_LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
         return " ".join(str(make_header(decode_header(text))).split())
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, MessageError):
         return " ".join(text.split())
 
 

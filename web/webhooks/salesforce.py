@@ -27,9 +27,7 @@ _ACK: Final = (
 )
 _ORGANIZATION: Final = "00D"
 _SHORT, _LONG = 15, 18
-_CHECK_SIGNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _STATUS: Final = {"Opportunity": ("StageName", "deal.stage"), "Lead": ("Status", "lead.status")}
-_MOST: Final = 100
 
 
 def verify(headers: Headers, body: bytes, secrets: Sequence[str], _now: datetime) -> bool:
@@ -43,7 +41,7 @@ def verify(headers: Headers, body: bytes, secrets: Sequence[str], _now: datetime
         told = _organization(body)
     except Unreadable:
         return False
-    return any(proof.same(secret.partition(":")[0][:_SHORT], told[:_SHORT]) for secret in secrets)
+    return any(proof.same(secret.partition(":")[0][:_SHORT], told[:_SHORT].encode()) for secret in secrets)
 
 
 def read(key: str, _headers: Headers, body: bytes) -> tuple[Incoming, ...]:
@@ -63,15 +61,9 @@ def answer(body: bytes) -> tuple[str, bytes] | None:
 ADAPTER: Final = Adapter(reads=proof.SHOWING, verify=verify, key=body_key, read=read, success=200, answer=answer)
 
 
-def whole_id(told: str) -> str:
-    """An id of 18 signs for one of 15, so that both spellings name the same record (Salesforce, "ID Field Type")."""
-    if len(told) != _SHORT:
-        return told
-    ends = ""
-    for start in range(0, _SHORT, 5):
-        bits = sum(1 << place for place, sign in enumerate(told[start : start + 5]) if "A" <= sign <= "Z")
-        ends += _CHECK_SIGNS[bits]
-    return told + ends
+def bare_id(told: str) -> str:
+    """An id without the three signs that only repeat the case of the others: not every part of Salesforce adds them."""
+    return told[:_SHORT] if len(told) == _LONG else told
 
 
 def _is_soap(body: bytes) -> bool:
@@ -80,7 +72,7 @@ def _is_soap(body: bytes) -> bool:
 
 def _names_organization(secret: str) -> bool:
     name, colon, _ = secret.partition(":")
-    return bool(colon) and name.startswith(_ORGANIZATION) and len(name) in (_SHORT, _LONG)
+    return bool(colon) and name.startswith(_ORGANIZATION) and len(name) >= _SHORT
 
 
 def _organization(body: bytes) -> str:
@@ -102,7 +94,7 @@ def _record(named: str, what: str, told: Mapping[str, Any], at: datetime | None)
         title=told.get("Title"),
         country=told.get("CountryCode"),
     )
-    ref = own_id(*(value for name, value in told.items() if name.endswith("__c"))) or whole_id(word(told.get("Id")))
+    ref = own_id(*(value for name, value in told.items() if name.endswith("__c"))) or bare_id(word(told.get("Id")))
     name, kind = _STATUS.get(what, ("", ""))
     status = word(told.get(name)) if name else ""
     known = bool(fields.get("email"))
@@ -115,10 +107,10 @@ def _record(named: str, what: str, told: Mapping[str, Any], at: datetime | None)
 
 def _callout(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
     """A flow's own words, in the form that our steps for the flow propose."""
-    about = whole_id(first(told, "recordId"))
+    about = first(told, "recordId")
     named = event_id("salesforce-flow", told["eventId"], about) if word(told.get("eventId")) else fallback
     fields = facts(**{name: told.get(name) for name in ("email", "name", "phone", "company", "title")})
-    ref = own_id(told.get("prospectKey")) or about
+    ref = own_id(told.get("prospectKey")) or bare_id(about)
     stage, status = first(told, "stage"), first(told, "status")
     value = stage or status
     kind = "deal.stage" if stage else "lead.status" if status else word(told.get("event")) or "record.changed"

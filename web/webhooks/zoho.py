@@ -30,7 +30,9 @@ def verify(_headers: Headers, body: bytes, secrets: Sequence[str], _now: datetim
     except Unreadable:
         return False
     token, channel = word(told.get("token")), word(told.get("channel_id"))
-    return bool(token) and any(proof.same(secret, told) for secret in secrets for told in _ways(secret, channel, token))
+    return bool(token) and any(
+        proof.same(secret, told.encode()) for secret in secrets for told in _ways(secret, channel, token)
+    )
 
 
 def read(key: str, _headers: Headers, body: bytes) -> tuple[Incoming, ...]:

@@ -170,7 +170,8 @@ def _write_call(tx: Tx, prospect_id: str, signal: Signal, told: Mapping[str, Any
         "prospect_id": prospect_id,
         "ended_at": min(signal.occurred_at, tx.now),
         "minutes": float(minutes) if isinstance(minutes, int | float) else None,
-        "notes": text.block(str(told.get("notes") or "")),
+        # Blank notes are none, for guards at once and later.
+        "notes": text.block(str(told.get("notes") or "")).strip(),
         "actor": signal.actor,
     }
     tx.conn.execute(insert(Call), row)

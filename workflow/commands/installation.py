@@ -1,4 +1,4 @@
-"""Administration of an installation: its database, the senders of webhooks, people, keys of the API."""
+"""Administration of an installation: its database, people, keys of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from workflow.actions import people, setup, sources
+from workflow.actions import people, setup
 from workflow.commands.options import data_dir_option, opened
 from workflow.errors import BadInput, NotFound
 from workflow.settings import load
@@ -31,34 +31,6 @@ def db_upgrade(data_dir: Path | None) -> None:
     settings = load(os.environ, data_dir=data_dir, make_key=True)
     setup.upgrade(settings)
     click.echo("The database is up to date.", err=True)
-
-
-@click.group()
-def source() -> None:
-    """Add senders of webhooks, or rotate their secrets."""
-
-
-@source.command("add")
-@click.argument("kind")
-@click.argument("name")
-@click.option("--secret", help="Use this secret (whsec_…) instead of a fresh one.")
-@data_dir_option
-def source_add(kind: str, name: str, secret: str | None, data_dir: Path | None) -> None:
-    """Add a source of KIND called NAME; prints its address and its secret, a line each."""
-    ws = opened(data_dir)
-    made = sources.add(ws, kind, name, secret)
-    click.echo(f"{ws.settings.base_url}/webhooks/{name}")
-    click.echo(made)
-    click.echo("Enter both where the events come from; the secret is not shown again.", err=True)
-
-
-@source.command("rotate")
-@click.argument("name")
-@click.option("--secret", help="Use this secret (whsec_…) instead of a fresh one.")
-@data_dir_option
-def source_rotate(name: str, secret: str | None, data_dir: Path | None) -> None:
-    """Give the source NAME a new secret; prints it. The one before stays valid until the next rotation."""
-    click.echo(sources.rotate(opened(data_dir), name, secret))
 
 
 @click.group()

@@ -87,11 +87,15 @@ class KnownEnrollment:
 
 @dataclass(frozen=True, slots=True)
 class MailboxState:
-    """What holds a mailbox back: its last email, a back-off after a failure, or a pause with its reason."""
+    """What holds a mailbox back: its last email, a back-off after a failure, or a pause with its reason.
+
+    A back-off ends with the next email that gets through, `calm_since` then.
+    """
 
     last_mail_at: datetime | None = None
     backoff_until: datetime | None = None
     paused: Reason | None = None
+    calm_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,8 +117,7 @@ def _leave(world: World, touch: Touch) -> None:
     waits_from = max(touch.next_attempt_at or touch.due_at, touch.known_at)
     if waits_from < world.now:
         touch.holds = (*touch.holds, because("limit"))
-        if waits_from <= touch.not_after and not step.before_meeting:
-            # The mailbox kept it; its deadline is held open for that, if it had not passed before.
+        if _is_held_open(world, touch, waits_from):
             touch.not_after = max(touch.not_after, world.now)
     until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
@@ -142,6 +141,17 @@ def _leave(world: World, touch: Touch) -> None:
     world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
 
 
+def _is_held_open(world: World, touch: Touch, waits_from: datetime) -> bool:
+    """Whether the deadline was moved while the mailbox kept the email: not one that had passed before.
+
+    Nor for a mail server that is away, nor before a meeting.
+    """
+    mailbox = world.mailbox_of(touch)
+    if mailbox.backoff_until is not None or touch.step.before_meeting:
+        return False
+    return max(waits_from, mailbox.calm_since or waits_from) <= touch.not_after
+
+
 def _send(world: World, touch: Touch) -> None:
     written = Written("", "")
     if world.writer is not None:
@@ -156,7 +166,8 @@ def _send(world: World, touch: Touch) -> None:
     why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
     world.last_mail_at = world.now
     mailbox = world.mailbox_of(touch)
-    world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None)
+    calm = world.now if mailbox.backoff_until is not None else mailbox.calm_since
+    world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None, calm_since=calm)
     rows.end(world, touch, "sent", because("sent"))
     world.note("mail", touch, why, planned_at=planned, written=written)
     rows.step_ended(world, touch, world.now)

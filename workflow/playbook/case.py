@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workflow.playbook.schema import Playbook, Step
 
 # The values of an email that are fields of the prospect.
-_FIELDS: Final = {"name": "name", "first_name": "name", "company": "company", "title": "title"}
+FIELDS: Final = {"name": "name", "first_name": "name", "company": "company", "title": "title"}
 
 
 class Case:
@@ -69,4 +69,4 @@ def fact_of(value: str) -> Fact | None:
     """The fact that makes a value of an email certain; None where no need of a playbook can."""
     if value.startswith("answers."):
         return "answer", value.removeprefix("answers.")
-    return ("field", _FIELDS[value]) if value in _FIELDS else None
+    return ("field", FIELDS[value]) if value in FIELDS else None

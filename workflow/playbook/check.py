@@ -6,6 +6,7 @@ tells the line; none changes anything, and none reads a file.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from workflow.playbook import (
     verify_times,
 )
 from workflow.playbook.case import Case
-from workflow.playbook.findings import Finding, nearest
+from workflow.playbook.findings import MOST, Finding, nearest
 from workflow.playbook.schema import OUTCOMES
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def check(playbook: Playbook, emails: Emails | Collection[str]) -> tuple[Finding
     Of emails given by their names alone it is not asked what they say.
     """
     case = Case(playbook, emails)
-    return tuple(sorted({finding for rule in RULES for finding in rule(case)}))
+    found = (finding for rule in RULES for finding in rule(case))
+    return tuple(sorted(set(islice(found, MOST))))
 
 
 def unknown_zone(case: Case) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "Findings", "nearest"]
 
+_COMPARED: Final = 100
 MOST: Final = 1000  # a file of nothing but mistakes must not cost more than it is worth
 
 
@@ -47,9 +48,17 @@ class Findings:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of a sentence that offers the known word most like `word`, or all of them when they are few."""
     known = sorted(known)
-    close = get_close_matches(word[:64], known, n=1)
+    close = get_close_matches(word[:64], _likely(word, known), n=1)
     if close:
         return f"did you mean `{close[0]}`?"
     if 0 < len(known) <= 12:  # noqa: PLR2004 - about what fits on one line
         return f"known here: {', '.join(known)}."
     return "see docs/playbook.md."
+
+
+def _likely(word: str, known: list[str]) -> list[str]:
+    """Of very many words those that begin alike and are about as long: comparing is dear."""
+    if len(known) <= _COMPARED:
+        return known
+    alike = [each for each in known if each[:1] == word[:1] and abs(len(each) - len(word)) <= 2]  # noqa: PLR2004 - letters
+    return alike[:_COMPARED]

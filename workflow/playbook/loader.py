@@ -187,6 +187,9 @@ class _Builder:
     def _enter(self, table: Table, key: Text | Unreadable, node: Node) -> None:
         if isinstance(key, Unreadable):
             return
+        if key.value == "<<" and not key.quoted:
+            self._findings.add(key.line, "merge", "`<<` merges another place in: write its keys out here.")
+            return
         if key.value in table.entries:
             first = table.entries[key.value][0].line
             self._findings.add(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from workflow.playbook.emails import Email
     from workflow.playbook.schema import Sequence
 
-_ALWAYS: Final = frozenset({"email", "language", "sender_name", "stage_title", "unsubscribe_url"})
-_OF_MEETING: Final = frozenset({"meeting_starts", "meeting_zone", "meeting_place"})
+ALWAYS: Final = frozenset({"email", "language", "sender_name", "stage_title", "unsubscribe_url"})
+OF_MEETING: Final = frozenset({"meeting_starts", "meeting_zone", "meeting_place"})
 
 
 def unknown_template(case: Case) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def _known(case: Case) -> Iterator[tuple[int, Sequence, str, Email]]:
 
 def _is_certain(case: Case, sequence: Sequence, value: str) -> bool:
     """Whether a value is there for everybody with whom the sequence begins."""
-    if value in _ALWAYS or (value in _OF_MEETING and sequence.start.when.startswith("meeting.")):
+    if value in ALWAYS or (value in OF_MEETING and sequence.start.when.startswith("meeting.")):
         return True
     fact = fact_of(value)
     if fact is None:

@@ -168,5 +168,11 @@ def _fact_against(cubes: Cubes, states: Iterable[State]) -> str:
 
 
 def _brief(need: Need) -> str:
-    text = f"field {need.field}" if isinstance(need, Filled) else need.brief
+    match need:
+        case Filled(name):
+            text = f"field {name}"
+        case NotMet(inner):
+            text = f"not ({_brief(inner)})"
+        case _:
+            text = need.brief
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from workflow.playbook.findings import Finding
-from workflow.playbook.schema import Delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from workflow.playbook.case import Case
     from workflow.playbook.schema import Sequence
 
+_AT_ONCE: Final = timedelta(minutes=1)
 _REPLIED: Final = "email.replied"
 
 
@@ -151,9 +151,11 @@ def _can_stop(case: Case, sequence: Sequence) -> bool:
 
 
 def _writes_at_once(sequence: Sequence) -> bool:
-    """Whether nothing lies between its start and its first email but tasks that nobody waits for."""
+    """Whether less than a minute, and no task that holds it up, lies between its start and its first email."""
+    waited = timedelta()
     for step in sequence.steps:
-        if step.before_meeting or step.after != Delay() or step.blocking:
+        waited += step.after.span
+        if step.before_meeting or step.after.working_days or waited >= _AT_ONCE or step.blocking:
             return False
         if step.email is not None:
             return True

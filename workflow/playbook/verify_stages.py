@@ -95,11 +95,17 @@ def no_way_to_final(case: Case) -> Iterator[Finding]:
         if stage not in ways or any(stage not in behind[other] for other in behind[stage]):
             continue
         way = shown(playbook, paths, next(number for number in paths.at[stage] if number in stuck))
-        says = (
-            f"No way leads from the stage `{stage}` to a final one: add a transition that does: {way}"
-            if stuck.issuperset(paths.at[stage])
-            else f"Whoever comes to the stage `{stage}` this way can never go on to a final one: {way}"
-        )
+        out = [number for number, each in enumerate(playbook.transitions) if stage in each.sources and each.to != stage]
+        if not stuck.issuperset(paths.at[stage]):
+            says = f"Whoever comes to the stage `{stage}` this way can never go on to a final one: {way}"
+        elif out and ways[stage] <= {stage}:
+            line = playbook.line(f"transitions.{out[0]}.needs")
+            says = (
+                f"No way leads from the stage `{stage}` to a final one, because what the next needs (line {line}) is "
+                f"never met: {way}"
+            )
+        else:
+            says = f"No way leads from the stage `{stage}` to a final one: add a transition that does: {way}"
         yield Finding(playbook.line(f"stages.{stage}"), "no_way_to_final", says)
 
 

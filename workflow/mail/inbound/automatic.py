@@ -44,10 +44,6 @@ _MACHINES: Final = re.compile(
 _TAG: Final = re.compile(
     r"^(?:\[(?:external|ext|spam\??|външен|extern|caution)[^\]]{0,20}\]|\(external\)|\*+\w+\*+)\s*", re.IGNORECASE
 )
-_REPLY: Final = re.compile(
-    r"^(?:re|aw|antw|sv|fw|fwd|wg|отг|отн|нa|на|пр|rv|tr|vs|odp|ynt|r|rif|res|ответ|ha)(?:\[\d+\]|\(\d+\))?\s?:",
-    re.IGNORECASE,
-)
 _TITLES: Final = re.compile(
     r"(?:auto(?:mat(?:ic|ed))?(?:ally)?[-_ ]?(?:reply|response|respond(?:er)?|answer|generated|message)\b"
     r"|auto:|autoreply|\[auto[- ]?reply\]|ooo\b|oof\b|out[- ]of[- ](?:the )?office|away from (?:the "
@@ -238,9 +234,7 @@ def _telling(headers: Headers) -> Iterator[str]:
 
 
 def _by_title(title: str, said: str) -> list[tuple[str, str, bool]]:
-    if _REPLY.match(title):
-        # Whoever answers "Re: Out of office" is there.
-        return []
+    # Matched at the start only: whoever answers "Re: Out of office" is there.
     if "?" in title + said and not _STATED.search(title) and "auto" not in title[:30] and "авто" not in title[:30]:
         # "Out of office next week, shall we move the call?" is a question by a person.
         return []

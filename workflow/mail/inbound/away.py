@@ -54,12 +54,19 @@ _FROM: Final = re.compile(
     rf"\b(?:from|on|as of|starting|effective|by|от|на|ab|am|vom|von|à partir du|à partir de|dès le|le|du"
     rf"|desde|a partir del?|el|с|со)\b ?{_DAY_WORDS}$|[:(] ?{_DAY_WORDS}$"
 )
+# "From 20 November, and back on 2 December": the word after "and" is about the next date.
 _BACK_AFTER: Final = re.compile(
-    rf"^(?![^.!?;\n]{{0,40}}?\b(?:not|until|won['’]t|nicht|kein\w*|bis|няма|не|до|pas|jusqu\w*|no|hasta"
-    rf"|нет)\b)[^.!?;\n]{{0,40}}?{_BACK}"
+    r"^(?:(?!\b(?:and|und|et|y|и|not|until|won['’]t|nicht|kein\w*|bis|няма|не|до|pas|jusqu\w*|no|hasta"
+    r"|нет)\b)[^.!?;\n]){0,40}?"
+    rf"{_BACK}"
 )
 _CUE_WORDS: Final = (
-    r"(?:until|till|til|back|on|bis(?: zum)?|hasta|до|от|am|ab|el|le|jusqu['’](?:au|à)|from|след|after|в|във|на|с|come)"
+    r"(?:until|till|til|back|on|bis(?: zum)?|hasta|до|от|am|ab|el|le|jusqu['’](?:au|à)|from|след|after|в|във|на|с|come"
+    r"|returning|return|retour|reviens|reviendrai|vuelvo|regreso)"
+)
+_TELLING_CUES: Final = frozenset(
+    {"until", "till", "til", "bis", "bis zum", "hasta", "до", "back", "returning", "return"}
+    | {"retour", "reviens", "reviendrai", "vuelvo", "regreso"}
 )
 _WEEKDAY: Final = re.compile(
     rf"\b(?P<cue>{_CUE_WORDS}|through|по|nächsten|next|este|this|следващия|следващата|idag)\s"
@@ -80,7 +87,8 @@ _MONTH_END: Final = re.compile(
     rf"|mes|месяца)\b)"
 )
 _MONTH_ALONE: Final = re.compile(
-    rf"\b(?:until|till|back in|bis|hasta|до|jusqu['’](?:en|à)|return(?:ing)? in)\s(?P<m>{dates.MONTH})\b(?!\.?\s?\d)"
+    rf"\b(?:until|till|back in|bis|hasta|до|jusqu['’](?:en|à)|return(?:ing)? in)\s(?P<m>{dates.MONTH})\b"
+    r"(?:\s(?P<y>20\d\d)\b)?(?!\.?\s?\d)"
 )
 
 _DAY_ALONE: Final = re.compile(
@@ -124,7 +132,11 @@ class Away:
     def read(self, zone: tzinfo = UTC) -> Found | None:
         """The day of return with the words it was read from."""
         today = self.sent_at.astimezone(zone).date()
-        found = [each for each in _found(_flat(self.text), today, month_first=self.month_first) if each.day >= today]
+        found = [
+            each
+            for each in _found(_flat(self.text), today, month_first=self.month_first)
+            if timedelta(0) <= each.day - today <= dates.FURTHEST
+        ]
         best = max((each.rank for each in found), default=0)
         good = [each for each in found if each.rank == best]
         # Several spans: the last counts. A return that is named stands once.
@@ -148,7 +160,7 @@ def _found(text: str, today: date, *, month_first: bool) -> Iterator[Found]:
         if after:
             yield Found(after, match[0], _NEAR)
     for match in _MONTH_ALONE.finditer(text):
-        first = dates.resolve(1, dates.MONTH_OF[match["m"]], None, today)
+        first = dates.resolve(1, dates.MONTH_OF[match["m"]], match["y"], today)
         if first:
             yield Found(first, match[0], _NEAR)
     for match in _DAY_ALONE.finditer(text):
@@ -211,7 +223,7 @@ def _weekday(text: str, match: re.Match[str], today: date) -> Iterator[Found]:
     if cue in {"through", "по"}:
         yield Found(day + timedelta(days=1), match[0], _NEAR)
     elif (
-        cue in {"until", "till", "til", "bis", "bis zum", "hasta", "до", "back"}
+        cue in _TELLING_CUES
         or cue.startswith("jusqu")
         or _BACK_BEFORE.search(before)
         or _BACK_AFTER.match(text[match.end() : match.end() + 40])

@@ -5,6 +5,7 @@ Finds and resolves them against a day; what a date is about, its finder decides.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FURTHEST: Final = timedelta(days=366)
+FURTHEST: Final = timedelta(days=366)
 _STALE: Final = timedelta(days=45)
 """A day without a year that passed less than this ago was meant as that day, not as the one a year later."""
 
@@ -69,9 +70,10 @@ _MONTH_FIRST: Final = re.compile(
 )
 _ISO: Final = re.compile(r"(?<![\d.-])(?P<y>20\d\d)(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})(?!\d)")
 _NUMBERS: Final = re.compile(
-    r"(?<![\d./:])(?P<a>\d{1,2})(?P<s>\s?[./-]\s?)(?P<b>\d{1,2})"
+    r"(?<![\d./:])(?P<a>\d{1,2})(?P<s>\s?[./]\s?)(?P<b>\d{1,2})"
     r"(?:(?P=s)(?P<y>20\d\d|\d\d)(?!\d)|(?P<dot>\.)(?=\D|$))?(?![\d:])(?!\s?(?:h|uhr|ч|часа|am|pm|%|€|лв|eur)\b)"
 )
+_DASHED: Final = re.compile(r"(?<![\d./:-])(?P<a>\d{1,2})(?P<s>-)(?P<b>\d{1,2})-(?P<y>20\d\d|\d\d)(?!\d)")
 _JUST_DAY: Final = re.compile(
     rf"(?<![\d.,:/])(?P<d>\d{{1,2}}){_TH}\.?(?P<m>[./]\d{{1,2}}\.?)?\s?(?:-|–|—|to|till|until|through|thru"
     rf"|bis|bis zum|au|al|hasta el|по|до|and|и)\s?(?:the |el |le )?$"
@@ -108,7 +110,7 @@ def find(text: str, today: date, *, month_first: bool = False) -> list[Spot]:
             continue
         taken = spot.end
         spots.append(_in_range(text, spot, spots[-1] if spots else None))
-    return [spot for spot in spots if spot.day >= today and spot.day - today <= _FURTHEST]
+    return [spot for spot in spots if spot.day >= today and spot.day - today <= FURTHEST]
 
 
 def _in_range(text: str, spot: Spot, before: Spot | None) -> Spot:
@@ -130,7 +132,7 @@ def _all(text: str, today: date, *, month_first: bool) -> Iterator[Spot]:
     for match in _MONTH_FIRST.finditer(text):
         last = match["d2"] or match["d"]
         yield from _spot(match, int(last), MONTH_OF[match["m"]], match["y"], today, ends_range=bool(match["d2"]))
-    for match in _NUMBERS.finditer(text):
+    for match in itertools.chain(_NUMBERS.finditer(text), _DASHED.finditer(text)):
         yield from _numbers(match, today, month_first=month_first)
 
 
@@ -141,13 +143,11 @@ def _ordered(match: re.Match[str]) -> bool:
 def _numbers(match: re.Match[str], today: date, *, month_first: bool) -> Iterator[Spot]:
     first, second = int(match["a"]), int(match["b"])
     sign = match["s"].strip()
-    if match["y"] is None and sign == "-":
-        return
     swapped = (month_first and sign != ".") or second > 12  # noqa: PLR2004 - the months
     pairs = [(second, first), (first, second)] if swapped else [(first, second), (second, first)]
     for at, (day, month) in enumerate(pairs):
         for spot in _spot(match, day, month, match["y"], today):
-            near = today <= spot.day <= today + _FURTHEST
+            near = today <= spot.day <= today + FURTHEST
             # The other order only where the likely one gives no possible day.
             if near or (at == 0 and match["y"] is None) or sign == ".":
                 yield spot

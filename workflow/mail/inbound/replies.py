@@ -42,7 +42,8 @@ _RULE: Final = re.compile(r"\s*[_\-=*]{5,}\s*")
 _WROTE: Final = re.compile(
     r"\b(?:wrote|writes|написа|пише|schrieb|schreibt|a écrit|a ecrit|écrit|escribió|escribio|написал(?:а"
     r"|\(а\)|и)?|пишет"
-    r"|ha scritto|escreveu|schreef|napisał(?:a|\(a\))?|a scris|yazdı|έγραψε|skrev|kirjoitti|написав|napsal)\b\)?",
+    r"|ha scritto|escreveu|schreef|napisał(?:a|\(a\))?|a scris|yazdı|έγραψε|skrev|kirjoitti|написав|napsal"
+    r"|ezt írta)\b\)?",
     re.IGNORECASE,
 )
 _OPENING: Final = re.compile(
@@ -51,7 +52,15 @@ _OPENING: Final = re.compile(
     r"|(?:понедельник|среда|четверг|пятница|суббота|воскресенье)\b)",
     re.IGNORECASE,
 )
-_ADDRESSED: Final = re.compile(r"\d.*[<(\[][^<>\s@]{1,100}@[^<>\s]{1,100}[>)\]]|\d.*\bmailto:", re.IGNORECASE)
+_ADDRESSED: Final = re.compile(
+    r"\d.*[<(\[][^<>\s@]{1,100}@[^<>\s]{1,100}[>)\]]|\d.*\bmailto:|<[^<>\s@]{1,100}@[^<>\s]{1,100}>.*\d{4}",
+    re.IGNORECASE,
+)
+# Some phones begin the quoted mail on the very line that introduces it.
+_RUN_ON: Final = re.compile(
+    r"\s*(?:on|на|am|le|el)\b.{5,120}\d.{0,160}@.{1,120}\b(?:wrote|написа|schrieb|a écrit|escribió)\s?:\s+\S.*",
+    re.IGNORECASE,
+)
 _CITED: Final = re.compile(
     r"\s*(?:quoting|цитат от|цитирам|zitat von|citando a|quotation from)\b.{2,200}:\s*", re.IGNORECASE
 )
@@ -69,9 +78,10 @@ _FROM_PHONE: Final = re.compile(
     r"|отправлено (?:с|из|со) (?:моего )?.{1,50})\s*",
     re.IGNORECASE,
 )
-_FAREWELL: Final = re.compile(
-    r"\s*(?:(?:with )?(?:best|kind|warm|kindest|warmest|many thanks and)?\s*(?:regards|wishes)|best|all the best|cheers"
-    r"|thanks(?: again| and regards| in advance)?|thank you|many thanks|sincerely|yours (?:sincerely"
+_GOODBYE: Final = (
+    r"(?:(?:with )?(?:best|kind|warm|kindest|warmest|many thanks and)?\s*(?:regards|wishes)|best|all the best|cheers"
+    r"|thanks(?: again|,? (?:and|&) (?:best |kind )?regards| in advance)?|thank you|many thanks|sincerely"
+    r"|yours (?:sincerely"
     r"|faithfully|truly)|br|kr"
     r"|(?:сърдечни |най-добри |с )?поздрави|с (?:най-добри )?(?:уважение|пожелания)|хубав ден|лек ден"
     r"|(?:хубава|лека) вечер|благодаря(?: ви)?|бъдете здрави"
@@ -81,9 +91,17 @@ _FAREWELL: Final = re.compile(
     r"|salutations(?: distinguées)?|meilleures salutations|à bientôt"
     r"|(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|cordialmente|muchas gracias|gracias"
     r"|с уважением|с наилучшими пожеланиями|всего доброго|хорошего дня|спасибо)"
-    r"\s*[,.!–-]*\s*(?:[^\W\d_][\w.’'-]*\s*){0,3}\s*",
+)
+_FAREWELL: Final = re.compile(
+    rf"\s*{_GOODBYE}(?:\s*[/|&]\s*{_GOODBYE})?\s*[,.!–-]*\s*(?:(?-i:[A-ZÀ-ÖØ-ÞА-ЯЁ])[\w.’'-]*\s*){{0,3}}", re.IGNORECASE
+)
+_GREETING: Final = re.compile(
+    r"\s*(?:hi|hello|dear|hey|good (?:morning|day|afternoon)|здравей(?:те)?|привет|добър ден|уважаем\w+|hallo|guten tag"
+    r"|liebe\w*|sehr geehrte\w*|bonjour|hola|estimad\w+|buen[oa]s \w+|здравствуйте|добрый день)"
+    r"(?:\W.{0,60})?|[\w.’' -]{1,40},",
     re.IGNORECASE,
 )
+_SENTENCE: Final = re.compile(r"\S+\s+\S+\s+\S.*[.!]|.*\?.*|.{91,}")
 _AFTERWORD: Final = re.compile(r"\s*p\.?\s?s\.?\b|\s*п\.?\s?(?:п|с)\.?[\s:]", re.IGNORECASE)
 
 
@@ -124,7 +142,7 @@ def _original(lines: list[str], folded: list[bool]) -> int:
     for at, line in enumerate(lines):
         if folded[at] or len(line) > _LONGEST_LINE or not line.strip():
             continue
-        if _ORIGINAL.fullmatch(line) or _labelled(lines, at):
+        if _ORIGINAL.fullmatch(line) or _RUN_ON.fullmatch(line) or _labelled(lines, at):
             return _with_rule(lines, at)
     return len(lines)
 
@@ -218,11 +236,11 @@ def _farewell(lines: list[str], folded: list[bool]) -> None:
     for place in range(len(shown) - 1, max(0, len(shown) - _MOST_SIGNATURE - 2), -1):
         at = shown[place]
         below = [lines[each].strip() for each in shown[place + 1 :]]
-        if any("?" in line or len(line) > 90 or _AFTERWORD.match(line) for line in below):  # noqa: PLR2004 - a sentence
+        if any(_SENTENCE.fullmatch(line) or _AFTERWORD.match(line) for line in below):
             return
         if len(lines[at]) > 90 or not _FAREWELL.fullmatch(lines[at]):  # noqa: PLR2004
             continue
         named = len(lines[at].split()) > 1 and "," in lines[at].strip().rstrip(",")
-        if (below or named) and any(len(lines[each].split()) > 2 for each in shown[:place]):  # noqa: PLR2004 - more than "Hello Dana,"
+        if (below or named) and any(not _GREETING.fullmatch(lines[each]) for each in shown[:place]):
             _fold(folded, at, next((n for n in range(at, len(lines)) if folded[n]), len(lines)))
         return
