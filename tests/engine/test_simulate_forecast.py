@@ -54,6 +54,11 @@ def test_a_forecast_comes_true(piece: int) -> None:
     through(share(piece, first=0, count=100), hold)
 
 
+def test_a_forecast_comes_true_while_a_mail_server_is_away() -> None:
+    """The deadline of an email passes in the meantime; a case that few others have."""
+    hold(201_730)
+
+
 @pytest.mark.differential
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("piece", range(PIECES))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -273,3 +275,19 @@ def test_an_address_with_more_behind_it_is_for_those_who_need_it(
     assert client.post("/webhooks/cal/x", data=b"{}").status_code == 404
     assert client.post("/webhooks/crm/x", data=b"{}").status_code == 404
     assert client.get("/webhooks/crm/x").status_code == 405
+
+
+def test_every_kind_that_can_be_added_can_deliver() -> None:
+    assert set(ADAPTERS) == set(sources.KINDS)
+
+
+@pytest.mark.parametrize("secret", ["тайна от осем знака", "très secret é", "a+b c&d=e/f%20"])
+def test_a_secret_in_any_script_is_the_same_wherever_it_stands(ws: Workspace, client: FlaskClient, secret: str) -> None:
+    sources.add(ws, "salesforce", "sf", secret)
+    path = sources.address(ws, "salesforce", "sf", secret).removeprefix(BASE)
+    basic = "Basic " + base64.b64encode(f"user:{secret}".encode()).decode()
+    assert client.post(path, data=b"{}").status_code == 200
+    assert client.post(f"/webhooks/sf?key={quote(secret, safe='')}", data=b"{}").status_code == 200
+    assert client.post("/webhooks/sf", data=b"{}", headers={"Authorization": basic}).status_code == 200
+    header = secret.encode().decode("latin-1")
+    assert client.post("/webhooks/sf", data=b"{}", headers={"X-Api-Key": header}).status_code == 200

@@ -67,9 +67,14 @@ def shows(headers: Headers, secrets: Sequence[str]) -> bool:
     """
     given = _in_headers(headers)
     if not given:
-        tail = headers.get(":key", "").rpartition("/")[2]
+        tail = headers.get(":key", "")
         query = headers.get(":query", "").split("&")[:_MOST_IN_QUERY]
-        found = [tail, *(unquote(each.partition("=")[2].replace("+", " "), "latin-1") for each in query)]
+        # A secret may hold a slash itself.
+        found = [
+            tail,
+            tail.rpartition("/")[2],
+            *(unquote(each.partition("=")[2].replace("+", " "), "latin-1") for each in query),
+        ]
         return any(same(secret, told) for secret in secrets for told in found if told)
     return all(any(same(secret, told) for secret in secrets for told in either) for either in given)
 
