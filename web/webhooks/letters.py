@@ -1,61 +1,72 @@
 """What mail services tell of mail: what an answer code means, and the one seam behind which a received mail is judged.
 
-Judges by headers alone. A service that hands over the parts of a mail has them put together again, so that every
-received mail comes through `inbound`.
+A service that hands over the parts of a mail has them put together again, so that every received mail comes through
+`inbound`, where it is understood as one that was read from a mailbox is.
 """
 
 from __future__ import annotations
 
 import re
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from web.facts import address
-from web.webhooks.reading import clean, mailbox, when, word
+from web.webhooks.reading import clean, mailbox, word
 from workflow.actions.inbox import Incoming
 from workflow.engine import signals as kinds
 from workflow.errors import BadInput
+from workflow.mail.inbound import signals
+from workflow.mail.inbound.classify import Kind, classify
+from workflow.mail.inbound.matching import Ours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-    from email.message import Message
+    from collections.abc import Iterable, Mapping
+
+    from workflow.mail.inbound.classify import Classified
 
 AUTOMATIC: Final = "email.automatic"
 REPORT: Final = "email.report"
 _CODE: Final = re.compile(r"(?<![0-9.])([245])\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9.])")
-_MACHINES: Final = ("x-auto-response-suppress", "x-autoreply", "x-autorespond")
-_BULK: Final = frozenset({"bulk", "junk", "auto_reply", "list"})
-_ID: Final = re.compile(r"<[^<>\s]{1,990}>")
-_LONGEST_HEADER: Final = 2000
 
 
 def inbound(content: bytes) -> tuple[Incoming, ...]:
-    """What a received mail means, by its bytes: a person's reply, or what a machine sent by itself. Never raises."""
-    mail = BytesHeaderParser().parsebytes(content)
-    own = _ids(_header(mail, "message-id"))
-    answered = (_ids(_header(mail, "in-reply-to")) or _ids(_header(mail, "references"))[::-1])[:1]
-    told = {
-        "address": _sender(mail),
-        "message_id": answered[0] if answered else "",
-        "detail": word(_header(mail, "subject"), 500),
-    }
-    kind = _kind(mail)
-    named = f"email:{own[0]}" if own else ""
+    """What a received mail means: a reply, a bounce, a complaint, a wish to hear no more, or a machine's own word.
+
+    Never raises. Our Message-ID cannot be guessed, so a report that names one of ours is believed, and no other one.
+    """
+    found = classify(content, ours=Ours())
+    named = found.dedupe_id if found.message_id else ""
+    answered = next((each.value for each in found.candidates if each.by in ("message_id", "unsigned_id")), "")
+    if found.kind in (Kind.BOUNCE, Kind.COMPLAINT) and not answered:
+        return (_event(named, REPORT, found, {"detail": found.evidence}),)
+    told = [each for each in signals.told(found, UTC) if each.kind in kinds.KINDS]
+    if not told:
+        kind = AUTOMATIC if found.kind is Kind.AUTOMATIC else REPORT
+        return (_event(named, kind, found, {"address": found.sender, "detail": found.subject}),)
+    return tuple(
+        _event(
+            f"{named}#{number}" if named and number else named, each.kind, found, {**each.data, "message_id": answered}
+        )
+        for number, each in enumerate(told)
+    )
+
+
+def _event(named: str, kind: str, found: Classified, data: Mapping[str, object]) -> Incoming:
+    address_told = usable(data.get("address"))
+    kept = {name: value for name, value in data.items() if isinstance(value, bool | str) and value != ""}
+    kept |= {"address": address_told, "detail": word(str(data.get("detail") or found.subject), 2000)}
     try:
-        return (clean(Incoming(named, kind, _date(mail), data=told)),)
+        return clean(Incoming(named, kind, found.sent_at, data=kept))
     except BadInput:
-        return (Incoming(named, kind),)
+        return Incoming(named, kind)
 
 
 def received(content: bytes, fallback: str) -> list[Incoming]:
     """The events of a received mail; `fallback` names one whose mail has no Message-ID."""
     return [
-        Incoming(each.event_id or fallback, each.type, each.occurred_at, each.ref, each.fields, each.custom, each.data)
-        for each in inbound(content)
+        replace(each, event_id=each.event_id or (f"{fallback}#{number}" if number else fallback))
+        for number, each in enumerate(inbound(content))
     ]
 
 
@@ -88,41 +99,3 @@ def usable(told: object) -> str:
         return address(bare, "address") if bare else ""
     except BadInput:
         return ""
-
-
-def _kind(mail: Message) -> str:
-    content_type = _header(mail, "content-type").lower()
-    if content_type.startswith("multipart/report"):
-        return REPORT
-    submitted = _header(mail, "auto-submitted").partition(";")[0].strip().lower()
-    if submitted not in ("", "no") or any(_header(mail, name) for name in _MACHINES):
-        return AUTOMATIC
-    return AUTOMATIC if _header(mail, "precedence").strip().lower() in _BULK else kinds.REPLIED
-
-
-def _header(mail: Message, name: str) -> str:
-    """A header in clear, whatever was done to its encoding."""
-    told = mail.get(name)
-    if told is None:
-        return ""
-    text = str(told)[:_LONGEST_HEADER].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    try:
-        return " ".join(str(make_header(decode_header(text))).split())
-    except (LookupError, ValueError, MessageError):
-        return " ".join(text.split())
-
-
-def _sender(mail: Message) -> str:
-    return usable(_header(mail, "from")) or usable(_header(mail, "reply-to"))
-
-
-def _ids(text: str) -> list[str]:
-    return _ID.findall(text)
-
-
-def _date(mail: Message) -> datetime | None:
-    try:
-        told = parsedate_to_datetime(_header(mail, "date"))
-    except (ValueError, OverflowError):
-        return None
-    return when(told.isoformat()) if told.tzinfo else when(f"{told.isoformat()}+00:00")
