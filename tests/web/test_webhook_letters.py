@@ -49,7 +49,7 @@ def test_a_reply_that_asks_to_stop_is_two_events_under_two_names() -> None:
     written = (
         b"From: ana@example.com\r\nIn-Reply-To: <m1@example.com>\r\nSubject: Re: hi\r\n\r\nPlease unsubscribe me.\r\n"
     )
-    told = received(head + b"Please unsubscribe me.\r\n", "delivery-1")
+    told = received(written, "delivery-1")
     assert [(each.type, each.event_id) for each in told] == [
         (kinds.REPLIED, "delivery-1"),
         (kinds.UNSUBSCRIBED, "delivery-1#1"),
