@@ -49,7 +49,7 @@ def after(view: ProspectView, decision: Decision) -> ProspectView:
     stopped = {stop.enrollment_id for stop in decision.stop}
     kept = tuple(each for each in view.enrollments if each.id not in stopped)
     begun = tuple(EnrollmentView(f"on-{each.sequence.key}", each.sequence) for each in decision.enroll)
-    columns = ("stage", "outcome", "outcome_reason", "entered_stage_at", "moved_at", "custom")
+    columns = ("stage", "outcome", "outcome_reason", "entered_stage_at", "moved_at", "custom", "mail_hold_until")
     fields: dict[str, str] = {**view.fields}
     fields |= {name: folded[name] for name in kinds.FIELDS if name in folded}
     changed: dict[str, Any] = {name: folded[name] for name in columns if name in folded}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from workflow import places
 from workflow.engine import script, sequences
 from workflow.engine.life import Entry, Imagined, Letter, Life, Written
+from workflow.engine.reasons import because
 from workflow.engine.simulate import simulate
 from workflow.errors import BadInput
 from workflow.playbook import loader
@@ -221,11 +222,46 @@ def test_a_meeting_that_moves_takes_its_reminders_along() -> None:
     ]
 
 
-def test_an_automatic_reply_changes_nothing_and_says_so() -> None:
-    """Until production gives it a meaning; a reply of a person would have stopped the mail."""
-    plain, away = lived("call ends"), lived("call ends\nout of office until the 12th on day 1 at 09:00")
-    assert [entry for entry in away.entries if entry.verdict != "ignored"] == list(plain.entries)
-    (told,) = [entry for entry in away.entries if entry.verdict == "ignored"]
-    assert told.reasons[0].words("en").startswith("An automatic reply (back on 2026-11-12) is no answer")
-    assert told.reasons[0].words("bg").startswith("Автоматичният отговор (до 2026-11-12) не е отговор")
-    assert not [touch for touch in lived("call ends\nreplies on day 1 at 09:00").touches if touch.state == "sent"]
+def test_mail_waits_for_the_return_and_the_rest_of_the_plan_with_it() -> None:
+    assert brief(lived("call ends"), "mail") == ["Wed 11-11 10:00 mail questions", "Fri 11-13 10:00 mail next_call"]
+    life = lived("call ends\nout of office until the 16th on day 1 at 09:00")
+    assert brief(life, "mail") == ["Mon 11-16 08:30 mail questions", "Wed 11-18 08:30 mail next_call"]
+    (told,) = [entry for entry in life.entries if entry.said.startswith("out of office")]
+    assert told.reasons[0].words("en").endswith("it stops nothing, and mail waits until 2026-11-16.")
+    assert told.reasons[0].words("bg").endswith("нищо не спира, а имейлите изчакват до 2026-11-16.")
+    assert only(life, "held").reasons == (because("away", until="2026-11-16"),)
+
+
+def test_a_day_of_rest_is_no_day_of_return() -> None:
+    """The 14th is a Saturday: the window opens on Monday."""
+    life = lived("call ends\nout of office until the 14th on day 1 at 09:00")
+    assert brief(life, "mail")[0] == "Mon 11-16 08:30 mail questions"
+
+
+def test_mail_that_waits_long_is_not_too_late() -> None:
+    life = lived("call ends\nout of office until day 40 on day 1 at 09:00")
+    assert brief(life, "mail", "skipped") == ["Mon 12-21 08:30 mail questions", "Wed 12-23 08:30 mail next_call"]
+
+
+def test_without_a_day_mail_waits_as_the_playbook_says() -> None:
+    life = lived("call ends\nout of office on day 1 at 09:00")
+    assert brief(life, "mail")[0] == "Mon 11-16 09:00 mail questions"
+
+
+def test_a_new_day_counts_instead_of_the_old_one() -> None:
+    story = "call ends\nout of office until day 12 on day 1 at 09:00\nout of office until day 3 on day 2 at 09:00"
+    assert brief(lived(story), "mail")[0] == "Fri 11-13 08:30 mail questions"
+
+
+def test_whoever_moves_the_prospect_by_hand_ends_the_wait() -> None:
+    story = "call ends\nout of office until day 12 on day 1 at 09:00\nadmin clicks qualify on day 2 at 15:00"
+    assert brief(lived(story, stage="planned"), "mail")[0] == "Thu 11-12 15:00 mail questions"
+
+
+def test_a_colleague_ends_what_says_so() -> None:
+    assert brief(lived("call ends\na colleague replies after 1h"), "mail") == []
+
+
+def test_what_is_about_a_meeting_goes_out_all_the_same() -> None:
+    life = lived("out of office until day 12\nbooks for day 3 at 11:00")
+    assert [line.split()[-1] for line in brief(life, "mail")] == ["confirmation", "day_before", "hour_before"]

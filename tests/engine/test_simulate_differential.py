@@ -35,6 +35,7 @@ name: odd
 languages: [en]
 time_zone: Europe/Sofia
 calendar: {send_window: {from: "02:30", to: "05:00"}, working_days: [sun, mon, wed], holidays: [BG]}
+out_of_office: {resume_after: 40h}
 limits: {mailbox: {min_gap: 90m, per_hour: 1000, per_day: 1000}, prospect: {min_gap: 26h}}
 stages: {planned: {title: {en: P}}, talking: {title: {en: T}}, closed: {title: {en: C}, final: true}}
 transitions:
@@ -56,7 +57,7 @@ sequences:
       - {key: last, email: decision, window: any}
   calls:
     start: {when: call.ended}
-    stop: [reply]
+    stop: [colleague_reply]
     steps:
       - {key: questions, email: follow_up_questions, after: 40h}
       - {key: note, task: {en: Note}}
@@ -107,6 +108,8 @@ def stories(draw: st.DrawFn, playbook: Playbook, *, quick: bool) -> str:
         st.sampled_from(["call ends", "bounces for now", "bounces", "complains", "unsubscribes", "crm says deal won"]),
         st.sampled_from(triggers).map(lambda trigger: f"moves {trigger} with outcome=won, reason=Because"),
         st.sampled_from(triggers).map(lambda trigger: f"moves {trigger}"),
+        st.sampled_from(["out of office", "clicks move diagnose", "a colleague replies"]),
+        st.integers(0, 50).map(lambda day: f"out of office until day {day}"),
         st.integers(0, 50).map(lambda day: f"books for day {day} at 09:15"),
         st.integers(0, 50).map(lambda day: f"reschedules for day {day} at 16:45"),
         st.sampled_from(ZONES[1:]).map(lambda zone: f"changes time_zone to {zone}"),

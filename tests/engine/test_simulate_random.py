@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,8 @@ from tests.engine.production import SENDER, Lived, Mail, live, templates, unlink
 from tests.support import books, ground
 from tests.support.books import Case
 from workflow.actions.preview import Preview
-from workflow.engine.life import Life
+from workflow.engine import signals as kinds
+from workflow.engine.life import Happening, Life
 from workflow.engine.simulate import simulate
 
 PIECES = 10
@@ -62,6 +66,37 @@ def hold(seed: int) -> None:
     agree(life, live(book(case.source), case.person, case.script, case.begins, books.HORIZON), case)
 
 
+def away(seed: int) -> Case:
+    """The case of a seed, of somebody who is away now and then and has colleagues."""
+    case, chance = books.case(seed), random.Random(f"away {seed}")
+    script = list(case.script)
+    for number in range(1000, 1000 + chance.randint(1, 4)):
+        at = case.begins + timedelta(minutes=chance.randint(0, 60 * 24 * 20))
+        kind = chance.choice((kinds.AUTO_REPLIED,) * 4 + (kinds.REPLIED, kinds.ANSWERED))
+        data: dict[str, object] = {}
+        if kind == kinds.AUTO_REPLIED:
+            data["about"] = chance.choice(("away", "away", "away", "left", "other"))
+            if chance.random() < 0.6:
+                data["returns_on"] = (at + timedelta(days=chance.randint(-2, 15))).date().isoformat()
+        elif kind == kinds.REPLIED:
+            data["colleague"] = chance.random() < 0.5
+        sender = chance.choice((*books.SOURCES, ()))
+        script.append(Happening(at, kind, data, sender=sender, line=number))
+    return replace(case, script=tuple(sorted(script, key=lambda told: told.at)))
+
+
+def hold_away(seed: int) -> None:
+    """Live that case twice, and ask everything again."""
+    case = away(seed)
+    writer = Preview(templates(), SENDER)
+    life = simulate(
+        case.playbook, case.person, case.script, begins=case.begins, horizon=books.HORIZON, writer=writer
+    )  # fmt: skip
+    lived = live(book(case.source), case.person, case.script, case.begins, books.HORIZON)
+    agree(life, lived, case)
+    assert lived.differences == ()
+
+
 def through(seeds: range, holds: Callable[[int], None]) -> None:
     """Try every seed, and name the first one that fails."""
     for seed in seeds:
@@ -80,6 +115,11 @@ def share(piece: int, first: int, count: int) -> range:
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_it_agrees_with_production_on_a_random_playbook(piece: int) -> None:
     through(share(piece, first=0, count=160), hold)
+
+
+@pytest.mark.parametrize("piece", range(4))
+def test_it_agrees_about_whoever_is_away(piece: int) -> None:
+    through(range(piece * 15, piece * 15 + 15), hold_away)
 
 
 @pytest.mark.parametrize("seed", RARE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from workflow import places
 from workflow.engine import life, script
+from workflow.engine import signals as kinds
 from workflow.engine.life import Happening
 from workflow.engine.sequences import Whereabouts
 from workflow.errors import BadInput
@@ -50,11 +51,18 @@ def local(happening: Happening) -> str:
         ("meets", "meeting.held", {}),
         ("does not show", "meeting.no_show", {}),
         ("answers pain with Wrong pallets leave", "answers.recorded", {"answers": {"pain": "Wrong pallets leave"}}),
-        ("out of office", life.AWAY, {"until": ""}),
-        ("out of office until the 12th", life.AWAY, {"until": date(2026, 11, 12)}),
-        ("is out of the office until the 9th", life.AWAY, {"until": date(2026, 12, 9)}),
-        ("out of office until day 12 on day 3 at 9:00", life.AWAY, {"until": date(2026, 11, 22)}),
-        ("out of office until 2026-12-01", life.AWAY, {"until": date(2026, 12, 1)}),
+        ("out of office", kinds.AUTO_REPLIED, {"about": "away", "returns_on": ""}),
+        ("out of office until the 12th", kinds.AUTO_REPLIED, {"about": "away", "returns_on": "2026-11-12"}),
+        ("is out of the office until the 9th", kinds.AUTO_REPLIED, {"about": "away", "returns_on": "2026-12-09"}),
+        (
+            "out of office until day 12 on day 3 at 9:00",
+            kinds.AUTO_REPLIED,
+            {"about": "away", "returns_on": "2026-11-22"},
+        ),
+        ("a colleague replies", kinds.REPLIED, {"colleague": True}),
+        ("отговаря колега", kinds.REPLIED, {"colleague": True}),
+        ("извън офиса до 12-и", kinds.AUTO_REPLIED, {"about": "away", "returns_on": "2026-11-12"}),
+        ("out of office until 2026-12-01", kinds.AUTO_REPLIED, {"about": "away", "returns_on": "2026-12-01"}),
         ("clicks move qualify on day 1 at 10:00", "move.requested", {"trigger": "qualify"}),
         ("the manager clicks qualify", "move.requested", {"trigger": "qualify"}),
         ("rep does call_back", life.DONE, {}),

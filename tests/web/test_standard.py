@@ -244,6 +244,15 @@ def test_times_may_be_seconds_or_milliseconds(when: Any, hour: int) -> None:
     assert (found.occurred_at.day, found.occurred_at.hour) == (22, hour)
 
 
+def test_an_absence_names_a_day() -> None:
+    told = {"type": "email.auto_replied", "prospect": {"email": "ana@example.com"}}
+    for day, problem in (("2026-12-01", ""), ("next week", "“data.returns_on” must be a day, such as 2026-12-01.")):
+        body = json.dumps({**told, "data": {"about": "away", "returns_on": day}}).encode()
+        (event,) = parcel(STANDARD, HEADERS, body).events
+        assert event.problem == problem
+        assert event.data == ({} if problem else {"about": "away", "returns_on": day})
+
+
 def test_an_unknown_type_passes_through_with_its_data() -> None:
     found = told(event("deal.stage", {"value": "3", "deep": [{"text": "a\u0000b"}]}))
     assert (found.type, found.problem) == ("deal.stage", None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from web.webhooks.letters import AUTOMATIC, REPORT, inbound, received
+from web.webhooks.letters import REPORT, inbound, received
 from workflow.engine import signals as kinds
 
 WIRE = Path(__file__).parents[1] / "mail" / "wire"
@@ -24,7 +24,7 @@ def mail(name: str) -> bytes:
         ("dsn_postfix_hard_unknown_user", kinds.BOUNCED),
         ("dsn_gmail_unknown", kinds.BOUNCED),
         ("dsn_postfix_delayed_warning", REPORT),
-        ("auto_ack_ticket_system", AUTOMATIC),
+        ("auto_ack_ticket_system", kinds.AUTO_REPLIED),
         ("list_unsubscribe_mailto", kinds.UNSUBSCRIBED),
     ],
 )
@@ -60,3 +60,12 @@ def test_a_reply_that_asks_to_stop_is_two_events_under_two_names() -> None:
 def test_the_time_is_the_one_the_mail_says() -> None:
     [event] = inbound(b"From: ana@example.com\r\nDate: Mon, 2 Mar 2026 10:00:00 +0200\r\n\r\nHi\r\n")
     assert event.occurred_at == datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def test_an_absence_names_its_day() -> None:
+    [event] = inbound(
+        b"From: ana@example.com\r\nDate: Mon, 2 Mar 2026 10:00:00 +0200\r\nSubject: Out of office\r\n"
+        b"Auto-Submitted: auto-replied\r\nIn-Reply-To: <m1@example.com>\r\n\r\nI am away until 12 March 2026.\r\n"
+    )
+    assert (event.type, event.data["about"], event.data["returns_on"]) == (kinds.AUTO_REPLIED, "away", "2026-03-12")
+    assert event.data["message_id"] == "<m1@example.com>"

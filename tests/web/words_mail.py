@@ -43,7 +43,7 @@ def postmark() -> list[Case]:
         case("postmark", "a reply in Cyrillic", {"From": "Ана <ana@example.com>", "Subject": "Отг: Среща", "Headers": head,
              "TextBody": "Да", "MessageID": "p"}, "email.replied ana@example.com"),
         case("postmark", "away for a week", {"From": "ana@example.com", "Headers": [*head, {"Name": "Auto-Submitted",
-             "Value": "auto-replied"}], "MessageID": "p"}, "email.automatic ana@example.com"),
+             "Value": "auto-replied"}], "MessageID": "p"}, "email.auto_replied ana@example.com"),
     ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def mailgun() -> list[Case]:
         told("opened", "opened", "email.opened ana@example.com"),
         told("nobody", "complained", "email.complained", recipient="n/a"),
         case("mailgun", "a route in parts", parts, "email.replied ana@example.com", content_type=kind),
-        case("mailgun", "a route with the whole mail", mime, "email.automatic ana@example.com", content_type=mime_kind),
+        case("mailgun", "a route with the whole mail", mime, "email.auto_replied ana@example.com", content_type=mime_kind),
         case("mailgun", "a route with the sender alone", urlencode({"sender": "ana@example.com"}).encode(),
              "email.replied ana@example.com", content_type=form),
         case("mailgun", "headers that are none", urlencode({"from": "ana@example.com", "message-headers": "[[1,2],3,"}).encode(),

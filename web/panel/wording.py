@@ -100,6 +100,8 @@ _KINDS: Final = {
     "meeting.held": later("Meeting held"),
     "meeting.no_show": later("Did not come to the meeting"),
     "email.replied": later("Replied"),
+    "email.auto_replied": later("Automatic reply"),
+    "meeting.answered": later("Answered the invitation"),
     "email.bounced": later("An email came back"),
     "email.complained": later("Marked an email as unwanted"),
     "email.unsubscribed": later("Unsubscribed"),
@@ -138,6 +140,12 @@ _FATES: Final = {
     "parked": later("Waits for its prospect"),
     "failed": later("Could not be applied"),
     "pending": later("About to be applied"),
+}
+_INVITATIONS: Final = {
+    "accepted": later("Accepted the invitation"),
+    "declined": later("Declined the invitation"),
+    "tentative": later("Accepted the invitation, but is not sure yet"),
+    "counter": later("Proposed another time for the meeting"),
 }
 _SEQUENCES: Final = {
     "after_call": later("After the call"),
@@ -255,6 +263,11 @@ def happened(kind: str) -> str:
     return _word(_KINDS, kind)
 
 
+def invitation(answer: str) -> str:
+    """How an invitation was answered."""
+    return _word(_INVITATIONS, answer) if answer in _INVITATIONS else happened("meeting.answered")
+
+
 def state(key: str) -> str:
     """The state of an email or task."""
     return _word(_STATES, key)
@@ -354,6 +367,7 @@ def _word(known: Mapping[str, str], key: str) -> str:
 
 
 WORDS: Final = (
+    invitation,
     way,
     stage,
     step,

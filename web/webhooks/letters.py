@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from web.facts import address
 from web.webhooks.reading import clean, mailbox, word
 from workflow.actions.inbox import Incoming
-from workflow.engine import signals as kinds
 from workflow.errors import BadInput
 from workflow.mail.inbound import signals
 from workflow.mail.inbound.classify import Kind, classify
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from workflow.mail.inbound.classify import Classified
 
-AUTOMATIC: Final = "email.automatic"
 REPORT: Final = "email.report"
 _CODE: Final = re.compile(r"(?<![0-9.])([245])\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9.])")
 
@@ -40,10 +38,9 @@ def inbound(content: bytes) -> tuple[Incoming, ...]:
     answered = next((each.value for each in found.candidates if each.by in ("message_id", "unsigned_id")), "")
     if found.kind in (Kind.BOUNCE, Kind.COMPLAINT) and not answered:
         return (_event(named, REPORT, found, {"detail": found.evidence}),)
-    told = [each for each in signals.told(found, UTC) if each.kind in kinds.KINDS]
+    told = signals.told(found, UTC)
     if not told:
-        kind = AUTOMATIC if found.kind is Kind.AUTOMATIC else REPORT
-        return (_event(named, kind, found, {"address": found.sender, "detail": found.subject}),)
+        return (_event(named, REPORT, found, {"address": found.sender, "detail": found.subject}),)
     return tuple(
         _event(
             f"{named}#{number}" if named and number else named, each.kind, found, {**each.data, "message_id": answered}

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import math
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from web.facts import LOCALE, address, block, fact, line, moment
@@ -228,6 +229,14 @@ def _answers(value: object, said: str) -> dict[str, str]:
     return {name: block(each, f"{said}.{name}") for name, each in value.items() if each is not None}
 
 
+def _day(value: object, said: str) -> str:
+    told = line(value, said)
+    try:
+        return date.fromisoformat(told).isoformat()
+    except ValueError as error:
+        raise BadInput(f"“{said}” must be a day, such as 2026-12-01.") from error
+
+
 _MEETING: Final[Mapping[str, Callable[[Any, str], Any]]] = {
     "uid": _word,
     "starts_at": moment,
@@ -247,4 +256,6 @@ _CHECKS: Final[Mapping[str, Mapping[str, Callable[[Any, str], Any]]]] = {
     kinds.ANSWERS: {"answers": _answers},
     **dict.fromkeys(kinds.MEETING_KINDS, _MEETING),
     **dict.fromkeys(kinds.MAIL_KINDS, _MAIL),
+    kinds.AUTO_REPLIED: {**_MAIL, "about": _word, "returns_on": _day},
+    kinds.ANSWERED: {"uid": _word, "answer": _word, "comment": _note, "address": address},
 }

@@ -35,6 +35,8 @@ _NEW: Final[Mapping[str, Any]] = {
     "outcome": None,
     "outcome_reason": None,
     "owner_id": None,
+    "mail_hold_until": None,
+    "mail_hold_why": None,
 }
 _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
 _MAKE: Final = Prepared(insert(Prospect))
@@ -58,6 +60,8 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
         _write_meeting(tx, view.id, decision.meeting)
     for stop in decision.stop:
         enrolling.stop(tx, stop.enrollment_id, stop.reason, skipped=stop.suppressed, version=version)
+    if decision.resume:
+        enrolling.resume(tx, view.id)
     for moved in decision.reanchor:
         enrolling.reanchor(ws, tx, moved)
     for enroll in decision.enroll:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, insert, or_, select, update
 
 from workflow import ids
 from workflow.engine import leaving, sequences, trail
 from workflow.engine.reasons import Reason, because
+from workflow.engine.signals import AWAY, PAUSE
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
@@ -117,6 +118,18 @@ def stop(
     ended = {"which": enrollment_id, "reason": packed, "ended_at": tx.now}
     _END.run(tx, {**ended, "state": state, "ended_version": version})
     _REVOKE.run(tx, {**ended, "state": "skipped" if skipped else "cancelled", "next_attempt_at": None})
+
+
+def resume(tx: Tx, prospect_id: str) -> None:
+    """Ask the emails again that waited for a prospect's return, because they are back sooner."""
+    waits = or_(*(Touch.reason.startswith(f'["{why}"') for why in (AWAY, PAUSE)))
+    reason = because("due")
+    tx.conn.execute(
+        update(Touch)
+        .where(Touch.prospect_id == prospect_id, Touch.state == "scheduled", Touch.next_attempt_at > tx.now, waits)
+        .values(next_attempt_at=tx.now, reason=reason.pack())
+        .values(trail=trail_with(trail.told("waits", tx.now, reason, next=tx.now)))
+    )
 
 
 def reanchor(ws: Workspace, tx: Tx, moved: Reanchor) -> None:

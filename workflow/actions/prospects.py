@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
-    Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id,
+    Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, Prospect.mail_hold_until,
+    Prospect.mail_hold_why,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 _WHOLE: Final = (
@@ -247,6 +248,8 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
         fallback_zone=row.rep_zone,
         enrollments=_active(ws, tx, row.id),
         meetings=facts.meetings(tx, row.id) if meetings else (),
+        mail_hold_until=row.mail_hold_until,
+        mail_hold_why=row.mail_hold_why,
     )
     return Loaded(view, row.chain)
 

@@ -17,7 +17,6 @@ from workflow import ids, text
 from workflow.actions import enrolling, evidence, prospects
 from workflow.actions.prospects import Who
 from workflow.engine import signals as kinds
-from workflow.engine.decide import Change
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import Signal
 from workflow.errors import OnwardError
@@ -30,7 +29,6 @@ from workflow.records.models import Enrollment, Incoming, Mailbox, Prospect, Tou
 
 if TYPE_CHECKING:
     from workflow.mail.inbound.matching import Candidate
-    from workflow.mail.inbound.signals import Told
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -118,20 +116,12 @@ def _act(ws: Workspace, tx: Tx, found: Classified, match: _Match, who: Who) -> N
         if told.kind == kinds.UNSUBSCRIBED:
             # Whoever asks, it is the prospect who gets no more mail; a forwarder's own address was never written to.
             data.pop("address", None)
-        if told.kind in kinds.KINDS:
-            if told.kind == kinds.REPLIED and _is_colleague(tx, found, match.prospect_id):
-                data["colleague"] = True
-            at = min(found.sent_at or tx.now, tx.now)
-            signal = Signal(told.kind, at, who.actor, who.cause, data=data)
-            prospects.submit(ws, tx, match.prospect_id, signal)
-        else:
-            _note(ws, tx, match, told, data, who)
+        if told.kind == kinds.REPLIED and _is_colleague(tx, found, match.prospect_id):
+            data["colleague"] = True
+        at = min(found.sent_at or tx.now, tx.now)
+        prospects.submit(ws, tx, match.prospect_id, Signal(told.kind, at, who.actor, who.cause, data=data))
     if match.touch is not None:
         evidence.confirm(ws, tx, match.touch.message_id)
-
-
-def _note(ws: Workspace, tx: Tx, match: _Match, told: Told, data: dict[str, Any], who: Who) -> None:
-    prospects.note(ws, tx, match.prospect_id, Change(told.kind, tx.now, detail=_kept(data)), who)
 
 
 def _find(tx: Tx, found: Classified) -> _Match | None:

@@ -29,7 +29,10 @@ _LONGEST: Final = 200
 # Of a prospect's own fields the calendar asks these; of the others a need asks whether they are filled.
 _TOLD_FIELDS: Final = ("time_zone", "country")
 # Of what came with a signal these words decide by themselves.
-_TOLD_DATA: Final = frozenset({"trigger", "value", "uid", "replaces", "permanent", "outcome"})
+_TOLD_DATA: Final = frozenset(
+    {"trigger", "value", "uid", "replaces", "permanent", "outcome", "colleague", "about", "returns_on"}
+)
+_HOLD: Final = "mail_hold_until"
 _GIVEN_DATA: Final = frozenset({"minutes", "notes"})
 
 
@@ -77,6 +80,8 @@ def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
             calls=frozenset(view.get("calls", ())),
             begun={key: datetime.fromisoformat(at) for key, at in view.get("begun", {}).items()},
             moved_at=_moment(view.get("moved_at")) or NEVER,
+            mail_hold_until=_moment(view.get("mail_hold_until")),
+            mail_hold_why=view.get("mail_hold_why"),
         ),
         signal=Signal(
             kind=signal["kind"],
@@ -100,6 +105,7 @@ def answer(decision: Decision) -> str:
         ]
     if decision.stop:
         told["stop"] = [[each.enrollment_id, each.reason.code, each.suppressed] for each in decision.stop]
+    told |= _holds(decision)
     if decision.withheld:
         told["withheld"] = [[each.sequence, each.reason.code, dict(each.reason.facts)] for each in decision.withheld]
     if decision.reanchor:
@@ -114,14 +120,20 @@ def answer(decision: Decision) -> str:
 
 
 def matters(decision: Decision) -> bool:
-    """Whether somebody may ask about this decision: it moved, started, stopped or withheld something."""
+    """Whether somebody may ask about this decision: it moved, started, stopped, withheld or delayed something."""
     return bool(
         decision.enroll
         or decision.stop
         or decision.withheld
         or decision.reanchor
-        or any(change.kind == "moved" for change in decision.history)
+        or any(change.kind == "moved" or _HOLD in change.changes for change in decision.history)
     )
+
+
+def _holds(decision: Decision) -> dict[str, Any]:
+    """Until when mail waits from now on, where the decision changed that."""
+    found = [change.changes for change in decision.history if _HOLD in change.changes]
+    return {"hold": [found[-1][_HOLD], found[-1]["mail_hold_why"], decision.resume]} if found else {}
 
 
 @lru_cache(maxsize=16)
@@ -144,6 +156,8 @@ def _person(playbook: Playbook, view: ProspectView, signal: Signal) -> dict[str,
         known["outcome"] = view.outcome
     if view.moved_at > NEVER:
         known["moved_at"] = written(view.moved_at)
+    if view.mail_hold_until is not None:
+        known |= {"mail_hold_until": written(view.mail_hold_until), "mail_hold_why": view.mail_hold_why}
     if view.suppressed:
         known["suppressed"] = True
     if view.fallback_zone:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workflow.engine import guards, machine, meetings, sequences, starts
+from workflow.engine import absence, guards, machine, meetings, sequences, starts
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.sequences import Counted
@@ -29,7 +29,6 @@ Verdict = Literal["applied", "ignored", "blocked", "stale"]
 
 _TEXT_LIMIT: Final = 2000
 _STOP_WORDS: Final = {
-    kinds.REPLIED: "reply",
     kinds.BOUNCED: "bounce",
     kinds.COMPLAINED: "complaint",
     kinds.UNSUBSCRIBED: "unsubscribe",
@@ -110,7 +109,10 @@ class MeetingFact:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Everything that follows from one signal. Empty of effects unless the verdict is `applied`."""
+    """Everything that follows from one signal. Empty of effects unless the verdict is `applied`.
+
+    `resume` says that mail which waits for the prospect's return must be asked again.
+    """
 
     verdict: Verdict
     stage: str
@@ -124,6 +126,7 @@ class Decision:
     answers: Mapping[str, str] = field(default_factory=dict)
     call: Mapping[str, Any] | None = None
     withheld: tuple[Withheld, ...] = ()
+    resume: bool = False
 
 
 def wants(playbook: Playbook, view: ProspectView, signal: Signal) -> frozenset[guards.Kind]:
@@ -156,6 +159,7 @@ class _Course:
         self.starts: list[tuple[str, str | None, str | None]] = []
         self.withheld: tuple[Withheld, ...] = ()
         self.meeting: MeetingFact | None = None
+        self.resume = False
 
     def decide(self) -> Decision:
         self._introduce()
@@ -184,6 +188,7 @@ class _Course:
             answers=_texts(self.signal.data.get("answers", {})) if self.signal.kind == kinds.ANSWERS else {},
             call=self.signal.data if self.signal.kind == kinds.CALL_ENDED else None,
             withheld=self.withheld,
+            resume=self.resume,
         )
 
     def _take(self) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -198,6 +203,8 @@ class _Course:
             return self._answered()
         if kind in kinds.MEETING_KINDS:
             return self._met()
+        if kind == kinds.ANSWERED:
+            return self._invited()
         if kind in kinds.MAIL_KINDS:
             return self._mailed()
         return "ignored", (because("no_meaning"),)
@@ -259,13 +266,58 @@ class _Course:
 
     def _mailed(self) -> tuple[Verdict, tuple[Reason, ...]]:
         data = self.signal.data
+        if self.signal.kind == kinds.AUTO_REPLIED:
+            return self._auto_replied()
         told = {name: str(data[name]) for name in ("address", "message_id", "detail") if data.get(name)}
+        if self.signal.kind == kinds.REPLIED:
+            return self._replied(told, colleague=data.get("colleague") is True)
         permanent = self.signal.kind != kinds.BOUNCED or data.get("permanent", True) is not False
         self.history.append(
             Change(self.signal.kind, self.at, detail=told if permanent else {**told, "permanent": False})
         )
         if permanent:
             self._say(_STOP_WORDS[self.signal.kind])
+        return "applied", ()
+
+    def _replied(self, told: Mapping[str, Any], *, colleague: bool) -> tuple[Verdict, tuple[Reason, ...]]:
+        """Whoever answers in person is back; a colleague answers for somebody who may not be."""
+        changes = {} if colleague else self._waits(absence.BACK)
+        detail = {**told, "colleague": True} if colleague else told
+        self.history.append(Change(self.signal.kind, self.at, changes, detail))
+        self._say("colleague_reply" if colleague else "reply")
+        return "applied", ()
+
+    def _auto_replied(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        """No answer. Mail waits for somebody who is away, and does not go on to somebody who has left."""
+        names = ("address", "message_id", "detail", "about", "returns_on")
+        told = {name: str(self.signal.data[name]) for name in names if self.signal.data.get(name)}
+        if told.get("about") == "left":
+            self.history.append(Change(self.signal.kind, self.at, detail=told))
+            self._say("left")
+            return "applied", (because("auto_reply.left"),)
+        where = self._where()
+        waits = absence.hold(self.playbook, told, self.at, where)
+        self.history.append(Change(self.signal.kind, self.at, self._waits(waits), told))
+        now_on = self.view.hold(self.now)
+        if waits is None or now_on is None:
+            return "applied", (because("auto_reply"),)
+        return "applied", (because("auto_reply.away", until=absence.day(now_on.until, where)),)
+
+    def _waits(self, told: absence.Told | None) -> Mapping[str, Any]:
+        """The change that lets mail wait as `told`; nothing where that changes nothing."""
+        known = self.view.hold(self.now)
+        until, why = absence.merged(known, told, self.now)
+        if until == (known.until if known else None):
+            return {}
+        self.resume = known is not None and (until is None or until < known.until)
+        self.view = replace(self.view, mail_hold_until=until, mail_hold_why=why)
+        return {"mail_hold_until": until, "mail_hold_why": why}
+
+    def _invited(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        """An answer to an invitation moves no meeting: its calendar says that by itself."""
+        names = ("uid", "answer", "comment", "address")
+        told = {name: str(self.signal.data[name]) for name in names if self.signal.data.get(name)}
+        self.history.append(Change(self.signal.kind, self.at, detail=told))
         return "applied", ()
 
     def _own_words(self, verdict: Verdict, reasons: tuple[Reason, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -324,6 +376,9 @@ class _Course:
         changes |= {"stage": way.to, "entered_stage_at": self.at, "moved_at": max(self.at, self.view.moved_at)}
         if outcome != self.view.outcome or reason != self.view.outcome_reason:
             changes |= {"outcome": outcome, "outcome_reason": reason}
+        if self.signal.kind == kinds.MOVE and not self.signal.sender:
+            # Whoever moves them by hand knows more than a mailbox that answers by itself.
+            changes |= self._waits(absence.BACK)
         detail = {"trigger": trigger} | ({"outcome": outcome} if outcome else {})
         said = given.get("reason")
         self.history.append(Change("moved", self.at, changes, detail, self.view.stage, way.to, said))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workflow.engine import basis, leaving, sequences, trail
 from workflow.engine.decide import decide
 from workflow.engine.reasons import Reason
+from workflow.engine.signals import MailHold
 from workflow.errors import OnwardError
 
 if TYPE_CHECKING:
@@ -103,15 +104,17 @@ def _asked(playbook: Playbook, step: Step, line: Line) -> tuple[Mapping[str, Any
     if line.kind == "late":
         # The reason tells the same time in words, and is not asked again.
         return ({"until": until} if now > until else {}), line.reason
-    hold = leaving.when_it_may_leave(
-        playbook,
-        step,
-        now,
-        not_after=given["not_after"],
-        forced=given.get("forced", False),
-        where=lambda: _where(line),
-        last_mail_at=lambda: given.get("last"),
-    )
+    hold = None
+    if not given.get("forced", False):
+        hold = leaving.when_it_may_leave(
+            playbook,
+            step,
+            now,
+            not_after=given["not_after"],
+            held=MailHold(given["held"], given["held_by"]) if "held" in given else None,
+            where=lambda: _where(line),
+            last_mail_at=lambda: given.get("last"),
+        )
     if (hold is not None) != (line.kind == "held") or now > until:
         return {line.kind: False}, line.reason
     return ({"next": hold.until, "until": hold.not_after}, hold.reason) if hold else ({}, None)

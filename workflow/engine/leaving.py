@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflow.engine.sequences import Whereabouts
+    from workflow.engine.signals import MailHold
     from workflow.playbook.schema import Playbook, Sequence, Step
 
 STILL_GOOD_FOR: Final = timedelta(hours=24)
@@ -36,7 +37,7 @@ _Row = TypeVar("_Row", bound=Any)
 
 @dataclass(slots=True)
 class Asked:
-    """What an email was asked from at the moment of sending. `where` and `last_mail_at` stay None unless asked for."""
+    """What an email was asked from at the moment of sending. `where` and `last_mail_at` stay None unless asked."""
 
     now: datetime
     due_at: datetime
@@ -45,6 +46,7 @@ class Asked:
     forced: bool
     where: Whereabouts | None = None
     last_mail_at: datetime | None = None
+    held: MailHold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +79,19 @@ def when_it_may_leave(
     now: datetime,
     *,
     not_after: datetime,
-    forced: bool,
+    held: MailHold | None,
     where: Callable[[], Whereabouts],
     last_mail_at: Callable[[], datetime | None],
 ) -> Hold | None:
-    """What holds an email of `step` back at `now`: the send window or the prospect's gap; None when nothing does.
+    """What holds an email of `step` back at `now`: an absence, the send window or the prospect's gap; else None.
 
+    `held` is what all mail of the prospect waits for; what is written before a meeting goes out all the same.
     `where` and `last_mail_at`, when the prospect last got an email, are asked only where they matter.
+    Nothing holds what somebody sends ahead of its time: then this is not asked.
     """
-    if forced or step.any_hour:
+    if step.any_hour:
         return None
-    wait = _wait(playbook, step, now, where(), last_mail_at)
+    wait = _wait(playbook, step, now, held, where(), last_mail_at)
     if wait is None:
         return None
     until, reason = wait
@@ -118,8 +122,17 @@ def lingers(sequence: Sequence, row: _Row) -> bool:
 
 
 def _wait(
-    playbook: Playbook, step: Step, now: datetime, where: Whereabouts, last_mail_at: Callable[[], datetime | None]
+    playbook: Playbook,
+    step: Step,
+    now: datetime,
+    held: MailHold | None,
+    where: Whereabouts,
+    last_mail_at: Callable[[], datetime | None],
 ) -> tuple[datetime, Reason] | None:
+    if held is not None and held.until > now and not step.before_meeting:
+        day = held.until.astimezone(where.zone).date()
+        opens = calendar.opening(held.until, playbook.calendar, where.zone, where.country)
+        return opens, because(held.why, until=day.isoformat())
     opens = calendar.opening(now, playbook.calendar, where.zone, where.country)
     if opens > now and not step.before_meeting:
         return opens, because("window")

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 DONE: Final = "touch.done"
 SKIPPED: Final = "touch.skipped"
 SENT_NOW: Final = "touch.sent_now"
-# The prospect's mailbox answers by itself. Nothing follows from that: the life tells of it and goes on.
-AWAY: Final = "email.auto_replied"
 ACTS: Final = frozenset({DONE, SKIPPED, SENT_NOW})
 
 Kind = Literal[

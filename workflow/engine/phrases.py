@@ -32,6 +32,10 @@ _PHRASES: Final[Mapping[str, tuple[tuple[str, str], tuple[str, str]]]] = {
         ("call ends", r"(?:the\s+)?call\s+ends"),
         ("обаждането приключва", r"обаждането\s+приключва"),
     ),
+    "colleague replies": (
+        ("a colleague replies", r"(?:an?\s+|the\s+)?colleague\s+replies"),
+        ("колега отговаря", r"колега\s+отговаря|отговаря\s+колега"),
+    ),
     "replies": (("replies", r"replies"), ("отговаря", r"отговаря")),
     "bounces for now": (
         ("bounces for now", r"bounces\s+for\s+now"),

@@ -107,7 +107,6 @@ def _let_go_on(world: World, touch: Touch) -> None:
 
 
 def _leave(world: World, touch: Touch) -> None:
-    step, playbook = touch.step, touch.enrollment.playbook
     if not world.view.fields.get("email"):
         _skip(world, touch, because("no_address"))
         return
@@ -119,19 +118,11 @@ def _leave(world: World, touch: Touch) -> None:
         touch.holds = (*touch.holds, because("limit"))
         if _is_held_open(world, touch, waits_from):
             touch.not_after = max(touch.not_after, world.now)
-    until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
+    until = leaving.leaves_until(touch.step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
         _skip(world, touch, because("too_late", until=until.isoformat(timespec="minutes")))
         return
-    hold = leaving.when_it_may_leave(
-        playbook,
-        step,
-        world.now,
-        not_after=touch.not_after,
-        forced=touch.forced,
-        where=lambda: world.where(playbook),
-        last_mail_at=lambda: world.last_mail_at,
-    )
+    hold = None if touch.forced else _hold(world, touch)
     if hold is None:
         _send(world, touch)
         return
@@ -139,6 +130,19 @@ def _leave(world: World, touch: Touch) -> None:
     touch.not_after = hold.not_after or touch.not_after
     touch.holds = (*touch.holds, hold.reason)
     world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
+
+
+def _hold(world: World, touch: Touch) -> leaving.Hold | None:
+    playbook = touch.enrollment.playbook
+    return leaving.when_it_may_leave(
+        playbook,
+        touch.step,
+        world.now,
+        not_after=touch.not_after,
+        held=world.view.hold(world.now),
+        where=lambda: world.where(playbook),
+        last_mail_at=lambda: world.last_mail_at,
+    )
 
 
 def _is_held_open(world: World, touch: Touch, waits_from: datetime) -> bool:

@@ -118,6 +118,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Прилагането на събитието не успя ({error}); ще бъде направен нов опит.",
     ),
     "stop.reply": ("The prospect replied.", "Клиентът отговори."),
+    "stop.colleague_reply": ("A colleague of the prospect replied.", "Колега на клиента отговори."),
+    "stop.left": ("The prospect has left the company.", "Клиентът е напуснал фирмата."),
     "stop.bounce": ("The address does not exist: an email came back.", "Адресът не съществува: имейл беше върнат."),
     "stop.complaint": ("The prospect marked an email as unwanted.", "Клиентът отбеляза имейл като нежелан."),
     "stop.unsubscribe": ("The prospect unsubscribed.", "Клиентът се отписа."),
@@ -201,12 +203,24 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
     "away": (
+        "Waits until {until}: the prospect is out of the office.",
+        "Изчаква до {until}: клиентът е извън офиса.",
+    ),
+    "pause": (
+        "Waits until {until}: the prospect asked for a pause.",
+        "Изчаква до {until}: клиентът поиска пауза.",
+    ),
+    "auto_reply": (
         "An automatic reply is no answer: it stops nothing, and mail goes on as planned.",
         "Автоматичният отговор не е отговор: нищо не спира и имейлите продължават по план.",
     ),
-    "away_until": (
-        "An automatic reply (back on {until}) is no answer: it stops nothing, and mail goes on as planned.",
-        "Автоматичният отговор (до {until}) не е отговор: нищо не спира и имейлите продължават по план.",
+    "auto_reply.away": (
+        "An automatic reply is no answer: it stops nothing, and mail waits until {until}.",
+        "Автоматичният отговор не е отговор: нищо не спира, а имейлите изчакват до {until}.",
+    ),
+    "auto_reply.left": (
+        "An automatic reply says that the prospect has left the company.",
+        "Автоматичен отговор казва, че клиентът е напуснал фирмата.",
     ),
     "nothing_waits": ("No {what} “{step}” is waiting.", "Няма чакащ елемент „{step}“ ({what})."),
     "done_by": ("Done by {by}.", "Изпълнено от {by}."),

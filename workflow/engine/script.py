@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workflow.engine import calendar, phrases
 from workflow.engine import signals as kinds
-from workflow.engine.life import AWAY, DONE, SENT_NOW, SKIPPED, Happening
+from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Happening
 from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput
 from workflow.playbook.findings import nearest
@@ -37,6 +37,7 @@ _LONGEST_WAIT: Final = 62  # days, until a month that has a 31st
 _PLAIN: Final = {
     "call ends": kinds.CALL_ENDED,
     "replies": kinds.REPLIED,
+    "colleague replies": kinds.REPLIED,
     "bounces": kinds.BOUNCED,
     "bounces for now": kinds.BOUNCED,
     "complains": kinds.COMPLAINED,
@@ -46,6 +47,10 @@ _PLAIN: Final = {
     "cancels": kinds.CANCELLED,
     "meets": kinds.HELD,
     "does not show": kinds.NO_SHOW,
+}
+_PLAIN_DATA: Final[Mapping[str, Mapping[str, Any]]] = {
+    "bounces for now": {"permanent": False},
+    "colleague replies": {"colleague": True},
 }
 _ACTS: Final = {"does": DONE, "skips": SKIPPED, "sends": SENT_NOW}
 _AFTER_MEETING: Final = frozenset({kinds.HELD, kinds.NO_SHOW})
@@ -141,8 +146,8 @@ class _Reader:
             data |= {"starts_at": starts_at, "ends_at": self._meeting_ends}
             if told.kind == kinds.BOOKED:
                 data["uid"] = f"meeting-{name}"
-        if told.kind == AWAY and data["until"]:
-            data["until"] = self._until(data["until"], at)
+        if told.kind == kinds.AUTO_REPLIED and data["returns_on"]:
+            data["returns_on"] = self._until(data["returns_on"], at).isoformat()
         self._last = at
         sender = (self._source,) if told.sender is None else told.sender
         return Happening(
@@ -151,7 +156,7 @@ class _Reader:
 
     def _told(self, event: str, words: list[str]) -> Told:
         if event in _PLAIN:
-            return Told(_PLAIN[event], {"permanent": False} if event == "bounces for now" else {})
+            return Told(_PLAIN[event], _PLAIN_DATA.get(event, {}))
         if event in _ACTS:
             return Told(_ACTS[event], step=self._step(words[0], task=event == "does"))
         if event == "moves":
@@ -163,7 +168,7 @@ class _Reader:
         if event == "answers":
             return Told(kinds.ANSWERS, {"answers": {words[0]: words[1]}})
         if event == "out of office":
-            return Told(AWAY, {"until": words[0]})
+            return Told(kinds.AUTO_REPLIED, {"about": kinds.AWAY, "returns_on": words[0]})
         if event == "changes":
             change = {words[0]: words[1]}
             has_place = _changeable(*words)

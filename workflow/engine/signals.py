@@ -26,10 +26,18 @@ REPLIED: Final = "email.replied"
 BOUNCED: Final = "email.bounced"
 COMPLAINED: Final = "email.complained"
 UNSUBSCRIBED: Final = "email.unsubscribed"
+AUTO_REPLIED: Final = "email.auto_replied"
+"""A mailbox answered by itself. `about` says away, left or something else, `returns_on` the ISO day of return."""
+ANSWERED: Final = "meeting.answered"
+"""An invitation was answered: accepted, declined, tentative or counter; `uid` names the meeting."""
+
+AWAY: Final = "away"
+PAUSE: Final = "pause"
+"""Why a prospect's mail waits: their mailbox said that they are away, or they asked for a pause."""
 
 MEETING_KINDS: Final = frozenset({BOOKED, RESCHEDULED, CANCELLED, HELD, NO_SHOW})
-MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED})
-KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS}) | MEETING_KINDS | MAIL_KINDS
+MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED, AUTO_REPLIED})
+KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS, ANSWERED}) | MEETING_KINDS | MAIL_KINDS
 # Kinds that make an unknown prospect known; the others wait until somebody introduces it.
 CREATING: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, BOOKED})
 
@@ -55,6 +63,14 @@ class Signal:
     sender: tuple[str, ...] = ()
     owner_id: str | None = None
     role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailHold:
+    """Until when a prospect's mail waits, and why: AWAY or PAUSE."""
+
+    until: datetime
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,17 @@ class ProspectView:
     answers: Mapping[str, str] = field(default_factory=dict)
     calls: frozenset[str] = frozenset()
     begun: Mapping[str, datetime] = field(default_factory=dict)
+    mail_hold_until: datetime | None = None
+    mail_hold_why: str | None = None
+
+    def hold(self, now: datetime) -> MailHold | None:
+        """What the prospect's mail waits for at `now`."""
+        return hold(self.mail_hold_until, self.mail_hold_why, now)
+
+
+def hold(until: datetime | None, why: str | None, now: datetime) -> MailHold | None:
+    """The two columns of a prospect as one value; None once its time has come."""
+    return MailHold(until, why or AWAY) if until is not None and until > now else None
 
 
 def call_words(told: Mapping[str, Any]) -> frozenset[str]:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workflow.engine import posting, rows
 from workflow.engine import signals as kinds
 from workflow.engine.decide import decide
-from workflow.engine.life import ACTS, AWAY, IS_NEW, Entry, Happening, Imagined, Known, Life
-from workflow.engine.reasons import because
+from workflow.engine.life import ACTS, IS_NEW, Entry, Happening, Imagined, Known, Life
 from workflow.engine.rows import World
 from workflow.engine.signals import FIELDS, MeetingView, ProspectView
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Decision, MeetingFact
     from workflow.engine.life import Ending, Writer
-    from workflow.engine.reasons import Reason
     from workflow.playbook.schema import Playbook
 
 HORIZON: Final = timedelta(days=120)
@@ -50,8 +48,6 @@ def simulate(
         world.now = max(world.now, happening.at)
         if happening.kind in ACTS:
             posting.act(world, happening)
-        elif happening.kind == AWAY:
-            world.tell("event", happening.said, reasons=(_away(happening),), verdict="ignored")
         else:
             _tell(world, happening)
     posting.run_until(world, world.now + horizon)
@@ -80,11 +76,6 @@ def _begun(playbook: Playbook, person: Imagined | Known, begins: datetime, write
         empty, fields=fields, custom=person.custom, stage=person.stage, version=1, entered_stage_at=begins
     )
     return world
-
-
-def _away(happening: Happening) -> Reason:
-    until = happening.data.get("until")
-    return because("away_until", until=until) if until else because("away")
 
 
 def _ending(world: World) -> Ending:
@@ -132,6 +123,8 @@ def _carry_out(world: World, decision: Decision) -> None:
     active = {each.id: each for each in world.enrollments if each.active}
     for stop in decision.stop:
         rows.stop(world, active[stop.enrollment_id], stop.reason, skipped=stop.suppressed)
+    if decision.resume:
+        rows.resume(world)
     for moved in decision.reanchor:
         rows.reanchor(world, active[moved.enrollment_id], moved)
     for enroll in decision.enroll:

@@ -279,6 +279,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "meeting.held": ("a meeting took place", "състоя се среща"),
     "meeting.no_show": ("the prospect did not come to a meeting", "клиентът не дойде на среща"),
     "email.replied": ("the prospect replied", "клиентът отговори"),
+    "email.auto_replied": ("a mailbox replied by itself", "автоматичен отговор"),
+    "meeting.answered": ("an invitation was answered", "отговор на покана за среща"),
     "email.bounced": ("an email came back", "имейл беше върнат"),
     "email.complained": ("a complaint", "оплакване"),
     "email.unsubscribed": ("the prospect unsubscribed", "клиентът се отписа"),

@@ -139,7 +139,7 @@ def _lines(trail: str) -> Iterator[Line]:
             yield Line(UNREADABLE, None)
 
 
-_MOMENTS: Final = ("anchor", "since", "meeting", "due", "until", "next", "due_at", "not_after", "last")
+_MOMENTS: Final = ("anchor", "since", "meeting", "due", "until", "next", "due_at", "not_after", "last", "held")
 
 
 def _times(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,6 +169,8 @@ def _asked(asked: Asked) -> dict[str, object]:
         told |= _place(asked.where)
     if asked.last_mail_at is not None:
         told["last"] = written(asked.last_mail_at)
+    if asked.held is not None:
+        told |= {"held": written(asked.held.until), "held_by": asked.held.why}
     return told
 
 

@@ -35,6 +35,7 @@ _AREAS: Final[Mapping[str, tuple[str, str]]] = {
     "playbook": ("playbook", "наръчник"),
     "calendar": ("calendar", "календар"),
     "limits": ("limits", "ограничения"),
+    "out_of_office": ("out of office", "извън офиса"),
     "stage": ("stage", "етап"),
     "transition": ("move", "преход"),
     "sequence": ("sequence", "поредица"),
@@ -132,6 +133,7 @@ def _all(old: Playbook, new: Playbook) -> Iterator[Difference]:
     yield from _parts("calendar", "", old.calendar, new.calendar)
     yield from _parts("limits", "", old.limits.mailbox, new.limits.mailbox)
     yield from _part("limits", "", "prospect_min_gap", old.limits.prospect_min_gap, new.limits.prospect_min_gap)
+    yield from _parts("out_of_office", "", old.out_of_office, new.out_of_office)
     yield from _things("stage", old.stages, new.stages)
     yield from _order("stage", old.stages, new.stages)
     yield from _things("transition", _ways(old), _ways(new))

@@ -100,6 +100,11 @@ LIMITS: Final = record(
         Key("prospect", PROSPECT_LIMITS, "What one prospect may get.", attribute="prospect_min_gap"),
     ),
 )
+OUT_OF_OFFICE: Final = record(
+    "out_of_office",
+    value(schema.OutOfOffice),
+    (Key("resume_after", DELAY, "How long mail waits for somebody who is away and does not say until when."),),
+)
 
 
 # --- stages, transitions
@@ -310,6 +315,7 @@ PLAYBOOK: Final = record(
         Key("time_zone", TEXT, "An IANA name, such as Europe/Sofia."),
         Key("calendar", CALENDAR, "When email may leave."),
         Key("limits", LIMITS, "How much email may leave."),
+        Key("out_of_office", OUT_OF_OFFICE, "When mail goes on for somebody who is away."),
         Key(
             "stages",
             table(STAGE, some=True),

@@ -54,6 +54,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "start.meeting.held": ("meeting held", "проведена среща"),
     "start.meeting.no_show": ("missed meeting", "пропусната среща"),
     "stop.reply": ("reply", "отговор"),
+    "stop.colleague_reply": ("reply of a colleague", "отговор на колега"),
+    "stop.left": ("left the company", "напуснал фирмата"),
     "stop.bounce": ("returned email", "върнат имейл"),
     "stop.complaint": ("complaint", "оплакване"),
     "stop.unsubscribe": ("unsubscribe", "отписване"),

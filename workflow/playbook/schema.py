@@ -24,6 +24,8 @@ OUTCOMES: Final = ("won", "lost", "no_decision", "disqualified")
 START_WORDS: Final = ("call.ended", "stage.entered", "meeting.booked", "meeting.held", "meeting.no_show")
 STOP_WORDS: Final = (
     "reply",
+    "colleague_reply",
+    "left",
     "bounce",
     "complaint",
     "unsubscribe",
@@ -78,6 +80,13 @@ class Limits:
 
     mailbox: MailboxLimits = field(default_factory=MailboxLimits)
     prospect_min_gap: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfOffice:
+    """How long mail waits for somebody who is away and does not say until when."""
+
+    resume_after: Delay = field(default_factory=lambda: Delay(working_days=3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +236,7 @@ class Playbook:
     signals: tuple[SignalRule, ...]
     digest: str
     content: Content = field(default_factory=Content)
+    out_of_office: OutOfOffice = field(default_factory=OutOfOffice)
     lines: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def line(self, path: str) -> int:

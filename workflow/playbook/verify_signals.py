@@ -22,7 +22,8 @@ EVENTS: Final = frozenset(
     {
         *("prospect.upserted", "move.requested", "call.ended", "answers.recorded"),
         *("meeting.booked", "meeting.rescheduled", "meeting.cancelled", "meeting.held", "meeting.no_show"),
-        *("email.replied", "email.bounced", "email.complained", "email.unsubscribed"),
+        *("email.replied", "email.bounced", "email.complained", "email.unsubscribed", "email.auto_replied"),
+        "meeting.answered",
     }
 )
 """The product's own events, into which every source's are translated; a test holds them equal to the engine's."""

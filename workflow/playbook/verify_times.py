@@ -10,13 +10,14 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from workflow.playbook.findings import Finding
+from workflow.playbook.schema import Delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import time
 
     from workflow.playbook.case import Case
-    from workflow.playbook.schema import Delay, Playbook, Sequence, Step, Window
+    from workflow.playbook.schema import Playbook, Sequence, Step, Window
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -145,6 +146,16 @@ def gap_outlasts_delay(case: Case) -> Iterator[Finding]:
             )
 
 
+def absence_ends_at_once(case: Case) -> Iterator[Finding]:
+    """Mail that waits no time at all for whoever is away and names no day of return."""
+    if case.playbook.out_of_office.resume_after == Delay():
+        yield Finding(
+            case.playbook.line("out_of_office.resume_after"),
+            "absence_ends_at_once",
+            "Mail does not wait at all for whoever is away and names no day: write at least `1wd`, or remove the key.",
+        )
+
+
 RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     lead_never_met,
     window_never_opens,
@@ -152,6 +163,7 @@ RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     limits_starve,
     gap_shuts_window,
     gap_outlasts_delay,
+    absence_ends_at_once,
 )
 
 

@@ -25,7 +25,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 
 
 class Rep(Base):
@@ -51,7 +51,10 @@ class Rep(Base):
 
 
 class Prospect(Base):
-    """A buyer on the way through the stages. `version` counts its history, `moved_at` guards the order of its moves."""
+    """A buyer on the way through the stages. `version` counts its history, `moved_at` guards the order of its moves.
+
+    Its mail waits until `mail_hold_until`: they are away, or asked for a pause (`mail_hold_why`).
+    """
 
     __tablename__ = "prospect"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -73,6 +76,8 @@ class Prospect(Base):
     chain: Mapped[str]
     entered_stage_at: Mapped[datetime]
     moved_at: Mapped[datetime]
+    mail_hold_until: Mapped[datetime | None]
+    mail_hold_why: Mapped[str | None]
     search: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -57,6 +57,7 @@ _RETRIED_UNTIL: Final = timedelta(hours=48)
 _LOOKED_BACK: Final = timedelta(hours=48)
 _FOLDED: Final = (
     *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
+    "mail_hold_until", "mail_hold_why",
 )  # fmt: skip
 _BLANK: Final[dict[str, Any]] = {**dict.fromkeys(kinds.FIELDS, ""), "custom": {}}
 _LINKS: Final = tuple(column.label(f"link_{column.name}") for column in History.__table__.columns)

@@ -49,7 +49,8 @@ _PROSPECT: Final = Prepared(
     select(
         Prospect.id, Prospect.stage, Prospect.version, Prospect.custom, Prospect.outcome, Prospect.outcome_reason,
         Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS),
-        Rep.time_zone.label("rep_zone"), Suppression.email_key.label("suppressed"),
+        Prospect.mail_hold_until, Prospect.mail_hold_why, Rep.time_zone.label("rep_zone"),
+        Suppression.email_key.label("suppressed"),
     )
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
@@ -192,6 +193,8 @@ def _view(tx: Tx, row: Record) -> ProspectView:
         answers={each.question: each.text for each in _ANSWERS.all(tx, which)},
         calls=frozenset(word for word in CALL_WORDS if getattr(calls, word)),
         begun={each.sequence: each.last for each in _BEGUN.all(tx, which)},
+        mail_hold_until=row.mail_hold_until,
+        mail_hold_why=row.mail_hold_why,
     )
 
 

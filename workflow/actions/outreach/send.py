@@ -18,6 +18,7 @@ from workflow.actions import prospects
 from workflow.actions.outreach import letter, outlet, settle
 from workflow.actions.outreach.settle import Begun
 from workflow.engine import leaving, sequences, trail
+from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
@@ -61,7 +62,8 @@ _CHOSEN: Final = Prepared(
         Touch.id, Touch.prospect_id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.token,
         Touch.attempts, Touch.due_at, Touch.not_after, Touch.forced, Touch.message_id,
         Enrollment.state.label("enrollment_state"), Enrollment.sequence, Enrollment.playbook_digest,
-        Enrollment.meeting_id, Prospect.email, Prospect.time_zone, Prospect.country,
+        Enrollment.meeting_id, Prospect.email, Prospect.time_zone, Prospect.country, Prospect.mail_hold_until,
+        Prospect.mail_hold_why,
         Rep.time_zone.label("rep_zone"), Suppression.email_key.label("barred"),
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
@@ -259,6 +261,7 @@ class Sender:
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
         asked = leaving.Asked(tx.now, touch.due_at, touch.not_after, touch.attempts, touch.forced)
+        asked.held = kinds.hold(touch.mail_hold_until, touch.mail_hold_why, tx.now)
         until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
             reason = because("too_late", until=until.isoformat(timespec="minutes"))
@@ -273,15 +276,17 @@ class Sender:
             asked.last_mail_at = _last_mail_at(tx, touch)
             return asked.last_mail_at
 
-        hold = leaving.when_it_may_leave(
-            playbook,
-            step,
-            tx.now,
-            not_after=touch.not_after,
-            forced=touch.forced,
-            where=where,
-            last_mail_at=last_mail_at,
-        )
+        hold = None
+        if not touch.forced:
+            hold = leaving.when_it_may_leave(
+                playbook,
+                step,
+                tx.now,
+                not_after=touch.not_after,
+                held=asked.held,
+                where=where,
+                last_mail_at=last_mail_at,
+            )
         if hold is None:
             return trail.begun(playbook.digest, asked)
         line = trail.held(playbook.digest, asked, hold)

@@ -270,6 +270,8 @@ def _addresses(raw: str) -> Iterator[tuple[str, str]]:
 
 def ids(raw: str) -> tuple[str, ...]:
     """The Message-IDs of `raw` in angle brackets, in order, each once."""
+    # Some mailers, Python's own among them, fold a long id as an encoded word.
+    raw = words(raw)
     found = dict.fromkeys(f"<{each}>" for each in _ID.findall(raw))
     if not found:
         # Some servers leave the brackets out.

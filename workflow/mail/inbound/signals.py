@@ -1,12 +1,12 @@
 """What an understood mail tells the engine: kinds of signals with their data, as a webhook would bring them.
 
-Finds no prospect and sends nothing on. A kind the engine does not know yet is named here and skipped by the caller.
+Finds no prospect and sends nothing on; what follows from a signal is decided by the engine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from workflow.engine import signals as kinds
 from workflow.mail.inbound.classify import Kind
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
     from workflow.mail.inbound.classify import Classified
     from workflow.mail.inbound.dsn import Recipient
-
-AUTO_REPLIED: Final = "email.auto_replied"
-"""No kind of the engine yet: an absence with its return date, somebody who left, an acknowledgement."""
-ANSWERED_INVITATION: Final = "meeting.answered"
-"""No kind of the engine yet: accepted, declined, tentative, counter; `uid` names the meeting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +49,9 @@ def _told(found: Classified, zone: tzinfo) -> Iterator[Told]:
             yield Told(kinds.UNSUBSCRIBED, common)
         case Kind.CALENDAR if found.calendar:
             answer = {"uid": found.calendar.uid, "answer": found.calendar.answer, "comment": found.calendar.comment}
-            yield Told(ANSWERED_INVITATION, common | answer)
+            yield Told(kinds.ANSWERED, common | answer)
         case Kind.AUTOMATIC:
-            yield Told(AUTO_REPLIED, common | {"about": found.about, "returns_on": _back(found, zone)})
+            yield Told(kinds.AUTO_REPLIED, common | {"about": found.about, "returns_on": _back(found, zone)})
         case Kind.REPLY:
             yield Told(kinds.REPLIED, common | {"detail": found.reply.visible})
             if found.opt_out:
