@@ -41,15 +41,14 @@ def test_a_signed_id_that_is_answered_is_sure(key: str, spelled: object) -> None
 
 def test_an_id_that_was_folded_as_an_encoded_word_is_read() -> None:
     """As Python's own mailer writes a long one, in one word or in two."""
-    answered = new_message_id(TOUCH, KEY, "ours.test")
+    answered = new_message_id(TOUCH, KEY, "outreach.sales.ours.test")
     mail = EmailMessage()
     mail["In-Reply-To"] = answered
-    folded = mail.as_bytes(policy=SMTP).partition(b"\r\n\r\n")[0].decode().partition(": ")[2]
+    folded = mail.as_bytes(policy=SMTP).partition(b"\r\n\r\n")[0].decode().partition(":")[2]
     assert "=?utf-8?q?" in folded
     half = len(answered) // 2
-    split = "\r\n ".join(
-        f"=?utf-8?b?{b64encode(each.encode()).decode()}?=" for each in (answered[:half], answered[half:])
-    )
+    halves = (b64encode(each.encode()).decode() for each in (answered[:half], answered[half:]))
+    split = "\r\n ".join(f"=?utf-8?b?{each}?=" for each in halves)
     for value in (folded, split):
         content = f"From: {PAT}\r\nIn-Reply-To: {value}\r\n\r\nYes.\r\n".encode()
         assert classify(content, ours=KNOWN).candidates[0].touch_id == TOUCH

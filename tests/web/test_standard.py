@@ -246,7 +246,7 @@ def test_times_may_be_seconds_or_milliseconds(when: Any, hour: int) -> None:
 
 def test_an_absence_names_a_day() -> None:
     told = {"type": "email.auto_replied", "prospect": {"email": "ana@example.com"}}
-    for day, problem in (("2026-12-01", ""), ("next week", "“data.returns_on” must be a day, such as 2026-12-01.")):
+    for day, problem in (("2026-12-01", None), ("next week", "“data.returns_on” must be a day, such as 2026-12-01.")):
         body = json.dumps({**told, "data": {"about": "away", "returns_on": day}}).encode()
         (event,) = parcel(STANDARD, HEADERS, body).events
         assert event.problem == problem
