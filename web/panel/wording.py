@@ -302,7 +302,8 @@ def said(told: Reason, of_sequence: str = "") -> str:
     for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):
         if name in facts:
             facts[name] = word(facts[name])
-    if "by" in facts:
+    # Whoever pauses a mailbox stands there by name already: the reason is read on the command line too.
+    if "by" in facts and told.code != "pause.by":
         facts["by"] = actor(facts["by"])
     if told.code == "wrong_outcome":
         facts["outcome"] = outcome(facts["outcome"])
