@@ -14,6 +14,7 @@ from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.letters import add_routes as add_letters
+from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.moves import add_routes as add_moves
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
@@ -37,7 +38,7 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(guard)
     inside.after_request(finish)
     pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_why)
-    for add in (*pages, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
+    for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

@@ -220,8 +220,7 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
     signature = {each: shown[f"signature_{each}"] for each in ("en", "bg") if shown.get(f"signature_{each}")}
     signer = None
     if secrets.get("dkim_key"):
-        domain = shown.get("dkim_domain") or party.address.domain
-        signer = Signer.read(domain, shown.get("dkim_selector") or "onward", secrets["dkim_key"])
+        signer = _signer(shown.get("dkim_domain") or party.address.domain, shown, secrets["dkim_key"])
         if not f".{party.address.domain}".endswith(f".{signer.domain}"):
             message = f"The DKIM key signs for {signer.domain}, and the mailbox writes as {party.address.domain}."
             raise BadInput(message, field="dkim_domain")
@@ -235,6 +234,13 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
         tokens,
         _inbox(secrets),
     )
+
+
+def _signer(domain: str, shown: Mapping[str, Any], key: str) -> Signer:
+    try:
+        return Signer.read(domain, shown.get("dkim_selector") or "onward", key)
+    except BadInput as error:
+        raise BadInput(error.message, field=f"dkim_{error.field}") from error
 
 
 def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:
