@@ -337,6 +337,11 @@ class Mailbox(Reply):
     """The address of the rep to whose prospects it writes; none for a shared one."""
     server: str | None
     """Its own mail server; none for the installation's."""
+    inbox: str | None
+    """The IMAP server it is read at; none when it is not read."""
+    read_at: datetime | None
+    problem: str | None
+    """Why it cannot be read just now."""
     removed_at: datetime | None
 
 

@@ -14,6 +14,7 @@ from web.api.door import Door
 from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
+from web.api.mailboxes import ROUTES as MAILBOXES
 from web.api.openapi import document
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *EXPLANATIONS, *DELIVERIES, *INSTALLATION, *PUBLISHING)
+ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *EXPLANATIONS, *DELIVERIES, *INSTALLATION, *MAILBOXES, *PUBLISHING)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:
