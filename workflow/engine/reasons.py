@@ -171,6 +171,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Имейлът вече е изпратен като стъпка „{step}“.",
     ),
     "sent": ("Accepted by the mail server.", "Приет от пощенския сървър."),
+    "sent_found": (
+        "Sent: the mail server keeps it in its folder of sent mail.",
+        "Изпратен: пощенският сървър го пази в папката с изпратени писма.",
+    ),
     "sent_confirmed": (
         "A message from the prospect shows that it arrived.",
         "Съобщение от клиента показва, че е получен.",
