@@ -16,7 +16,9 @@ from workflow.records.models import Incoming, Message
 EVIL = "<script>alert(1)</script>"
 
 
-def letter(scene: Scene, text: str, *, sender: str = "ana@buyer.example", subject: str = "Re: our talk") -> bytes:
+def letter(
+    scene: Scene, text: str, *, sender: str = "ana@buyer.example", subject: str = f"Re: our talk {EVIL}"
+) -> bytes:
     """An answer to the newest email."""
     with scene.ws.database.read() as tx:
         about = tx.conn.execute(select(Message.message_id).order_by(Message.created_at.desc())).scalars().first()
@@ -51,7 +53,7 @@ def test_a_reply_is_told_once_with_its_quotation_folded_and_why_in_words(scene: 
     page = scene.visitor("boyan").get(f"/prospects/{wrote}").text
     assert EVIL not in page
     heads = [unescape(head) for head in re.findall(r'<div class="t"><b>(.*?)</b>', page)]
-    assert heads[:2] == ["Replied: Re: our talk", "“After the call” has stopped"]
+    assert heads[:2] == [f"Replied: Re: our talk {EVIL}", "“After the call” has stopped"]
     shown = unescape(page)
     assert shown.count("Sounds good.\nSecond line") == 1
     quoted = re.search(r"<summary>Quoted text</summary>(.*?)</details>", shown, re.DOTALL)
