@@ -22,6 +22,7 @@ from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
+from web.panel.unmatched import add_routes as add_unmatched
 from web.panel.why import add_routes as add_why
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_why)
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_unmatched, add_why)
     for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())

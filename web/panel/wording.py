@@ -161,6 +161,7 @@ _MATCHES: Final = {
     "unsigned_id": later("It names the id of our email, as the mail server gave it."),
     "recipient": later("It reports on this address."),
     "sender": later("It came from this address."),
+    "person": later("A person assigned it."),
 }
 _CONFIDENCE: Final = {"sure": later("sure"), "likely": later("likely"), "low": later("low: anybody can write that")}
 _REP: Final = re.compile(r"rep:([0-9a-f-]{36})")

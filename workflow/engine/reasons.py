@@ -96,6 +96,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "It answers no email of ours, and its sender is no prospect who gets mail just now.",
         "Не отговаря на наш имейл и подателят не е клиент, който получава имейли в момента.",
     ),
+    "mail.aside": ("Put aside by {by}.", "Оставено настрана от {by}."),
     "mail.failed": (
         "What it says could not be applied ({error}).",
         "Казаното в него не можа да бъде приложено ({error}).",

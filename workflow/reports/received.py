@@ -6,14 +6,15 @@ Reads only; taking mail in is `actions.received`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import literal, or_, select, tuple_
 
 from workflow import ids
 from workflow.errors import Forbidden, NotFound
 from workflow.records.base import Moment
-from workflow.records.models import Incoming, Prospect
+from workflow.records.models import Incoming, Mailbox, Prospect
 from workflow.reports.scope import prospect_id as visible_prospect
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 # A page shows thirty entries; whoever wants all of a long one loads the message itself.
 _SHOWN: Final = 4_000
 _QUOTED: Final = 2_000
+_LISTED: Final = 50
+_LATELY: Final = timedelta(days=30)
 _ROWS: Final = select(
     Incoming.id, Incoming.received_at, Incoming.sender, Incoming.subject, Incoming.kind, Incoming.outcome,
     Incoming.reason, Incoming.facts, Incoming.match, Incoming.visible, Incoming.quoted, Incoming.touch_id,
@@ -69,6 +72,34 @@ def listed(tx: Tx, prospect_id: str, *, after: tuple[datetime, str] | None, limi
         behind = tuple_(literal(after[0], Moment()), literal(after[1]))
         found = found.where(tuple_(Incoming.received_at, Incoming.id) > behind)
     return [_mail(row) for row in tx.conn.execute(found)]
+
+
+def unmatched(tx: Tx, viewer: Viewer) -> list[Mail]:
+    """Lately received mail that matched nobody, newest first: of one's own mailbox, and of shared ones for managers."""
+    return [_mail(row, _SHOWN, _QUOTED) for row in tx.conn.execute(_unmatched(tx, viewer).limit(_LISTED))]
+
+
+def unmatched_id(tx: Tx, viewer: Viewer, told: str) -> str:
+    """`told` when it names such a message, also one that was dealt with since. Raises NotFound."""
+    row = None
+    if ids.is_id(told):
+        wanted = _in_boxes(viewer).where(Incoming.id == told)
+        row = tx.conn.execute(wanted).one_or_none()
+    if row is None:
+        raise NotFound("There is no such message: it may have been removed, or belong to somebody else.")
+    return str(row.id)
+
+
+def _in_boxes(viewer: Viewer) -> Select[Any]:
+    # What lies in the mailbox of a rep and concerns no prospect may be private: nobody else reads it here.
+    mine = Mailbox.rep_id == viewer.rep_id
+    seen = or_(mine, Mailbox.rep_id.is_(None)) if viewer.sees_everyone else mine
+    return _ROWS.join(Mailbox, Mailbox.id == Incoming.mailbox_id).where(seen)
+
+
+def _unmatched(tx: Tx, viewer: Viewer) -> Select[Any]:
+    lately = _in_boxes(viewer).where(Incoming.outcome == "unmatched", Incoming.received_at > tx.now - _LATELY)
+    return lately.order_by(Incoming.received_at.desc(), Incoming.id.desc())
 
 
 def gives_raw(tx: Tx, viewer: Viewer, prospect_id: str) -> bool:
