@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -64,11 +65,15 @@ class Readers:
             if mailbox_id not in self._running:
                 self._running[mailbox_id] = self._begin(mailbox_id, word)
 
-    def stop(self) -> None:
-        """Ask all to end; one that waits for news ends with the process."""
+    def stop(self, seconds: float = 1.0) -> None:
+        """Ask all to end and wait so long for them; one that waits for news longer ends with the process."""
+        until = time.monotonic() + seconds
+        ending = [running.thread for running in self._running.values()]
         for running in self._running.values():
             running.stopped.set()
         self._running.clear()
+        for thread in ending:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _begin(self, mailbox_id: str, word: str) -> _Thread:
         stopped = threading.Event()
@@ -114,6 +119,8 @@ class _Loop:
 
     def _follow(self, box: ImapMailbox) -> None:
         while not self.stopped.is_set() and self.reader.hold():
+            # Before the news: what arrives while the other folder is open is then not waited for in vain.
+            self.reader.find_sent(box)
             self.reader.read(box, self.stopped.is_set)
             self.troubles = 0
             if not self.stopped.is_set():

@@ -187,7 +187,7 @@ def test_trying_a_mailbox_out_sends_nothing(scene: Scene, server: SmtpSink) -> N
     [
         ({"smtp_url": "https://mail.example.com"}, "smtp_url"),
         ({"smtp_url": "smtp://user:pass@mail.example.com?starttls=never"}, "smtp_url"),
-        ({"smtp_url": "smtp://localhost", "dkim_key": "nonsense"}, "key"),
+        ({"smtp_url": "smtp://localhost", "dkim_key": "nonsense"}, "dkim_key"),
         ({"smtp_url": "smtp://localhost", "dkim_key": KEY, "dkim_domain": "example.net"}, "dkim_domain"),
         ({"smtp_url": "smtp://localhost", "refresh_token": "x", "token_url": "http://example.com"}, "token_url"),
         ({"password": "x"}, "password"),

@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Clock
-from tests.outreach.scene import Scene, opened
+from tests.outreach.scene import LOST, Scene, opened
 from tests.support import ground
 from tests.support.imapd import ImapServerProcess
 from workers.readers import Readers, Rhythm
 from workflow.actions import mailboxes, reading
 from workflow.actions.outreach.spool import Spool
+from workflow.engine import reasons
 from workflow.mail.imap import ImapMailbox, ImapServer
 from workflow.records.db import Database
 from workflow.records.models import Incoming, Reading
@@ -45,7 +46,7 @@ def readers(scene: Scene, server: ImapServerProcess) -> Iterator[Readers]:
     mailboxes.change(scene.ws, "default", {"imap_url": server.url})
     found = Readers(scene.ws, QUICK)
     yield found
-    found.stop()
+    found.stop(30.0)
 
 
 def letter(number: int) -> bytes:
@@ -94,7 +95,7 @@ def test_two_processes_take_each_message_in_once(scene: Scene, readers: Readers,
     until(lambda: reads(scene))
     server.put(*(letter(number) for number in range(5)))
     until(lambda: len(subjects(scene)) == 5)
-    others.stop()
+    others.stop(30.0)
     assert sorted(subjects(scene)) == ["0", "1", "2", "3", "4"]
 
 
@@ -141,3 +142,29 @@ def test_whoever_lost_the_lease_takes_nothing_in(scene: Scene, readers: Readers,
     assert other.read(box) == 1
     assert subjects(scene) == ["1"]
     box.close()
+
+
+def test_an_uncertain_email_in_the_folder_of_sent_mail_was_sent(
+    scene: Scene, readers: Readers, server: ImapServerProcess
+) -> None:
+    """Only what is found proves something: the other one stays uncertain."""
+    for address in ("ana@sink.test", "boris@sink.test"):
+        scene.called(address)
+    scene.clock.advance(seconds=3)
+    scene.claim()
+    scene.send(LOST, LOST)
+    there, missing = (row for row in scene.touches() if row.state == "uncertain")
+    server.put(f"Message-ID: {there.message_id}\r\nSubject: kept\r\n\r\nHi\r\n".encode(), folder="Sent")
+    readers.look()
+    until(lambda: state_of(scene, there.id) == ("sent", "sent_found"))
+    until(lambda: reads(scene))
+    assert state_of(scene, missing.id)[0] == "uncertain"
+    # And the inbox is open again, for whoever writes next.
+    server.put(letter(1))
+    until(lambda: subjects(scene) == ["1"])
+
+
+def state_of(scene: Scene, touch_id: str) -> tuple[str, str]:
+    row = next(each for each in scene.touches() if each.id == touch_id)
+    reason = reasons.unpack(row.reason)
+    return row.state, reason.code if reason else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -188,6 +188,7 @@ def state(ws: Workspace, email: str) -> dict[str, Any]:
 numbers = st.integers(0, 2**32 - 1)
 
 
+@example(seed=108457457, moves=3, lost=True, vendor="calendly")
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=numbers, moves=st.integers(0, 3), lost=st.booleans(), vendor=st.sampled_from(["calendly", "calcom"]))
 def test_a_meeting_that_moved_is_one_meeting_in_any_order(

@@ -1,18 +1,14 @@
-"""The API's routes about the installation itself: its playbook and its mailboxes."""
+"""The API's routes about the installation itself: its playbook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from web.api.models import Mailbox, MailboxList, Playbook, Sequence, Stage, Step, Transition
+from web.api.models import Playbook, Sequence, Stage, Step, Transition
 from web.api.route import Call, Route
-from workflow.actions.outreach import acts
-from workflow.engine import reasons
-from workflow.reports import health
 
 if TYPE_CHECKING:
     from workflow.playbook import schema
-    from workflow.records.db import Record
 
 
 def playbook(call: Call) -> Playbook:
@@ -30,34 +26,7 @@ def playbook(call: Call) -> Playbook:
     )
 
 
-def mailboxes(call: Call) -> MailboxList:
-    """Every mailbox."""
-    with call.ws.database.read() as tx:
-        rows = health.mailboxes(tx)
-    return MailboxList(items=tuple(_mailbox(row, call.language) for row in rows), next_cursor=None)
-
-
-def resumed(call: Call) -> Mailbox:
-    """Let a paused mailbox send again."""
-    acts.resume(call.ws, call.id)
-    with call.ws.database.read() as tx:
-        row = next(each for each in health.mailboxes(tx) if each.id == call.id)
-    return _mailbox(row, call.language)
-
-
-ROUTES: Final = (
-    Route("GET", "/playbook", "Read the playbook", playbook, Playbook),
-    Route("GET", "/mailboxes", "List mailboxes", mailboxes, MailboxList),
-    Route(
-        "POST", "/mailboxes/<id>/resume", "Resume a mailbox", resumed, Mailbox, right="resume_mailbox", refusals=(404,)
-    ),
-)
-
-
-def _mailbox(row: Record, language: str) -> Mailbox:
-    told = row._asdict()
-    server = (told.pop("settings") or {}).get("server")
-    return Mailbox(**told | {"pause_reason": reasons.words(row.pause_reason, language), "server": server})
+ROUTES: Final = (Route("GET", "/playbook", "Read the playbook", playbook, Playbook),)
 
 
 def _transition(way: schema.Transition) -> Transition:

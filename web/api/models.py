@@ -323,6 +323,26 @@ class Receipt(Reply):
     events: tuple[EventReceipt, ...]
 
 
+class ReceivedMail(Reply):
+    """One received email. `text` is what a person wrote, `quoted` what they quoted; both are a stranger's words."""
+
+    id: Id
+    received_at: datetime
+    sender: str
+    sender_name: str
+    subject: str
+    kind: Annotated[str, Field(description="reply, auto_reply, bounce, complaint, unsubscribe, calendar_reply, …")]
+    outcome: str
+    reason: str | None
+    rule: str
+    why: Annotated[str, Field(description="The rule in words.")]
+    matched_by: str
+    confidence: Annotated[str, Field(description="sure, likely or low; empty for what was assigned otherwise.")]
+    touch_id: Id | None
+    text: str
+    quoted: str
+
+
 class Mailbox(Reply):
     """An address mail leaves from."""
 
@@ -337,6 +357,11 @@ class Mailbox(Reply):
     """The address of the rep to whose prospects it writes; none for a shared one."""
     server: str | None
     """Its own mail server; none for the installation's."""
+    inbox: str | None
+    """The IMAP server it is read at; none when it is not read."""
+    read_at: datetime | None
+    problem: str | None
+    """Why it cannot be read just now."""
     removed_at: datetime | None
 
 
@@ -474,6 +499,12 @@ class MailboxList(_List):
     """Every mailbox."""
 
     items: tuple[Mailbox, ...]
+
+
+class ReceivedList(_List):
+    """A page of received mail, oldest first."""
+
+    items: tuple[ReceivedMail, ...]
 
 
 class WrongField(Reply):

@@ -14,9 +14,11 @@ from web.api.door import Door
 from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
+from web.api.mailboxes import ROUTES as MAILBOXES
 from web.api.openapi import document
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
+from web.api.received import ROUTES as RECEIVED
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
@@ -25,7 +27,17 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 PREFIX: Final = "/api/v1"
-ROUTES: Final = (*PROSPECTS, *DISCOVERY, *TOUCHES, *EXPLANATIONS, *DELIVERIES, *INSTALLATION, *PUBLISHING)
+ROUTES: Final = (
+    *PROSPECTS,
+    *DISCOVERY,
+    *TOUCHES,
+    *EXPLANATIONS,
+    *DELIVERIES,
+    *INSTALLATION,
+    *MAILBOXES,
+    *RECEIVED,
+    *PUBLISHING,
+)
 
 
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:

@@ -14,6 +14,7 @@ from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.letters import add_routes as add_letters
+from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.moves import add_routes as add_moves
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
@@ -21,6 +22,7 @@ from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
+from web.panel.unmatched import add_routes as add_unmatched
 from web.panel.why import add_routes as add_why
 
 if TYPE_CHECKING:
@@ -36,8 +38,8 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_why)
-    for add in (*pages, add_letters, add_deliveries, add_settings, add_publishing, add_drawing):
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_unmatched, add_why)
+    for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

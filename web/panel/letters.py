@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from flask import Response, abort
 
 from web.pages import workspace
-from web.panel.frame import page
+from web.panel.frame import page, reading, viewer
 from web.security import policy as content_policy
 from workflow import text
+from workflow.reports import received
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -53,9 +54,10 @@ class Caught:
 
 
 def add_routes(routes: Blueprint) -> None:
-    """Add what this module answers; an installation without the local catcher has no such pages."""
+    """Add what this module answers; an installation without the local catcher has no caught mail."""
     routes.add_url_rule("/mail", view_func=caught_mail, methods=["GET"])
     routes.add_url_rule("/mail/<name>", view_func=show_caught, methods=["GET"])
+    routes.add_url_rule("/received/<incoming_id>.eml", view_func=download_received, methods=["GET"])
     routes.add_url_rule("/mail/<name>/html", view_func=show_caught_html, methods=["GET"])
 
 
@@ -76,6 +78,15 @@ def show_caught(name: str) -> ResponseReturnValue:
 def show_caught_html(name: str) -> ResponseReturnValue:
     """The HTML of a caught email, for the frame."""
     return inside(body_of(_read(_file(name)), "html"))
+
+
+def download_received(incoming_id: str) -> ResponseReturnValue:
+    """A received message, byte by byte; as plain text to be kept, so that no browser runs anything in it."""
+    with reading() as tx:
+        content = received.raw(tx, viewer(), incoming_id)
+    answer = Response(content, mimetype="text/plain")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{incoming_id}.eml"'
+    return answer
 
 
 def show_letter(

@@ -26,7 +26,7 @@ from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict
 from workflow.mail.address import key_of
 from workflow.records.models import History, Prospect, Rep
-from workflow.reports import listing, prospect, scope
+from workflow.reports import listing, prospect, received, scope
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -111,10 +111,12 @@ def show_prospect(
         found = prospect.page(ws, tx, viewer(), prospect_id, entries=entries)
         learnt = discovery(tx, found.facts)
         reps = _reps(tx) if form is not None else ()
+        raw_mail = received.gives_raw(tx, viewer(), found.facts.id)
     return page(
         "prospect", here="prospects", status=status, toast=toast, notice=notice, form=form, reps=reps, page=found,
         zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS, disc=learnt, typed=typed or Form(),
         sheet=sheet(learnt, typed), asks=is_swap() and "ask" in request.args,
+        raw_mail=raw_mail,
     )  # fmt: skip
 
 

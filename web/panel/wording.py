@@ -20,6 +20,7 @@ from web.i18n import language, later
 from web.pages import playbook
 from workflow.engine import scoring
 from workflow.engine.reasons import Reason, codes, unpack
+from workflow.mail.inbound import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +153,25 @@ _SEQUENCES: Final = {
     "welcome": later("Welcome"),
     "nudge": later("Nudge"),
 }
+_MAIL: Final = {
+    "reply": later("Replied"),
+    "auto_reply": later("Automatic reply"),
+    "bounce": later("An email came back"),
+    "complaint": later("Marked an email as unwanted"),
+    "unsubscribe": later("Asks for no more email"),
+    "calendar_reply": later("Answered an invitation"),
+    "deferred": later("An email is delayed"),
+}
+_MATCHES: Final = {
+    "message_id": later("It names the id of our email, signed by us."),
+    "token": later("It came to an address that we signed."),
+    "link": later("It names our link to unsubscribe."),
+    "unsigned_id": later("It names the id of our email, as the mail server gave it."),
+    "recipient": later("It reports on this address."),
+    "sender": later("It came from this address."),
+    "person": later("A person assigned it."),
+}
+_CONFIDENCE: Final = {"sure": later("sure"), "likely": later("likely"), "low": later("low: anybody can write that")}
 _REP: Final = re.compile(r"rep:([0-9a-f-]{36})")
 
 
@@ -283,6 +303,22 @@ def fate(key: str) -> str:
     return _word(_FATES, key)
 
 
+def mail(kind: str) -> str:
+    """What a received email is."""
+    return _word(_MAIL, kind)
+
+
+def rule(code: str) -> str:
+    """Why it was taken for that."""
+    return rules.words(code, language())
+
+
+def match(by: str, confidence: str) -> str:
+    """How it found its prospect, and how sure that is."""
+    told = {"how": _word(_MATCHES, by), "sure": _word(_CONFIDENCE, confidence)}
+    return _("%(how)s Confidence: %(sure)s.") % told
+
+
 def actor(who: str) -> str:
     """Whose doing something was."""
     kind, _colon, name = who.partition(":")
@@ -294,6 +330,8 @@ def actor(who: str) -> str:
         return _("the program %(name)s") % {"name": name}
     if kind == "source":
         return _("the source %(name)s") % {"name": name}
+    if kind == "mailbox":
+        return _("mail to %(name)s") % {"name": name}
     if kind == "command":
         return _("the command line")
     return "Onward"
@@ -315,7 +353,8 @@ def said(told: Reason, of_sequence: str = "") -> str:
     for name, word in (("field", field), ("stage", stage), ("trigger", trigger)):
         if name in facts:
             facts[name] = word(facts[name])
-    if "by" in facts:
+    # Whoever pauses a mailbox stands there by name already: the reason is read on the command line too.
+    if "by" in facts and told.code != "pause.by":
         facts["by"] = actor(facts["by"])
     if told.code == "wrong_outcome":
         facts["outcome"] = outcome(facts["outcome"])
@@ -394,5 +433,8 @@ WORDS: Final = (
     buyer,
     lacks,
     keys,
+    mail,
+    rule,
+    match,
 )
 """What templates use as functions, by these names with a leading `say_`."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Change, Decision, MeetingFact
     from workflow.engine.signals import ProspectView, Signal
+    from workflow.playbook.schema import Playbook
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
@@ -54,8 +55,6 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
     if not decision.history:
         return view.version
     version = _write_history(tx, view, signal, decision.history, chain)
-    if basis.matters(decision):
-        _keep_basis(ws, tx, view, signal, decision, version)
     if decision.meeting is not None:
         _write_meeting(tx, view.id, decision.meeting)
     for stop in decision.stop:
@@ -75,9 +74,10 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
     return version
 
 
-def _keep_basis(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:
-    """Keep what was asked and answered, so that it can be told and asked again."""
-    playbook = ws.playbooks.current
+def remember(tx: Tx, playbook: Playbook, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:
+    """Keep what the engine was asked and answered, so that it can be told and asked again; little matters so much."""
+    if not decision.history or not basis.matters(decision):
+        return
     row = {
         "prospect_id": view.id,
         "version": version,

@@ -55,12 +55,18 @@ class Way:
         """A fresh transport."""
         return SmtpTransport(self.server, timeouts, probe, access_token=self.tokens.fresh if self.tokens else None)
 
-    def reader(self) -> ImapMailbox:
-        """The mailbox, open to be read. Raises Unavailable, and BadInput when it cannot be read at all."""
+    def reader(self, timeout_s: float | None = None) -> ImapMailbox:
+        """The mailbox, open to be read. Raises Unavailable, and BadInput when it cannot be read at all.
+
+        `timeout_s` is how long one answer may take, in seconds, where the usual minute is too long.
+        """
         if self.inbox is None:
             message = "The mailbox has no IMAP server: give it one with --imap-url-file."
             raise BadInput(message, field="imap_url")
-        return ImapMailbox(self.inbox, access_token=self.tokens.fresh if self.tokens else None)
+        fresh = self.tokens.fresh if self.tokens else None
+        if timeout_s is None:
+            return ImapMailbox(self.inbox, access_token=fresh)
+        return ImapMailbox(self.inbox, access_token=fresh, timeout_s=timeout_s)
 
 
 def add(ws: Workspace, name: str, sender: str, told: Mapping[str, str], *, rep: str | None = None) -> str:
@@ -141,6 +147,24 @@ def id_of(ws: Workspace, name: str) -> str:
     return found
 
 
+def named(ws: Workspace, mailbox_id: str) -> str:
+    """The name of the mailbox with this id, whatever was typed as one. Raises NotFound."""
+    with ws.database.read() as tx:
+        name: str | None = None
+        if ids.is_id(mailbox_id):
+            name = tx.conn.execute(select(Mailbox.name).where(Mailbox.id == mailbox_id)).scalar_one_or_none()
+    if name is None:
+        message = "There is no such mailbox."
+        raise NotFound(message)
+    return name
+
+
+def held(ws: Workspace, name: str) -> frozenset[str]:
+    """Which of SECRETS a mailbox has, by their names; never what they are. Raises NotFound."""
+    with ws.database.read() as tx:
+        return frozenset(sealing.unseal(ws, tx, _by_name(tx, name).secrets))
+
+
 def pause(ws: Workspace, name: str, by: str) -> None:
     """Let the mail of a mailbox wait until somebody resumes it. Raises NotFound."""
     ws.database.transact(lambda tx: settle.pause(tx, _by_name(tx, name).id, because("pause.by", by=by)))
@@ -180,6 +204,11 @@ def try_out(ws: Workspace, name: str, timeouts: Timeouts | None = None) -> Outco
     return found.transport(timeouts).try_out(found.outlet.sender.address.text)
 
 
+def try_inbox(ws: Workspace, name: str, timeout_s: float | None = None) -> None:
+    """Sign in to the IMAP server of a mailbox and open its folder. Raises an OnwardError that says what is wrong."""
+    way(ws, id_of(ws, name)).reader(timeout_s).close()
+
+
 def dns_record(ws: Workspace, name: str) -> tuple[str, str] | None:
     """The name and the text of the DNS record that publishes the DKIM key of a mailbox, if it has one."""
     signer = way(ws, id_of(ws, name)).outlet.signer
@@ -191,8 +220,7 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
     signature = {each: shown[f"signature_{each}"] for each in ("en", "bg") if shown.get(f"signature_{each}")}
     signer = None
     if secrets.get("dkim_key"):
-        domain = shown.get("dkim_domain") or party.address.domain
-        signer = Signer.read(domain, shown.get("dkim_selector") or "onward", secrets["dkim_key"])
+        signer = _signer(shown.get("dkim_domain") or party.address.domain, shown, secrets["dkim_key"])
         if not f".{party.address.domain}".endswith(f".{signer.domain}"):
             message = f"The DKIM key signs for {signer.domain}, and the mailbox writes as {party.address.domain}."
             raise BadInput(message, field="dkim_domain")
@@ -206,6 +234,13 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
         tokens,
         _inbox(secrets),
     )
+
+
+def _signer(domain: str, shown: Mapping[str, Any], key: str) -> Signer:
+    try:
+        return Signer.read(domain, shown.get("dkim_selector") or "onward", key)
+    except BadInput as error:
+        raise BadInput(error.message, field=f"dkim_{error.field}") from error
 
 
 def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:

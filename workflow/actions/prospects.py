@@ -166,6 +166,7 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
         view, signal = facts.complete(tx, view, signal, kinds_wanted)
     decision = decide(playbook, view, signal, tx.now)
     now_at = apply.carry_out(ws, tx, view, signal, decision, loaded.chain)
+    apply.remember(tx, playbook, view, signal, decision, now_at)
     return Result(view.id, now_at, decision)
 
 

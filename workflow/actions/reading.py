@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import or_, select, update
 
-from workflow.actions import mailboxes, received
+from workflow.actions import evidence, mailboxes, received
 from workflow.actions.received import Letter
 from workflow.records import upserts
 from workflow.records.models import Reading
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LEASE: Final = timedelta(seconds=180)
 """Longer than any wait for news, so that the living keep it and the dead lose it soon."""
+# A breaker pauses a mailbox long before it has so many, and each costs the server one search.
+_LOOKED_FOR: Final = 20
 # After a change of UIDVALIDITY the ids mean nothing any more: what came in the last days is read anew.
 _LOOKED_BACK: Final = timedelta(days=3)
 
@@ -69,6 +72,18 @@ class Reader:
             number += 1
         self._tell(None)
         return number
+
+    def find_sent(self, box: ImapMailbox) -> int:
+        """Settle uncertain emails that lie in the folder of sent mail, where the server files them itself; how many.
+
+        Raises Unavailable when a server is away.
+        """
+        with self.ws.database.read() as tx:
+            wanted = evidence.looked_for(tx, self.mailbox_id, _LOOKED_FOR)
+        found = [message_id for message_id in wanted if box.holds(message_id)]
+        for message_id in found:
+            self.ws.database.transact(partial(evidence.confirm, self.ws, message_id=message_id, code="sent_found"))
+        return len(found)
 
     def fail(self, problem: str) -> None:
         """Keep why the mailbox cannot be read, and since when."""

@@ -19,16 +19,15 @@ from workflow.actions.prospects import Who
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import Signal
-from workflow.errors import OnwardError
+from workflow.errors import Conflict, OnwardError
 from workflow.mail.address import key_of, parse_mailbox
 from workflow.mail.inbound import signals
 from workflow.mail.inbound.classify import Classified, Kind, classify
-from workflow.mail.inbound.matching import Ours
+from workflow.mail.inbound.matching import Candidate, Ours
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Incoming, Mailbox, Prospect, Touch
 
 if TYPE_CHECKING:
-    from workflow.mail.inbound.matching import Candidate
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -77,6 +76,51 @@ def take(ws: Workspace, tx: Tx, mailbox_id: str, letter: Letter) -> Taken:
     match = None if found.kind in _SILENT else _find(tx, found)
     who = Who(f"mailbox:{mailbox.name}", f"mail:{row['id']}")
     outcome, reason = _settle(ws, tx, found, match, who)
+    _keep(tx, row["id"], outcome, reason, match)
+    return Taken(found.kind.value, outcome, match.prospect_id if match else None)
+
+
+def assign(ws: Workspace, incoming_id: str, prospect_id: str, actor: str) -> Taken:
+    """Apply a message that matched nobody as one about this prospect, because a person says so.
+
+    A report of a bounce still bars nobody: a person knows whom it is about, and not that it is true. Raises Conflict
+    when it was dealt with already.
+    """
+
+    def work(tx: Tx) -> Taken:
+        _take_up(tx, incoming_id)
+        of_box = select(Incoming.content, Incoming.received_at, Mailbox.sender)
+        row = tx.conn.execute(
+            of_box.join(Mailbox, Mailbox.id == Incoming.mailbox_id).where(Incoming.id == incoming_id)
+        ).one()
+        found = classify(row.content, ours=_ours(ws, row.sender), received_at=row.received_at)
+        match = _Match(prospect_id, Candidate("person", actor, "likely"))
+        outcome, reason = _settle(ws, tx, found, match, Who(actor, f"mail:{incoming_id}"))
+        _keep(tx, incoming_id, outcome, reason, match)
+        return Taken(found.kind.value, outcome, prospect_id)
+
+    return ws.database.transact(work)
+
+
+def put_aside(ws: Workspace, incoming_id: str, actor: str) -> None:
+    """Let a message that matched nobody be. Raises Conflict when it was dealt with already."""
+
+    def work(tx: Tx) -> None:
+        _take_up(tx, incoming_id)
+        _keep(tx, incoming_id, "ignored", because("mail.aside", by=actor), None)
+
+    ws.database.transact(work)
+
+
+def _take_up(tx: Tx, incoming_id: str) -> None:
+    """Make sure that nobody else deals with an unmatched message. Raises Conflict."""
+    mine = update(Incoming).where(Incoming.id == incoming_id, Incoming.outcome == "unmatched")
+    if tx.conn.execute(mine.values(outcome="ignored", reason=None)).rowcount != 1:
+        message = "Somebody has dealt with this message already."
+        raise Conflict(message)
+
+
+def _keep(tx: Tx, incoming_id: str, outcome: str, reason: Reason | None, match: _Match | None) -> None:
     values: dict[str, Any] = {"outcome": outcome, "reason": reason.pack() if reason else None}
     if match is not None:
         values |= {
@@ -84,8 +128,7 @@ def take(ws: Workspace, tx: Tx, mailbox_id: str, letter: Letter) -> Taken:
             "touch_id": match.touch.id if match.touch else None,
             "match": _kept(asdict(match.candidate)),
         }
-    tx.conn.execute(update(Incoming).where(Incoming.id == row["id"]).values(**values))
-    return Taken(found.kind.value, outcome, match.prospect_id if match else None)
+    tx.conn.execute(update(Incoming).where(Incoming.id == incoming_id).values(**values))
 
 
 def _settle(ws: Workspace, tx: Tx, found: Classified, match: _Match | None, who: Who) -> tuple[str, Reason | None]:

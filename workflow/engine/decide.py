@@ -245,6 +245,7 @@ class _Course:
         if told is None:
             return "stale", (because("stale_meeting"),)
         data = {} if told.state == meetings.MOVED else self.signal.data
+        self.at = told.at
         self.signal = replace(self.signal, kind=told.kind)
         self.meeting = MeetingFact(
             uid=told.uid,

@@ -31,13 +31,15 @@ _OVER: Final = frozenset({"cancelled", MOVED})
 class Told:
     """A message as it counts: which meeting is in which state from now on, and as which kind of message.
 
-    `replaces` is the name that becomes `moved`; where a meeting went by it, that one goes on under `uid`.
+    `replaces` is the name that becomes `moved`; where a meeting went by it, that one goes on under `uid`. `at` is when
+    it came to be so: a meeting is lost when its last part was cancelled, however late we hear of the parts before.
     """
 
     kind: str
     uid: str
     state: str
     starts_at: datetime | None
+    at: datetime
     replaces: str = ""
 
 
@@ -48,13 +50,13 @@ def told(meetings: tuple[MeetingView, ...], signal: Signal, at: datetime) -> Tol
     replaces = str(data.get("replaces") or "") if kind == kinds.BOOKED and data.get("uid") else ""
     before = _known(meetings, kind, replaces) if replaces else None
     if known is not None and (known.state == MOVED or known.changed_at > at):
-        return _overtaken(meetings, replaces, before) if replaces else None
+        return _overtaken(meetings, replaces, before, at) if replaces else None
     starts_at = data.get("starts_at") or (known.starts_at if known else None)
     uid = known.uid if known else str(data.get("uid") or signal.cause)
     if before is not None and before.state == "booked":
         kind = kinds.RESCHEDULED
         starts_at = starts_at or before.starts_at
-    return Told(kind, uid, _STATES[kind], starts_at, replaces)
+    return Told(kind, uid, _STATES[kind], starts_at, at, replaces)
 
 
 def newer(meetings: tuple[MeetingView, ...], meeting_id: str | None, at: datetime) -> bool:
@@ -62,16 +64,21 @@ def newer(meetings: tuple[MeetingView, ...], meeting_id: str | None, at: datetim
     return any(each.id == meeting_id and each.changed_at > at for each in meetings)
 
 
-def _overtaken(meetings: tuple[MeetingView, ...], replaces: str, before: MeetingView | None) -> Told | None:
+def _overtaken(
+    meetings: tuple[MeetingView, ...], replaces: str, before: MeetingView | None, at: datetime
+) -> Told | None:
     """A move of which we know the sequel already: the meeting it began with is no longer where it was.
 
     Where nothing came of the sequel, the meeting is lost with it.
     """
     if before is None or before.state != "booked":
         done = before is not None and before.state == MOVED
-        return None if done else Told(kinds.RESCHEDULED, replaces, MOVED, None)
-    lost = all(each.state in _OVER for each in meetings if each.uid != replaces)
-    return Told(kinds.CANCELLED if lost else kinds.RESCHEDULED, replaces, MOVED, before.starts_at)
+        return None if done else Told(kinds.RESCHEDULED, replaces, MOVED, None, at)
+    others = [each for each in meetings if each.uid != replaces]
+    if not all(each.state in _OVER for each in others):
+        return Told(kinds.RESCHEDULED, replaces, MOVED, before.starts_at, at)
+    ended = max((each.changed_at for each in others if each.state != MOVED), default=at)
+    return Told(kinds.CANCELLED, replaces, MOVED, before.starts_at, max(at, ended))
 
 
 def _known(meetings: tuple[MeetingView, ...], kind: str, uid: object) -> MeetingView | None:

@@ -96,6 +96,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "It answers no email of ours, and its sender is no prospect who gets mail just now.",
         "Не отговаря на наш имейл и подателят не е клиент, който получава имейли в момента.",
     ),
+    "mail.aside": ("Put aside by {by}.", "Оставено настрана от {by}."),
     "mail.failed": (
         "What it says could not be applied ({error}).",
         "Казаното в него не можа да бъде приложено ({error}).",
@@ -173,6 +174,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Имейлът вече е изпратен като стъпка „{step}“.",
     ),
     "sent": ("Accepted by the mail server.", "Приет от пощенския сървър."),
+    "sent_found": (
+        "Sent: the mail server keeps it in its folder of sent mail.",
+        "Изпратен: пощенският сървър го пази в папката с изпратени писма.",
+    ),
     "sent_confirmed": (
         "A message from the prospect shows that it arrived.",
         "Съобщение от клиента показва, че е получен.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from workflow.records.models import REVISION, Delivery, Event, Heartbeat, Mailbox, Rep, Touch
+from workflow.records.models import REVISION, Delivery, Event, Heartbeat, Mailbox, Reading, Rep, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,12 +89,15 @@ def look(tx: Tx) -> Health:
 
 
 def mailboxes(tx: Tx) -> Sequence[Record]:
-    """Every mailbox with what holds it, by name."""
+    """Every mailbox with what holds it and how far it was read, by name."""
     columns = (
         Mailbox.id, Mailbox.name, Mailbox.sender, Mailbox.state, Mailbox.pause_reason, Mailbox.paused_at,
         Mailbox.backoff_until, Mailbox.settings, Mailbox.removed_at, Rep.email.label("rep"),
+        Reading.read_at, Reading.problem, Reading.problem_since,
     )  # fmt: skip
-    return tx.conn.execute(select(*columns).outerjoin(Rep, Rep.id == Mailbox.rep_id).order_by(Mailbox.name)).all()
+    found = select(*columns).outerjoin(Rep, Rep.id == Mailbox.rep_id)
+    found = found.outerjoin(Reading, Reading.mailbox_id == Mailbox.id)
+    return tx.conn.execute(found.order_by(Mailbox.name)).all()
 
 
 def _touches(tx: Tx) -> Mapping[str, int]:

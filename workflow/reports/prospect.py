@@ -21,7 +21,7 @@ from workflow.records.models import (
     Source,
     Touch,
 )
-from workflow.reports import steps, touches
+from workflow.reports import received, steps, touches
 from workflow.reports.scope import prospect_id as visible
 
 if TYPE_CHECKING:
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
 
     from workflow.playbook.schema import Stage, Step
     from workflow.records.db import Record, Tx
+    from workflow.reports.received import Mail
     from workflow.reports.scope import Viewer
     from workflow.reports.touches import Hold
     from workflow.workspace import Workspace
 
+# What such a row says stands in the mail itself; what follows from others, a bounce for instance, is told beside it.
+_WORDS_OF_MAIL: Final = frozenset({"email.replied", "email.auto_replied", "meeting.answered"})
 ENTRIES: Final = 30
 MOST_ENTRIES: Final = 600
 
@@ -73,7 +76,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What happened: a row of history by its `kind`, `email` with its line, or `stopped` for the end of a sequence."""
+    """What happened: a row of history by its `kind`, `email` with its line, or `stopped` for the end of a sequence.
+
+    `mail` is one that was received.
+    """
 
     at: datetime
     kind: str
@@ -86,6 +92,7 @@ class Entry:
     line: Line | None = None
     sequence: str = ""
     reason: str | None = None
+    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,9 @@ def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENT
 def timeline(ws: Workspace, tx: Tx, known: str, entries: int = ENTRIES) -> Timeline:
     """What happened last, newest first."""
     wanted = min(max(entries, 1), MOST_ENTRIES)
-    found = [*_history(tx, known, wanted), *_ended(ws, tx, known, wanted), *_stopped(tx, known, wanted)]
+    mail = _received(tx, known, wanted)
+    told = {f"mail:{entry.mail.id}" for _, entry in mail if entry.mail is not None}
+    found = [*mail, *_history(tx, known, wanted, told), *_ended(ws, tx, known, wanted), *_stopped(tx, known, wanted)]
     found.sort(key=lambda pair: pair[0], reverse=True)
     return Timeline(tuple(entry for _, entry in found[:wanted]), wanted, len(found) > wanted)
 
@@ -239,7 +248,13 @@ def _legs(ws: Workspace, tx: Tx, facts: Record) -> tuple[Leg, ...]:
 Found = tuple[tuple["datetime", int, int], Entry]
 
 
-def _history(tx: Tx, known: str, wanted: int) -> list[Found]:
+def _received(tx: Tx, known: str, wanted: int) -> list[Found]:
+    found = received.newest(tx, known, wanted + 1)
+    return [((each.received_at, 3, 0), Entry(each.received_at, "mail", mail=each)) for each in found]
+
+
+def _history(tx: Tx, known: str, wanted: int, told: set[str]) -> list[Found]:
+    """Rows of history, but for the words of a mail that stands there itself (`told`, by the causes of its rows)."""
     rows = tx.conn.execute(
         select(*History.__table__.columns)
         .where(History.prospect_id == known)
@@ -261,6 +276,7 @@ def _history(tx: Tx, known: str, wanted: int) -> list[Found]:
             ),
         )
         for row in rows
+        if not (row.kind in _WORDS_OF_MAIL and row.cause in told)
     ]
 
 

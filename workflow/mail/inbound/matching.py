@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workflow.mail.address import Address
 
 Confidence = Literal["sure", "likely", "low"]
-By = Literal["message_id", "token", "link", "unsigned_id", "recipient", "sender"]
+By = Literal["message_id", "token", "link", "unsigned_id", "recipient", "sender", "person"]
 
 _MAC_BYTES: Final = 8
 """64 bits, as in our Message-IDs: guessing costs the attacker one mail each, and the gain is a note in a timeline."""
@@ -141,7 +141,7 @@ def by_link(token: str, ours: Ours, where: str) -> Iterator[Candidate]:
 
 
 def by_address(
-    addresses: Iterable[str], ours: Ours, by: Literal["recipient", "sender"], where: str
+    addresses: Iterable[str], ours: Ours, by: Literal["recipient", "sender", "person"], where: str
 ) -> Iterator[Candidate]:
     """Candidates by people's addresses, ours left out."""
     for address in addresses:
