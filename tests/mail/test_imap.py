@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,14 +58,14 @@ def test_reading_marks_nothing_as_read(server: ImapServerProcess) -> None:
 
 
 def test_waiting_ends_when_something_arrives(server: ImapServerProcess) -> None:
-    box = opened(server)
-    timer = threading.Timer(0.3, lambda: server.put(letter(1)))
-    timer.start()
-    begun = time.monotonic()
-    box.wait(30.0)
-    assert time.monotonic() - begun < 20.0
-    timer.join()
-    box.close()
+    with closing(opened(server)) as box:
+        timer = threading.Timer(0.3, lambda: server.put(letter(1)))
+        timer.start()
+        begun = time.monotonic()
+        box.wait(30.0)
+        assert time.monotonic() - begun < 20.0
+        timer.join()
+        assert len(list(box.after(0))) == 5
 
 
 def test_a_folder_made_anew_has_another_validity(server: ImapServerProcess) -> None:

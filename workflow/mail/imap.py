@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import imaplib
 import re
+import select
 import ssl
 import time
 from contextlib import contextmanager, suppress
@@ -177,7 +178,10 @@ class ImapMailbox:
             time.sleep(seconds)
             return
         with _told(self._server.host):
-            self._box.idle.wait(timeout=seconds)
+            # Only listened for here, and read when the wait is over: the library would lose half a line that came late.
+            self._box.idle.start()  # type: ignore[no-untyped-call]
+            select.select([self._box.client.sock], [], [], seconds)
+            self._box.idle.stop()  # type: ignore[no-untyped-call]
 
     def holds(self, message_id: str) -> bool:
         """Whether the folder of sent mail holds an email with this Message-ID. No folder holds none."""
