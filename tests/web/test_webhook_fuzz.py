@@ -168,3 +168,15 @@ def test_any_form_is_read_or_refused(crm: Sender, body: bytes, content_type: str
 def test_any_received_mail_is_an_event(content: bytes) -> None:
     (event,) = inbound(content)
     assert event.type.startswith("email.")
+
+
+def test_a_zero_byte_in_an_address_reaches_no_row(ws: Workspace, crm: Sender, clock: Clock) -> None:
+    """PostgreSQL refuses it in a text, and SQLite does not."""
+    vendor = next(each for each in vendors().values() if each.kind == "espocrm")
+    arrive(ws, crm.client, clock, vendor, "espo")
+    for body in ([{"id": "1"}], [{"id": "2", "deleted": True}], [{"id": "3", "lastName": "Petrova"}]):
+        sent = vendor.sign(Sent("/webhooks/espo", json.dumps(body).encode(), {}), vendor.secret, clock.now)
+        answer = crm.client.post(sent.path + "/Lead%00.cre%00ate", data=sent.body, headers=sent.headers)
+        assert answer.status_code == 202, answer.text
+        assert answer.json is not None
+        assert answer.json["events"][0]["outcome"] != "failed"

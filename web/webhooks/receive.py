@@ -20,6 +20,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Request
 
 from web.security import raw_body
+from web.strict import line
 from web.webhooks.adapter import COMMON, EVENT, KEY, QUERY, RECEIVED, URL, parcel
 from web.webhooks.kinds import ADAPTERS
 from workflow.actions import inbox, sources
@@ -142,6 +143,8 @@ class _Desk:
             return {}
         query = environ.get("QUERY_STRING", "")
         path = _raw_path(environ)
+        # Decoded, an address may hold signs that no row can, such as a zero byte.
+        tail = line(tail, 500)
         told = {
             KEY: tail,
             EVENT: tail,
