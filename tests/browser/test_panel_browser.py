@@ -226,7 +226,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     scene.tell(known, "call.ended", minutes=5, notes="x" * 400)
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
-             "/settings", "/uncertain", "/mail", "/deliveries")  # fmt: skip
+             "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
+             "/unmatched", "/mail", "/deliveries")  # fmt: skip
     for path in paths:
         page = desk.open(f"{path}?lang=bg")
         wider = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
