@@ -143,11 +143,11 @@ class _Desk:
             return {}
         query = environ.get("QUERY_STRING", "")
         path = _raw_path(environ)
-        # Decoded, an address may hold signs that no row can, such as a zero byte.
-        tail = line(tail, 500)
         told = {
+            # Compared and never stored, so that it stays byte for byte what was sent.
             KEY: tail,
-            EVENT: tail,
+            # Stored, and an address may hold signs that no row can, such as a zero byte.
+            EVENT: line(tail, 500),
             QUERY: query,
             URL: self.ws.settings.base_url.rstrip("/") + path + (f"?{query}" if query else ""),
             RECEIVED: now.isoformat(timespec="minutes"),
