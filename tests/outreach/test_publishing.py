@@ -20,7 +20,7 @@ from workflow.actions.publishing import Choices
 from workflow.engine import reasons
 from workflow.errors import BadInput, Conflict, PlaybookError
 from workflow.records.models import Enrollment, History, Publication
-from workflow.reports import doctor
+from workflow.reports import doctor, explain
 from workflow.reports import publishing as reports
 
 IVA = Who("rep:iva", "test")
@@ -65,6 +65,13 @@ def rows(scene: Scene, table: Any) -> list[Any]:
         return list(tx.conn.execute(select(*table.__table__.columns)).all())
 
 
+def explained(scene: Scene, step: str) -> list[str]:
+    """The codes of what is told of a touch, in order of time."""
+    with scene.ws.database.read() as tx:
+        told = explain.of_touch(scene.ws, tx, scene.touch(step).id)
+    return [part.code for note in told.items[0].notes for part in note.parts]
+
+
 def clean(scene: Scene) -> None:
     """The doctor finds nothing."""
     assert doctor.examine(scene.ws) == ()
@@ -100,6 +107,7 @@ def test_a_step_that_waits_is_timed_by_the_version_it_moves_to(scene: Scene, clo
     assert (told.enrollments, told.touches["later"], told.touches["unaffected"]) == (1, 1, 0)
     publish(scene, (NEXT, NEXT.replace("4s", "400s")))
     assert scene.touch("next_call").due_at == sent_at + timedelta(seconds=400)
+    assert explained(scene, "next_call")[-2] == "followed"
     clock.advance(seconds=5)
     scene.send()
     assert len(scene.sent) == 1
@@ -148,6 +156,7 @@ def test_a_new_step_joins_behind_what_has_left_and_not_before_it(scene: Scene, c
     publish(scene, ("- {key: questions", first), (NEXT, between))
     touches = {row.step: row for row in scene.touches()}
     assert set(touches) == {"questions", "between", "next_call"}
+    assert explained(scene, "between")[0] == "joined"
     assert touches["between"].next_attempt_at == sent_at + timedelta(seconds=3)
     assert touches["next_call"].next_attempt_at is None
     for _ in range(3):

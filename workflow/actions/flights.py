@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, func, insert, select, tuple_, update
 
 from workflow.actions import enrolling
-from workflow.engine import replan
+from workflow.engine import replan, trail
 from workflow.engine.reasons import because
 from workflow.engine.replan import InFlight, Stood
 from workflow.engine.sequences import Planned
@@ -53,7 +53,6 @@ _TOUCHES: Final = select(
     Touch.id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.kind, Touch.state, Touch.due_at,
     Touch.next_attempt_at, Touch.created_at, Touch.ended_at, Touch.committed_at, Touch.attempts, Touch.forced,
 ).order_by(Touch.enrollment_id, Touch.position, Touch.generation)  # fmt: skip
-_RETIME: Final = Prepared(update(Touch).where(Touch.id == bindparam("which"), Touch.state == "scheduled"))
 _PLACE: Final = Prepared(update(Touch).where(Touch.id == bindparam("which")))
 _TAKE_BACK: Final = Prepared(
     update(Touch).where(Touch.id == bindparam("which"), one_of(Touch.state, enrolling.REVOCABLE))
@@ -90,14 +89,17 @@ def follow(ws: Workspace, tx: Tx, flight: InFlight, playbook: Playbook, planned:
         if change.after is None and change.before is not None:
             _TAKE_BACK.run(tx, {**gone, "which": change.before.id, "state": "cancelled", "next_attempt_at": None})
         elif change.before is not None and change.after is not None and change.rewrite:
-            _RETIME.run(tx, {**_times(change.after), "which": change.before.id})
+            line = _told("followed", tx, change.after, version)
+            mine = (Touch.id == change.before.id) & (Touch.state == "scheduled")
+            tx.conn.execute(update(Touch).where(mine).values(**_times(change.after), trail=enrolling.trail_with(line)))
     for touch_id, position in planned.positions.items():
         _PLACE.run(tx, {"which": touch_id, "position": position})
     mailbox_id = enrolling.mailbox_of(ws, tx, flight.prospect_id)
     row = {"id": flight.id, "prospect_id": flight.prospect_id, "sequence": flight.sequence}
     for change in planned.changes:
         if change.before is None and change.after is not None:
-            gained = enrolling.touch_row(row, _planned(change.after), mailbox_id, tx.now)
+            line = _told("joined", tx, change.after, version)
+            gained = enrolling.touch_row(row, _planned(change.after), mailbox_id, tx.now, line)
             tx.conn.execute(insert(Touch), gained | {"generation": change.generation})
     ended: dict[str, Any] = {"state": "completed", "ended_at": tx.now} if planned.over else {}
     mine = update(Enrollment).where(Enrollment.id == flight.id, Enrollment.state == "active")
@@ -115,6 +117,10 @@ def _planned(expected: Expected) -> Planned:
         expected.at if released else None,
         replan.why(expected),
     )
+
+
+def _told(kind: str, tx: Tx, expected: Expected, version: str) -> str:
+    return trail.told(kind, tx.now, replan.why(expected), due=expected.at, until=expected.not_after, version=version)
 
 
 def _times(expected: Expected) -> dict[str, Any]:

@@ -46,6 +46,14 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
         "The meeting is {meeting} now. This step comes {lead} before it, which makes it due {due}.",
         "Срещата вече е {meeting}. Тази стъпка е {lead} преди нея, тоест {due}.",
     ),
+    "followed": (
+        "Version {number} of the playbook was published, and the sequence follows it. This step is now due {due}.",
+        "Публикувана беше версия {number} на наръчника и поредицата я следва. Тази стъпка вече е за {due}.",
+    ),
+    "joined": (
+        "Version {number} of the playbook was published and has this step too, due {due}.",
+        "Публикувана беше версия {number} на наръчника, в която има и тази стъпка, за {due}.",
+    ),
     "moved_by_window": (
         "By the delay alone it would have been {raw}; the send window ({window}) moved it to the next opening.",
         "Само по срока щеше да е {raw}; времето за изпращане ({window}) го премести до следващото отваряне.",

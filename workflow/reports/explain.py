@@ -207,7 +207,7 @@ class _Touch:
         )
 
     def _notes(self) -> Iterator[Note]:
-        if not self.lines or self.lines[0].kind not in ("planned", "again"):
+        if not self.lines or self.lines[0].kind not in ("planned", "joined", "again"):
             reason = self.people.named(self.row.reason)
             yield Note(self.row.created_at, (part("not_kept"),), gave={"due": self.row.due_at})
             if not self.lines and reason is not None:
@@ -248,6 +248,8 @@ class _Touch:
             reason = self.people.named(line.reason)
             told = reason is not None and reason.code != "due"
             yield part("waits" if told else "put_back", reason=reason, next=line.gave.get("next"))
+        elif line.kind in ("followed", "joined"):
+            yield part(line.kind, number=line.gave.get("version"), due=line.gave.get("due"))
         elif line.kind == "sent":
             code = line.gave.get("code")
             yield part("sent.code", code=code) if code else part("sent")
