@@ -90,8 +90,9 @@ def follow(ws: Workspace, tx: Tx, flight: InFlight, playbook: Playbook, planned:
             _TAKE_BACK.run(tx, {**gone, "which": change.before.id, "state": "cancelled", "next_attempt_at": None})
         elif change.before is not None and change.after is not None and change.rewrite:
             line = _told("followed", tx, change.after, version)
-            mine = (Touch.id == change.before.id) & (Touch.state == "scheduled")
-            tx.conn.execute(update(Touch).where(mine).values(**_times(change.after), trail=enrolling.trail_with(line)))
+            retimed = {**_times(change.after), "trail": enrolling.trail_with(line)}
+            waits = (Touch.id == change.before.id) & (Touch.state == "scheduled")
+            tx.conn.execute(update(Touch).where(waits).values(**retimed))
     for touch_id, position in planned.positions.items():
         _PLACE.run(tx, {"which": touch_id, "position": position})
     mailbox_id = enrolling.mailbox_of(ws, tx, flight.prospect_id)
