@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from workflow.records import texts as texts  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records.base import Base, Id, one_of, partial
 
 TOUCH_STATES: Final = (
@@ -25,7 +26,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 
 
 class Rep(Base):
@@ -226,6 +227,7 @@ class Touch(Base):
 
     `next_attempt_at` is null while the touch waits for the step before it. `committed_at` is the moment of the commit
     mark, and with it the moment that counts against the limits. `generation` grows when a person sends it again.
+    `variant` names which of the step's emails was chosen, once it was written.
     `trail` keeps every decision about its time with what it was decided from, one JSON object a line, oldest first.
     """
 
@@ -260,6 +262,7 @@ class Touch(Base):
     smtp_text: Mapped[str | None]
     reason: Mapped[str | None]
     trail: Mapped[str | None]
+    variant: Mapped[str | None]
     created_at: Mapped[datetime]
     __table_args__ = (
         one_of("state", TOUCH_STATES, "state"),
@@ -282,7 +285,7 @@ class Touch(Base):
 
 
 class Message(Base):
-    """The bytes of an email: of a touch as they were rendered, or as received."""
+    """The bytes of an email of a touch as they were rendered, and from which text: version 0 is the folder's."""
 
     __tablename__ = "message"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -291,6 +294,9 @@ class Message(Base):
     subject: Mapped[str]
     content: Mapped[bytes]
     sha256: Mapped[str] = mapped_column(String(64))
+    template: Mapped[str | None]
+    language: Mapped[str | None]
+    template_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
