@@ -91,6 +91,23 @@ def test_a_stop_after_the_mark_comes_too_late_for_this_email_only(scene: Scene) 
     assert scene.touch("questions").committed_version < stop
 
 
+def test_an_absence_between_begin_and_mark_lets_the_email_wait(scene: Scene) -> None:
+    """It waits, as if it had been known before: no attempt is used up. What a rep sends ahead of its time leaves."""
+    prospect_id = scene.qualified()
+
+    def leave() -> None:
+        day = (scene.clock.now + timedelta(days=9)).date().isoformat()
+        scene.tell(prospect_id, "email.auto_replied", about="away", returns_on=day)
+
+    drain(scene, "mark.before", leave)
+    assert (scene.sent, scene.touch().state, scene.touch().attempts) == ([], "scheduled", 0)
+    scene.send()
+    assert (scene.sent, scene.why()) == ([], "away")
+    acts.send_now(scene.ws, scene.touch().id, REP)
+    drain(scene, "mark.before", leave)
+    assert (len(scene.sent), scene.touch().state) == (1, "sent")
+
+
 def test_a_close_between_begin_and_mark_keeps_the_email_back(scene: Scene) -> None:
     """The rep closes the prospect while the body is on its way."""
     prospect_id = scene.qualified()

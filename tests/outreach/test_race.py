@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -108,6 +109,34 @@ def test_a_stop_in_the_crowd_is_never_overtaken(scene: Scene, kind: str) -> None
         else:
             assert touch.committed_version < stops[touch.prospect_id]
             assert touch.state == "sent"
+    assert len(scene.sent) == sum(touch.state == "sent" for touch in scene.touches())
+
+
+def test_an_absence_in_the_crowd_is_never_overtaken(scene: Scene) -> None:
+    """Whatever had not passed its mark when the absence was recorded waits, also what was on its way by then."""
+    people = [scene.qualified(f"p{number}@sink.test") for number in range(30)]
+    scene.claim()
+    back = (scene.clock.now + timedelta(days=9)).date().isoformat()
+
+    def leave() -> None:
+        for prospect_id in people:
+            scene.tell(prospect_id, "email.auto_replied", about="away", returns_on=back)
+
+    def send() -> None:
+        scene.sender(transport=FakeTransport(sent=scene.sent)).drain(scene.ws.mailbox_id)
+
+    together(leave, send, send)
+    scene.claim()
+    send()
+    told = select(History.prospect_id, History.version).where(History.kind == "email.auto_replied")
+    with scene.ws.database.read() as tx:
+        absences = {row.prospect_id: row.version for row in tx.conn.execute(told)}
+    for touch in scene.touches():
+        if touch.committed_at is None:
+            assert touch.state == "scheduled"
+            assert touch.next_attempt_at > scene.clock.now
+        else:
+            assert touch.committed_version < absences[touch.prospect_id]
     assert len(scene.sent) == sum(touch.state == "sent" for touch in scene.touches())
 
 

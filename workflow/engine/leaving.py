@@ -99,6 +99,11 @@ def when_it_may_leave(
     return Hold(until, reason, None if step.before_meeting else max(not_after, until + STILL_GOOD_FOR))
 
 
+def waits_for_prospect(step: Step) -> bool:
+    """Whether an email of `step` waits for somebody who is away; what is written before a meeting does not."""
+    return not (step.any_hour or step.before_meeting)
+
+
 def waiting_behind(sequence: Sequence, rows: Iterable[_Row], position: int) -> dict[int, _Row]:
     """The touches that waited for the one at `position`: up to the next that was released already and holds the rest.
 

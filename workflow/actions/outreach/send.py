@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Text, bindparam, case, exists, func, select, update
+from sqlalchemy import Boolean, Text, bindparam, case, exists, func, or_, select, update
 
 from workflow import ids
 from workflow.actions import prospects
@@ -85,7 +85,7 @@ _BEGIN: Final = Prepared(
     .where(Touch.id == bindparam("touch"))
     .values(trail=func.coalesce(Touch.trail, "").concat(bindparam("line", type_=Text())))
 )
-# What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one.
+# What can have changed since T1 without a word to the touch itself: a pause, a barred address, an edited one, a hold.
 _WHOM: Final = Prospect.id == bindparam("prospect")
 _MARK: Final = Prepared(
     update(Touch)
@@ -98,6 +98,7 @@ _MARK: Final = Prepared(
         exists().where(_WHOM, Prospect.email == bindparam("address")),
         ~exists().where(_WHOM, Suppression.email_key == Prospect.email_key),
         ~((Touch.not_after < _NOW) & (Touch.attempts == 1)),
+        or_(~bindparam("waits", type_=Boolean()), ~exists().where(_WHOM, Prospect.mail_hold_until > _NOW)),
     )
     .values(
         state="committing",
@@ -225,6 +226,7 @@ class Sender:
                 "prospect": begun.prospect_id,
                 "mailbox": begun.mailbox_id,
                 "address": begun.address,
+                "waits": begun.waits,
                 "now": tx.now,
                 "leased_until": tx.now + self.timings.committing_lease,
             },
@@ -304,7 +306,9 @@ class Sender:
             "recipient": written.envelope.recipient,
         }
         _BEGIN.run(tx, {**values, "touch": touch.id, "line": line})
-        return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope)
+        sequence = self.ws.playbooks.version(tx, touch.playbook_digest).sequences[touch.sequence]
+        waits = not touch.forced and leaving.waits_for_prospect(sequence.step(touch.step))
+        return Begun(touch.id, touch.prospect_id, mailbox_id, token, touch.email, written.envelope, waits)
 
     def _count_error(self, tx: Tx, touch_id: str) -> Reason | None:
         prospects.lock(tx, tx.conn.execute(select(Touch.prospect_id).where(Touch.id == touch_id)).scalar_one())

@@ -53,7 +53,10 @@ _CALM: Final = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An email ready to leave, fenced by its token: whoever holds another token may not touch its row."""
+    """An email ready to leave, fenced by its token: whoever holds another token may not touch its row.
+
+    `waits` says that it does not leave while its prospect is away or has asked for a pause.
+    """
 
     touch_id: str
     prospect_id: str
@@ -61,6 +64,7 @@ class Begun:
     token: str
     address: str
     envelope: Envelope
+    waits: bool = True
 
 
 def record(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome, *, unsure: bool = False) -> None:
