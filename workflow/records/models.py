@@ -12,7 +12,8 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from workflow.records import texts as texts  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
 
 TOUCH_STATES: Final = (
@@ -26,7 +27,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 
 
 class Rep(Base):
