@@ -1,10 +1,18 @@
-"""Who may do what: one table for panel and API, and everything that is not in it is refused."""
+"""Who may do what: one table for panel and API, and everything that is not in it is refused.
+
+A role says what a person or a key may do at most; the scopes of a key of the API may allow less.
+"""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-Action = Literal["see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Action = Literal[
+    "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
+]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     # A rep works on prospects of their own and on those that belong to nobody yet.
@@ -17,9 +25,42 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     "deliveries": frozenset({"admin"}),
     "sources": frozenset({"admin"}),
     "playbook": frozenset({"admin"}),
+    # Who names people and keys names who may do everything else.
+    "people": frozenset({"admin"}),
+    "audit": frozenset({"manager", "admin"}),
 }
+
+# The areas of the API, and the first words of the addresses that belong to each. What is in none is in OTHERS.
+OTHERS: Final = "settings"
+AREAS: Final[dict[str, tuple[str, ...]]] = {
+    "prospects": ("prospects", "calls", "imports", "exports"),
+    "outreach": (
+        "touches", "tasks", "enrollments", "sequences", "mailboxes", "templates", "suppressions", "unmatched",
+        "attention",
+    ),
+    "meetings": ("meetings",),
+    "playbook": ("playbook", "simulations"),
+    "webhooks": ("sources", "deliveries", "events", "endpoints"),
+    "people": ("reps", "keys"),
+    "audit": ("audit",),
+    OTHERS: (),
+}  # fmt: skip
+SCOPES: Final = ("read", "write", *(f"{area}:{act}" for area in AREAS for act in ("read", "write")))
+"""What a key may be given: all reading, all writing (which includes reading), or either in one area."""
 
 
 def may(role: str, action: Action) -> bool:
     """Whether a person or a key of this role may do `action`."""
     return role in _ALLOWED[action]
+
+
+def area_of(path: str) -> str:
+    """The area of an address of the API, as `/prospects/<id>`, by its first word."""
+    word = path.strip("/").split("/", 1)[0]
+    return next((area for area, words in AREAS.items() if word in words), OTHERS)
+
+
+def covers(scopes: Collection[str], area: str, *, write: bool) -> bool:
+    """Whether a key with these scopes may do this in `area`; a key without any may do all that its role allows."""
+    enough = {"write", f"{area}:write"} if write else {"read", "write", f"{area}:read", f"{area}:write"}
+    return not scopes or not enough.isdisjoint(scopes)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
-from workflow import ids, text
+from workflow import ids, rights, text
 from workflow.actions import passwords
 from workflow.engine import calendar
 from workflow.errors import BadInput, Conflict, NotFound
@@ -24,7 +24,7 @@ from workflow.mail.address import parse_address
 from workflow.records.models import ApiKey, Rep, Session, SignInAttempt, SignInLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Select
 
@@ -50,6 +50,7 @@ _PER_ADDRESS: Final = 20
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _API_KEY: Final = re.compile(r"ak_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
+_LONGEST_KEY: Final = timedelta(days=3660)
 _PREFIX_SIGNS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -90,11 +91,17 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of the API: what it is called and what its role is."""
+    """A key of the API: what it is called, what its role is, and which part of that its scopes leave it.
+
+    One with a `rep_id` sees what that rep sees; one of the role “rep” without it sees the prospects of nobody.
+    """
 
     id: str
     name: str
     role: str
+    scopes: tuple[str, ...] = ()
+    rep_id: str | None = None
+    expires_at: datetime | None = None
 
 
 # --- reps ---------------------------------------------------------------------------------------------------------
@@ -283,42 +290,60 @@ def use_link(ws: Workspace, token: str, *, instead_of: str | None = None) -> Sig
 # --- keys of the API ----------------------------------------------------------------------------------------------
 
 
-def add_key(ws: Workspace, name: str, role: str) -> str:
-    """Add a key and give it, `ak_<prefix>_<secret>`; it is told only here. Raises BadInput and Conflict."""
+def add_key(
+    ws: Workspace,
+    name: str,
+    role: str,
+    *,
+    scopes: Iterable[str] = (),
+    rep: str | None = None,
+    valid: timedelta | None = None,
+) -> str:
+    """Add a key and give it, `ak_<prefix>_<secret>`; it is told only here. Raises BadInput, NotFound and Conflict.
+
+    `scopes` are of `rights.SCOPES`, none for all that the role allows. A key of `rep` (an id) has that rep's role.
+    """
     if role not in ROLES:
         raise BadInput(f"The role must be one of {', '.join(ROLES)}.", field="role")
     called = text.line(name, 80)
     if not called:
         raise BadInput("The key needs a name, such as that of the program that will use it.", field="name")
+    if valid is not None and not timedelta() < valid <= _LONGEST_KEY:
+        raise BadInput("A key is valid for 1 to 3660 days, or without end.", field="days")
     prefix, secret = "".join(secrets.choice(_PREFIX_SIGNS) for _ in range(8)), secrets.token_urlsafe(32)
+    row = {"id": ids.new_id(), "name": called, "prefix": prefix, "secret_hash": _hash(secret), "role": role}
+    row |= {"scopes": " ".join(_known_scopes(scopes)) or None, "rep_id": rep}
 
     def work(tx: Tx) -> str:
         if tx.conn.execute(select(ApiKey.id).where(ApiKey.name == called)).scalar_one_or_none():
             raise Conflict(f"There is a key named {called} already: choose another name.")
-        row = {"id": ids.new_id(), "name": called, "prefix": prefix, "secret_hash": _hash(secret), "role": role}
-        tx.conn.execute(insert(ApiKey), {**row, "created_at": tx.now})
+        if rep is not None and tx.conn.execute(_PERSON.where(Rep.id == rep)).one_or_none() is None:
+            raise NotFound("There is no such rep: check the id.")
+        ends = tx.now + valid if valid is not None else None
+        tx.conn.execute(insert(ApiKey), {**row, "expires_at": ends, "created_at": tx.now})
         return f"ak_{prefix}_{secret}"
 
     return ws.database.transact(work)
 
 
 def key_of(ws: Workspace, token: str) -> Key | None:
-    """The key that `token` is, or None for a wrong or revoked one."""
+    """The key that `token` is, or None for one that is wrong, revoked, over, or of a rep who was shut out."""
     parts = _API_KEY.fullmatch(token)
     if parts is None:
         return None
-    columns = (ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.secret_hash, ApiKey.used_at)
     with ws.database.read() as tx:
         now = tx.now
         row = tx.conn.execute(
-            select(*columns).where(ApiKey.prefix == parts[1], ApiKey.revoked_at.is_(None))
+            _KEY.where(ApiKey.prefix == parts[1], or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
         ).one_or_none()
     if row is None or not hmac.compare_digest(row.secret_hash, _hash(parts[2])):
         return None
     if row.used_at is None or now - row.used_at > _NOTED_EVERY:
         used = update(ApiKey).where(ApiKey.id == row.id).values(used_at=now)
         ws.database.transact(lambda tx: tx.conn.execute(used))
-    return Key(row.id, row.name, row.role)
+    return Key(
+        row.id, row.name, row.rep_role or row.role, tuple((row.scopes or "").split()), row.rep_id, row.expires_at
+    )
 
 
 def revoke_key(ws: Workspace, name: str) -> None:
@@ -332,12 +357,40 @@ def revoke_key(ws: Workspace, name: str) -> None:
     ws.database.transact(work)
 
 
+def revoke_key_by_id(ws: Workspace, key_id: str) -> None:
+    """The same by its id. Raises NotFound."""
+
+    def work(tx: Tx) -> None:
+        ended = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=tx.now)
+        if tx.conn.execute(ended).rowcount != 1:
+            raise NotFound("There is no such key, or it was revoked before.")
+
+    ws.database.transact(work)
+
+
 # --- what these share ---------------------------------------------------------------------------------------------
 
 _PERSON: Final[Select[*tuple[Any, ...]]] = select(
     Rep.id, Rep.email, Rep.name, Rep.role, Rep.language, Rep.time_zone, Rep.theme,
     Rep.password_hash.is_not(None).label("has_password"),
 ).where(Rep.disabled_at.is_(None))  # fmt: skip
+
+_KEY: Final = (
+    select(
+        ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.scopes, ApiKey.rep_id, ApiKey.expires_at, ApiKey.secret_hash,
+        ApiKey.used_at, Rep.role.label("rep_role"),
+    )
+    .outerjoin(Rep, Rep.id == ApiKey.rep_id)
+    .where(ApiKey.revoked_at.is_(None), Rep.disabled_at.is_(None))
+)  # fmt: skip
+
+
+def _known_scopes(told: Iterable[str]) -> tuple[str, ...]:
+    scopes = tuple(dict.fromkeys(told))
+    odd = next((each for each in scopes if each not in rights.SCOPES), None)
+    if odd is not None:
+        raise BadInput(f"“{odd[:40]}” is no scope: use {', '.join(rights.SCOPES)}.", field="scopes")
+    return scopes
 
 
 def _person(row: Record) -> Person:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -79,10 +80,23 @@ def key() -> None:
 @key.command("add")
 @click.argument("name")
 @click.option("--role", type=_ROLES, default="admin", show_default=True)
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="read, write, or one area as prospects:read.")
+@click.option("--rep", "email", metavar="EMAIL", help="Whose key it is: it sees what this rep sees, by their role.")
+@click.option("--days", type=click.IntRange(1, 3660), help="How long it is valid; without it, until it is revoked.")
 @data_dir_option
-def key_add(name: str, role: str, data_dir: Path | None) -> None:
+def key_add(
+    *, name: str, role: str, scopes: tuple[str, ...], email: str | None, days: int | None, data_dir: Path | None
+) -> None:
     """Add a key called NAME; prints it on one line. It is not shown again."""
-    click.echo(people.add_key(opened(data_dir), name, role))
+    ws = opened(data_dir)
+    owner = None
+    if email is not None:
+        with ws.database.read() as tx:
+            owner = people.rep_id(tx, email)
+        if owner is None:
+            raise NotFound(f"Nobody here has the address {email}: add them with `onward rep add`.")
+    valid = timedelta(days=days) if days is not None else None
+    click.echo(people.add_key(ws, name, role, scopes=scopes, rep=owner, valid=valid))
 
 
 @key.command("revoke")

@@ -27,7 +27,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 
 
 class Rep(Base):
@@ -456,6 +456,7 @@ class Call(Base):
     minutes: Mapped[float | None]
     notes: Mapped[str]
     actor: Mapped[str]
+    __table_args__ = (Index("ix_call_ended", "ended_at", "id"),)
 
 
 class Answer(Base):
@@ -505,7 +506,11 @@ class SignInAttempt(Base):
 
 
 class ApiKey(Base):
-    """A key of the API, by the hash of its secret part."""
+    """A key of the API, by the hash of its secret part.
+
+    `scopes` are words of `workflow.rights` with blanks between, none of them for all that the role allows. A key of
+    `rep_id` sees what that rep sees.
+    """
 
     __tablename__ = "api_key"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -513,6 +518,9 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(unique=True)
     secret_hash: Mapped[str] = mapped_column(String(64))
     role: Mapped[str]
+    scopes: Mapped[str | None]
+    rep_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
+    expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
