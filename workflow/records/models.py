@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
@@ -27,7 +28,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0008"
+REVISION: Final = "0009"
 
 
 class Rep(Base):
@@ -55,7 +56,8 @@ class Rep(Base):
 class Prospect(Base):
     """A buyer on the way through the stages. `version` counts its history, `moved_at` guards the order of its moves.
 
-    Its mail waits until `mail_hold_until`: they are away, or asked for a pause (`mail_hold_why`).
+    Its mail waits until `mail_hold_until`: they are away, or asked for a pause (`mail_hold_why`). One that was found to
+    be the same person as another is a mark that leads there (`merged_into`), and keeps its own history.
     """
 
     __tablename__ = "prospect"
@@ -80,6 +82,7 @@ class Prospect(Base):
     moved_at: Mapped[datetime]
     mail_hold_until: Mapped[datetime | None]
     mail_hold_why: Mapped[str | None]
+    merged_into: Mapped[str | None] = mapped_column(Id, ForeignKey("prospect.id"))
     search: Mapped[str]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -88,6 +91,7 @@ class Prospect(Base):
         Index("ix_prospect_stage", "stage", "entered_stage_at", "id"),
         Index("ix_prospect_owner", "owner_id"),
         Index("ix_prospect_created", "created_at", "id"),
+        partial("ix_prospect_merged", "merged_into", where="merged_into IS NOT NULL"),
     )
 
 
