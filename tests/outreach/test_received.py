@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from tests.outreach.scene import LOST, Scene
-from workflow.actions import received
+from workflow.actions import breaker, received
+from workflow.actions.outreach import acts
 from workflow.actions.received import Letter, Taken
 from workflow.records.models import Incoming, Message, Touch
+from workflow.reports import doctor
 
 BOX = "inbox@sales.example.com"
 
@@ -170,6 +172,63 @@ def test_an_answer_settles_an_email_of_which_nobody_knew(scene: Scene) -> None:
     assert scene.touch().state == "uncertain"
     take(scene, answer(scene))
     assert scene.touch().state == "sent"
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "why", "barred"),
+    [
+        ("4.4.1", "delayed", "sent_relayed", []),
+        ("2.0.0", "delivered", "sent_relayed", []),
+        ("4.2.2", "failed", "sent_bounced", []),
+        ("5.1.1", "failed", "sent_bounced", ["ana@sink.test"]),
+    ],
+)
+def test_a_report_of_any_kind_shows_that_an_uncertain_email_left(
+    scene: Scene, status: str, action: str, why: str, barred: list[str]
+) -> None:
+    """Whoever reports on it had it. A report that names no email of ours settles nothing."""
+    scene.called()
+    scene.clock.advance(seconds=3)
+    scene.send(LOST)
+    take(scene, report(scene, about="<somebody@else.test>", status=status, action=action))
+    assert scene.touch("questions").state == "uncertain"
+    assert take(scene, report(scene, status=status, action=action)).outcome == "applied"
+    assert (scene.touch("questions").state, scene.why("questions")) == ("sent", why)
+    assert scene.suppressed() == barred
+    assert (scene.touch("next_call").next_attempt_at is None) == bool(barred)
+
+
+def test_refusals_by_policy_that_come_back_pause_the_mailbox(scene: Scene) -> None:
+    """The third email within a day, each counted once, by mail or by webhook; after a resume it counts from anew."""
+    for number in range(7):
+        scene.called(f"p{number}@sink.test")
+    scene.clock.advance(seconds=3)
+    scene.send()
+    names = [touch.message_id for touch in scene.touches() if touch.state == "sent"]
+
+    def back(number: int) -> str:
+        content = report(scene, about=names[number], status="5.7.1")
+        assert take(scene, content + str(number).encode()).outcome == "applied"
+        assert take(scene, content + b"again").outcome == "applied"
+        return str(scene.mailbox().state)
+
+    assert [back(0), back(1)] == ["active", "active"]
+    with scene.ws.database.write() as tx:
+        hard = {"permanent": True, "detail": "550 5.1.1 no such user"}
+        for data in (hard, {"permanent": False, "detail": "452 4.2.2 mailbox full"}, {"detail": ""}):
+            breaker.came_back(tx, names[2], data)
+    assert scene.mailbox().state == "active", "other bounces are not ours to mend"
+    with scene.ws.database.write() as tx:
+        breaker.came_back(tx, names[2], {"permanent": False, "detail": "550 5.7.26 unauthenticated mail"})
+    assert scene.mailbox().state == "paused"
+    reason = str(scene.mailbox().pause_reason)
+    assert "5.7.26" in reason
+    (remark,) = (each for each in doctor.remarks(scene.ws) if "paused" in each)
+    assert "5.7.26 unauthenticated mail. Read the answer: mend the content, SPF, DKIM" in remark
+    scene.clock.advance(minutes=1)
+    acts.resume(scene.ws, scene.ws.mailbox_id)
+    assert [back(number) for number in (3, 4, 5)] == ["active"] * 3, "what left before counts no more"
+    assert scene.suppressed() == []
 
 
 def test_what_cannot_be_applied_is_kept_and_says_so(scene: Scene, wrote: str) -> None:

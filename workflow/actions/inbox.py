@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from workflow import ids
-from workflow.actions import evidence, prospects
+from workflow.actions import breaker, evidence, prospects
 from workflow.actions.sources import OpenSource
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because, words
@@ -287,7 +287,9 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
     if incoming.ref and not ref_known:
         prospects.remember_ref(tx, source.id, incoming.ref, result.prospect_id)
     if incoming.type in kinds.MAIL_KINDS and isinstance(message_id, str):
-        evidence.confirm(ws, tx, message_id)
+        evidence.confirm(ws, tx, message_id, evidence.by_signal(incoming.type, incoming.data))
+        if incoming.type == kinds.BOUNCED:
+            breaker.came_back(tx, message_id, incoming.data)
     reasons = result.decision.reasons
     return _Done(result.decision.verdict, result.decision.stage, reasons[0] if reasons else None, result.prospect_id)
 

@@ -82,7 +82,7 @@ class Reader:
             wanted = evidence.looked_for(tx, self.mailbox_id, _LOOKED_FOR)
         found = [message_id for message_id in wanted if box.holds(message_id)]
         for message_id in found:
-            self.ws.database.transact(partial(evidence.confirm, self.ws, message_id=message_id, code="sent_found"))
+            self.ws.database.transact(partial(evidence.confirm, self.ws, message_id=message_id, reason=evidence.FOUND))
         return len(found)
 
     def fail(self, problem: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from workflow import ids, text
-from workflow.actions import enrolling, evidence, prospects
+from workflow.actions import breaker, enrolling, evidence, prospects
 from workflow.actions.prospects import Who
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
@@ -73,7 +73,9 @@ def take(ws: Workspace, tx: Tx, mailbox_id: str, letter: Letter) -> Taken:
     row = _row(tx, mailbox_id, sha256, letter, found)
     if not upserts.insert_new(tx, Incoming, row):
         return Taken(found.kind.value, "ignored", again=True)
-    match = None if found.kind in _SILENT else _find(tx, found)
+    match = _find(tx, found)
+    if match is not None and found.kind in _SILENT and not _proves(match):
+        match = None
     who = Who(f"mailbox:{mailbox.name}", f"mail:{row['id']}")
     outcome, reason = _settle(ws, tx, found, match, who)
     _keep(tx, row["id"], outcome, reason, match)
@@ -133,7 +135,9 @@ def _keep(tx: Tx, incoming_id: str, outcome: str, reason: Reason | None, match: 
 
 def _settle(ws: Workspace, tx: Tx, found: Classified, match: _Match | None, who: Who) -> tuple[str, Reason | None]:
     if found.kind in _SILENT:
-        return "ignored", None
+        # It changes nothing of the prospect, but a delay, a receipt or our own copy shows that an email left.
+        shown = match is not None and match.touch is not None and _show(ws, tx, match.touch, evidence.RELAYED)
+        return ("applied" if shown else "ignored"), None
     if match is None:
         return "unmatched", because("mail.unmatched")
     if found.kind in _NEEDS_PROOF and match.candidate.confidence != "sure":
@@ -163,8 +167,18 @@ def _act(ws: Workspace, tx: Tx, found: Classified, match: _Match, who: Who) -> N
             data["colleague"] = True
         at = min(found.sent_at or tx.now, tx.now)
         prospects.submit(ws, tx, match.prospect_id, Signal(told.kind, at, who.actor, who.cause, data=data))
-    if match.touch is not None:
-        evidence.confirm(ws, tx, match.touch.message_id)
+        if match.touch is not None:
+            _show(ws, tx, match.touch, evidence.by_signal(told.kind, data))
+            if told.kind == kinds.BOUNCED:
+                breaker.came_back(tx, match.touch.message_id, data)
+
+
+def _show(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> bool:
+    return touch.message_id is not None and evidence.confirm(ws, tx, touch.message_id, reason)
+
+
+def _proves(match: _Match) -> bool:
+    return match.touch is not None and match.candidate.confidence == "sure"
 
 
 def _find(tx: Tx, found: Classified) -> _Match | None:

@@ -124,6 +124,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "stop.bounce": ("The address does not exist: an email came back.", "Адресът не съществува: имейл беше върнат."),
     "stop.complaint": ("The prospect marked an email as unwanted.", "Клиентът отбеляза имейл като нежелан."),
     "stop.unsubscribe": ("The prospect unsubscribed.", "Клиентът се отписа."),
+    "stop.declined": (
+        "The prospect wants no more emails of this sequence.",
+        "Клиентът не желае повече имейли от тази поредица.",
+    ),
     "stop.meeting": ("A meeting was booked.", "Насрочена е среща."),
     "stop.close": ("The prospect was closed.", "Клиентът е приключен."),
     "stop.reopen": ("The prospect was opened again.", "Клиентът беше отворен отново."),
@@ -182,6 +186,15 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "A message from the prospect shows that it arrived.",
         "Съобщение от клиента показва, че е получен.",
     ),
+    "sent_relayed": (
+        "A mail server reports on it, so it had left.",
+        "Пощенски сървър съобщава за него, значи е тръгнал.",
+    ),
+    "sent_bounced": (
+        "It had left, and came back: {answer}",
+        "Беше тръгнал и се върна: {answer}",
+    ),
+    "came_back": ("Came back, refused by a policy: {answer}", "Върна се, отказан по правила: {answer}"),
     "resolved.sent": ("Marked as arrived by {by}.", "Отбелязан като получен от {by}."),
     "resolved.resend": ("Sent again at the wish of {by}.", "Изпратен повторно по желание на {by}."),
     "resolved.dropped": ("Dropped by {by}.", "Отказан от {by}."),
@@ -199,6 +212,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "render": ("Cannot be written: {problem}", "Не може да бъде съставен: {problem}"),
     "poison": ("Preparing it failed {times} times.", "Подготовката му се провали {times} пъти."),
     "suppressed": ("The address is on the suppression list.", "Адресът е в списъка за неизпращане."),
+    "declined": (
+        "The prospect asked for no more emails of this sequence, so it does not begin again.",
+        "Клиентът се отказа от имейлите на тази поредица, затова тя не започва отново.",
+    ),
+    "no_change": ("It stands so already.", "Вече е така."),
     "no_address": ("The prospect has no email address.", "Клиентът няма имейл адрес."),
     "unsupported_address": (
         "The mail server cannot deliver to this kind of address.",
@@ -244,7 +262,33 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "its settings do not let it send: {problem}",
         "настройките ѝ не позволяват изпращане: {problem}",
     ),
+    "pause.self_test": (
+        "the daily test opened the link to unsubscribe, and opening it alone changed something: {problem}",
+        "дневната проверка отвори връзката за отписване и само отварянето ѝ промени нещо: {problem}",
+    ),
     "pause.away": ("its rep is away.", "търговецът отсъства."),
+    "remedy.uncertain": (
+        "Ask whoever runs the mail server why it breaks off, settle what is in doubt, then resume.",
+        "Попитайте защо пощенският сървър прекъсва, уредете несигурните имейли и възобновете.",
+    ),
+    "remedy.auth": (
+        "Correct the password or the permission of this mailbox, test it, then resume.",
+        "Поправете паролата или разрешението на тази кутия, изпробвайте я и възобновете.",
+    ),
+    "remedy.policy": (
+        "Read the answer: mend the content, SPF, DKIM or the reputation it names, test it, then resume.",
+        "Прочетете отговора: поправете съдържанието, SPF, DKIM или репутацията, изпробвайте и възобновете.",
+    ),
+    "remedy.sender": (
+        "Let the mail server accept this sender, or change the address, test it, then resume.",
+        "Нека сървърът приеме този подател, или сменете адреса, изпробвайте и възобновете.",
+    ),
+    "remedy.settings": (
+        "Correct its settings, test it, then resume.",
+        "Поправете настройките, изпробвайте и възобновете.",
+    ),
+    "remedy.away": ("Its mail goes on when its rep is back.", "Имейлите ѝ продължават, когато търговецът се върне."),
+    "remedy.by": ("Resume it when it may send again.", "Възобновете я, когато може отново да изпраща."),
     "pause.sender": ("the mail server refused the sender: {answer}", "пощенският сървър отказа подателя: {answer}"),
 }
 
@@ -289,6 +333,13 @@ def words(stored: str | None, language: str) -> str | None:
     """The stored reason as a sentence in `language`."""
     reason = unpack(stored)
     return reason.words(language) if reason else None
+
+
+def remedy(stored: str | None, language: str) -> str:
+    """What to do about a mailbox that was paused for the stored reason."""
+    reason = unpack(stored)
+    code = reason.code.replace("pause.", "remedy.", 1) if reason else ""
+    return because(code if code in _WORDS else "remedy.by").words(language)
 
 
 def codes() -> frozenset[str]:

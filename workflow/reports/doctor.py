@@ -16,6 +16,7 @@ from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
+from workflow.engine import reasons
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
 from workflow.records.base import Moment
@@ -115,8 +116,9 @@ def _counts(tx: Tx) -> Iterator[str]:
     dead = tx.conn.execute(select(func.count()).where(Delivery.status == "dead")).scalar_one()
     if dead:
         yield f"There are {dead} deliveries that could not be read: look at them, mend their sender, replay them."
-    for name in tx.conn.execute(select(Mailbox.name).where(Mailbox.state == "paused")).scalars():
-        yield f"The mailbox {name} is paused: its mail waits until somebody resumes it."
+    for row in tx.conn.execute(select(Mailbox.name, Mailbox.pause_reason).where(Mailbox.state == "paused")):
+        why = (reasons.words(row.pause_reason, "en") or "nobody said why").rstrip(".")
+        yield f"The mailbox {row.name} is paused, its mail waits: {why}. {reasons.remedy(row.pause_reason, 'en')}"
 
 
 def _schema(tx: Tx) -> Finding | None:
