@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import replays as replays  # noqa: PLC0414
 from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
 from workflow.records.suppressions import Suppression as Suppression  # noqa: PLC0414 - the others hang on its module
@@ -29,7 +30,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0010"
+REVISION: Final = "0011"
 
 
 class Rep(Base):
@@ -360,7 +361,10 @@ class Incoming(Base):
 
 
 class Source(Base):
-    """A sender of webhooks. `secrets` is encrypted and may hold two while a key is rotated."""
+    """A sender of webhooks. `secrets` is encrypted and may hold two while a key is rotated; so is `api_token`.
+
+    The token asks the vendor's own API. One that is `removed_at` keeps its deliveries and gave its name back.
+    """
 
     __tablename__ = "source"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -369,6 +373,8 @@ class Source(Base):
     secrets: Mapped[str]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+    api_token: Mapped[str | None]
+    removed_at: Mapped[datetime | None]
 
 
 class Delivery(Base):
@@ -396,6 +402,7 @@ class Event(Base):
     """One event of a delivery and what became of it. Unique per source by the vendor's own id.
 
     While it may have to be applied again, `payload` keeps it in normal form; a parked one says whom it waits for.
+    `failing_since` is set from its first failure until it is applied or given up.
     """
 
     __tablename__ = "event"
@@ -415,6 +422,7 @@ class Event(Base):
     next_attempt_at: Mapped[datetime | None]
     waits_ref: Mapped[str | None]
     waits_email: Mapped[str | None]
+    failing_since: Mapped[datetime | None]
     payload: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     __table_args__ = (
         UniqueConstraint("source_id", "event_key"),
@@ -423,6 +431,9 @@ class Event(Base):
         partial("ix_event_waiting", "next_attempt_at", where="next_attempt_at IS NOT NULL"),
         partial("ix_event_parked", "waits_ref", where="outcome = 'parked'"),
         partial("ix_event_parked_email", "waits_email", where="outcome = 'parked'"),
+        partial("ix_event_kept", "prospect_id", where="payload IS NOT NULL"),
+        partial("ix_event_failing", "waits_ref", where="failing_since IS NOT NULL"),
+        partial("ix_event_unsettled", "outcome", "delivery_id", where="outcome <> 'applied'"),
     )
 
 
