@@ -30,7 +30,8 @@ _LONGEST: Final = 200
 _TOLD_FIELDS: Final = ("time_zone", "country")
 # Of what came with a signal these words decide by themselves.
 _TOLD_DATA: Final = frozenset(
-    {"trigger", "value", "uid", "replaces", "permanent", "outcome", "colleague", "about", "returns_on"}
+    {"trigger", "value", "uid", "replaces", "permanent", "outcome", "colleague", "about", "returns_on", "sequence"}
+    | {"enrollment"}
 )
 _HOLD: Final = "mail_hold_until"
 _GIVEN_DATA: Final = frozenset({"minutes", "notes"})
@@ -82,6 +83,8 @@ def unpack(text: str, versions: Callable[[str], Playbook]) -> Question:
             moved_at=_moment(view.get("moved_at")) or NEVER,
             mail_hold_until=_moment(view.get("mail_hold_until")),
             mail_hold_why=view.get("mail_hold_why"),
+            declined=frozenset(view.get("declined", ())),
+            later=frozenset(view.get("later", ())),
         ),
         signal=Signal(
             kind=signal["kind"],
@@ -158,6 +161,8 @@ def _person(playbook: Playbook, view: ProspectView, signal: Signal) -> dict[str,
         known["moved_at"] = written(view.moved_at)
     if view.mail_hold_until is not None:
         known |= {"mail_hold_until": written(view.mail_hold_until), "mail_hold_why": view.mail_hold_why}
+    if view.declined:
+        known["declined"] = sorted(view.declined)
     if view.suppressed:
         known["suppressed"] = True
     if view.fallback_zone:
@@ -178,6 +183,8 @@ def _around(playbook: Playbook, view: ProspectView) -> dict[str, Any]:
         known["calls"] = sorted(view.calls)
     if view.begun:
         known["begun"] = dict(view.begun)
+    if view.later:
+        known["later"] = sorted(view.later)
     return known
 
 

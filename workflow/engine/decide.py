@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workflow.engine import absence, guards, machine, meetings, sequences, starts
+from workflow.engine import absence, guards, machine, meaning, meetings, overtaken, sequences, starts, wishes
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.sequences import Counted
 from workflow.engine.signals import FIELDS, ProspectView, Signal
+from workflow.engine.starts import Withheld
 from workflow.playbook.schema import OUTCOMES
 
 if TYPE_CHECKING:
@@ -22,21 +23,11 @@ if TYPE_CHECKING:
 
     from workflow.engine.sequences import Planned, Released, Whereabouts
     from workflow.engine.signals import EnrollmentView
-    from workflow.engine.starts import Withheld
-    from workflow.playbook.schema import Playbook, Sequence, SignalRule, Transition
+    from workflow.playbook.schema import Playbook, Sequence, Transition
 
 Verdict = Literal["applied", "ignored", "blocked", "stale"]
 
 _TEXT_LIMIT: Final = 2000
-_STOP_WORDS: Final = {
-    kinds.BOUNCED: "bounce",
-    kinds.COMPLAINED: "complaint",
-    kinds.UNSUBSCRIBED: "unsubscribe",
-    kinds.BOOKED: "meeting",
-    kinds.CANCELLED: "meeting.cancelled",
-    kinds.HELD: "meeting.held",
-    kinds.NO_SHOW: "meeting.no_show",
-}
 _SUPPRESSING: Final = frozenset({"bounce", "complaint", "unsubscribe"})
 
 
@@ -111,7 +102,8 @@ class MeetingFact:
 class Decision:
     """Everything that follows from one signal. Empty of effects unless the verdict is `applied`.
 
-    `resume` says that mail which waits for the prospect's return must be asked again.
+    `resume` says that mail which waits for the prospect's return must be asked again, `take_back` that mail sent ahead
+    of its time waits too. `revive` is an enrollment that goes on, because its prospect did not mean to end it.
     """
 
     verdict: Verdict
@@ -127,12 +119,14 @@ class Decision:
     call: Mapping[str, Any] | None = None
     withheld: tuple[Withheld, ...] = ()
     resume: bool = False
+    take_back: bool = False
+    revive: str | None = None
 
 
 def wants(playbook: Playbook, view: ProspectView, signal: Signal) -> frozenset[guards.Kind]:
     """The facts beyond the prospect's row and its enrollments that the decision depends on: most need none."""
     stage = view.stage or playbook.first_stage
-    ways = machine.ways_for(playbook, stage, trigger) if (trigger := _trigger(playbook, signal)) else ()
+    ways = machine.ways_for(playbook, stage, trigger) if (trigger := meaning.trigger(playbook, signal)) else ()
     found = guards.wants(playbook, [need for way in ways for need in way.needs])
     if view.version and starts.remembers(playbook, {signal.kind, *(("stage.entered",) if ways else ())}):
         found |= {"sequences"}
@@ -156,10 +150,13 @@ class _Course:
         self.at = min(signal.occurred_at, now)
         self.history: list[Change] = []
         self.words: dict[str, Reason] = {}
+        # How many starts each stop word ends: what begins before the close of a deal ends with it.
+        self.ends: dict[str, int] = {}
         self.starts: list[tuple[str, str | None, str | None]] = []
         self.withheld: tuple[Withheld, ...] = ()
         self.meeting: MeetingFact | None = None
         self.resume = False
+        self.wish = wishes.Wish()
 
     def decide(self) -> Decision:
         self._introduce()
@@ -185,10 +182,12 @@ class _Course:
             reanchor=self._reanchor(stopped={stop.enrollment_id for stop in stops}),
             meeting=self.meeting,
             suppress=next((reason for word, reason in self.words.items() if word in _SUPPRESSING), None),
-            answers=_texts(self.signal.data.get("answers", {})) if self.signal.kind == kinds.ANSWERS else {},
+            answers=meaning.texts(self.signal.data.get("answers", {})) if self.signal.kind == kinds.ANSWERS else {},
             call=self.signal.data if self.signal.kind == kinds.CALL_ENDED else None,
             withheld=self.withheld,
             resume=self.resume,
+            take_back=self.wish.take_back,
+            revive=self.wish.revive,
         )
 
     def _take(self) -> tuple[Verdict, tuple[Reason, ...]]:
@@ -197,17 +196,12 @@ class _Course:
             return "applied", ()
         if kind == kinds.MOVE:
             return self._move(str(self.signal.data.get("trigger", "")), self.signal.data)
-        if kind == kinds.CALL_ENDED:
-            return self._call_ended()
-        if kind == kinds.ANSWERS:
-            return self._answered()
-        if kind in kinds.MEETING_KINDS:
-            return self._met()
-        if kind == kinds.ANSWERED:
-            return self._invited()
-        if kind in kinds.MAIL_KINDS:
-            return self._mailed()
-        return "ignored", (because("no_meaning"),)
+        takers = (
+            ({kinds.CALL_ENDED}, self._call_ended), ({kinds.ANSWERS}, self._answered), (kinds.MEETING_KINDS, self._met),
+            ({kinds.ANSWERED}, self._invited), (kinds.MAIL_KINDS, self._mailed), (kinds.WISH_KINDS, self._wished),
+        )  # fmt: skip
+        take = next((take for those, take in takers if kind in those), None)
+        return take() if take is not None else ("ignored", (because("no_meaning"),))
 
     def _introduce(self) -> None:
         """Take over the facts that came with the signal; make the prospect if there is none yet."""
@@ -236,7 +230,7 @@ class _Course:
         return "applied", ()
 
     def _answered(self) -> tuple[Verdict, tuple[Reason, ...]]:
-        answers = _texts(self.signal.data.get("answers", {}))
+        answers = meaning.texts(self.signal.data.get("answers", {}))
         self.history.append(Change("answers.recorded", self.at, detail={"answers": answers}))
         return "applied", ()
 
@@ -260,7 +254,7 @@ class _Course:
         said = {name: str(data[name]) for name in ("starts_at", "ends_at", "place", "reason") if data.get(name)}
         self.history.append(Change(told.kind, self.at, detail={"uid": told.uid, **said}))
         # A meeting that went on elsewhere has no reminders of its own any more.
-        self._say("meeting.cancelled" if told.state == meetings.MOVED else _STOP_WORDS.get(told.kind))
+        self._say("meeting.cancelled" if told.state == meetings.MOVED else meaning.STOP_WORDS.get(told.kind))
         if told.kind != kinds.RESCHEDULED:
             self.starts.append((told.kind, None, None))
         return "applied", ()
@@ -277,12 +271,12 @@ class _Course:
             Change(self.signal.kind, self.at, detail=told if permanent else {**told, "permanent": False})
         )
         if permanent:
-            self._say(_STOP_WORDS[self.signal.kind])
+            self._say(meaning.STOP_WORDS[self.signal.kind])
         return "applied", ()
 
     def _replied(self, told: Mapping[str, Any], *, colleague: bool) -> tuple[Verdict, tuple[Reason, ...]]:
         """Whoever answers in person is back; a colleague answers for somebody who may not be."""
-        changes = {} if colleague else self._waits(absence.BACK)
+        changes = {} if colleague or kinds.AWAY in self.view.later else self._waits(absence.BACK)
         detail = {**told, "colleague": True} if colleague else told
         self.history.append(Change(self.signal.kind, self.at, changes, detail))
         self._say("colleague_reply" if colleague else "reply")
@@ -297,7 +291,8 @@ class _Course:
             self._say("left")
             return "applied", (because("auto_reply.left"),)
         where = self._where()
-        waits = absence.hold(self.playbook, told, self.at, where)
+        # Whoever answered since is back already.
+        waits = None if "reply" in self.view.later else absence.hold(self.playbook, told, self.at, where)
         self.history.append(Change(self.signal.kind, self.at, self._waits(waits), told))
         now_on = self.view.hold(self.now)
         if waits is None or now_on is None:
@@ -314,6 +309,14 @@ class _Course:
         self.view = replace(self.view, mail_hold_until=until, mail_hold_why=why)
         return {"mail_hold_until": until, "mail_hold_why": why}
 
+    def _wished(self) -> tuple[Verdict, tuple[Reason, ...]]:
+        wish = wishes.told(self.view, self.signal, self.now)
+        if wish is None:
+            return "ignored", (because("no_change"),)
+        self.wish, self.resume = wish, wish.resume
+        self.history.append(Change(self.signal.kind, self.at, wish.changes, wish.detail))
+        return "applied", ()
+
     def _invited(self) -> tuple[Verdict, tuple[Reason, ...]]:
         """An answer to an invitation moves no meeting: its calendar says that by itself."""
         names = ("uid", "answer", "comment", "address")
@@ -323,7 +326,7 @@ class _Course:
 
     def _own_words(self, verdict: Verdict, reasons: tuple[Reason, ...]) -> tuple[Verdict, tuple[Reason, ...]]:
         """Move as the playbook's `signals` say. Where that is not possible the event itself stands all the same."""
-        rule = _rule(self.playbook, self.signal)
+        rule = meaning.rule(self.playbook, self.signal)
         if rule is not None:
             moved, why = self._move(rule.do, {**self.signal.data, **rule.sets})
             return ("applied" if verdict == "applied" else moved), why
@@ -339,7 +342,7 @@ class _Course:
         allowed = answer.transition.outcomes
         if allowed and given.get("outcome") and given["outcome"] not in allowed:
             return "blocked", (because("wrong_outcome", outcome=given["outcome"], what=", ".join(allowed)),)
-        if _before(self.at, self.view.moved_at):
+        if meaning.is_before(self.at, self.view.moved_at):
             return "stale", (because("stale"),)
         self._enter(trigger, answer.transition, given)
         return "applied", ()
@@ -349,14 +352,14 @@ class _Course:
         view, data = self.view, self.signal.data
         answers, calls = dict(view.answers), view.calls
         if self.signal.kind == kinds.ANSWERS:
-            answers |= _texts(data.get("answers", {}))
+            answers |= meaning.texts(data.get("answers", {}))
         if self.signal.kind == kinds.CALL_ENDED:
             calls |= kinds.call_words(data)
         meetings = {each.uid: each.state for each in view.meetings}
         if self.meeting is not None:
             meetings[self.meeting.uid] = self.meeting.state
         return guards.Facts(
-            fields={**view.fields, **_texts(view.custom), "outcome": view.outcome, **given},
+            fields={**view.fields, **meaning.texts(view.custom), "outcome": view.outcome, **given},
             answers=answers,
             meetings=frozenset(meetings.values()),
             calls=calls,
@@ -386,15 +389,16 @@ class _Course:
         self.view = replace(
             self.view, stage=way.to, outcome=outcome, moved_at=changes["moved_at"], entered_stage_at=self.at
         )
-        self.starts.append(("stage.entered", way.to, outcome))
         if final:
             self._say("close")
         elif was_final:
             self._say("reopen")
+        self.starts.append(("stage.entered", way.to, outcome))
 
     def _say(self, word: str | None) -> None:
         if word is not None:
             self.words[word] = because(f"stop.{word}")
+            self.ends[word] = len(self.starts)
 
     def _stop(self) -> tuple[Stop, ...]:
         stops = []
@@ -403,6 +407,8 @@ class _Course:
             if word is not None:
                 stop = Stop(enrollment.id, enrollment.sequence.key, self.words[word], word in _SUPPRESSING)
                 stops.append(stop)
+            elif enrollment.id in self.wish.ends and self.wish.reason is not None:
+                stops.append(Stop(enrollment.id, enrollment.sequence.key, self.wish.reason, self.wish.suppressed))
         return tuple(stops)
 
     def _stops(self, enrollment: EnrollmentView, word: str) -> bool:
@@ -426,15 +432,23 @@ class _Course:
         ended = {stop.enrollment_id for stop in stopped}
         active = [each for each in self.view.enrollments if each.id not in ended]
         wanted: dict[str, Sequence] = {}
-        for when, stage, outcome in self.starts:
+        late: dict[str, Withheld] = {}
+        for number, (when, stage, outcome) in enumerate(self.starts):
+            over = self.view.later.union(word for word, ended in self.ends.items() if number < ended)
             for sequence in self.playbook.sequences.values():
                 start = sequence.start
                 if start.when != when or sequence.key in (each.sequence.key for each in active):
                     continue
-                if start.stage in (None, stage) and start.outcome in (None, outcome):
+                if start.stage not in (None, stage) or start.outcome not in (None, outcome):
+                    continue
+                reason = overtaken.withheld(sequence, over)
+                if reason is None:
                     wanted.setdefault(sequence.key, sequence)
-        choice = starts.choose(self.playbook, wanted.values(), active, self.view.begun, self.now)
-        self.withheld = choice.withheld
+                else:
+                    late[sequence.key] = Withheld(sequence.key, reason)
+        view = self.view
+        choice = starts.choose(self.playbook, wanted.values(), active, view.begun, self.now, view.declined)
+        self.withheld = (*choice.withheld, *(each for key, each in late.items() if key not in wanted))
         ousted = tuple(Stop(each.id, each.sequence.key, reason, suppressed=False) for each, reason in choice.oust)
         return tuple(self._begin(sequence) for sequence in choice.begin), ousted
 
@@ -476,30 +490,3 @@ class _Course:
         return sequences.whereabouts(
             self.playbook, fields.get("time_zone"), self.view.fallback_zone, fields.get("country")
         )
-
-
-def _rule(playbook: Playbook, signal: Signal) -> SignalRule | None:
-    """The first row of `signals` that this signal matches."""
-    for rule in playbook.signals:
-        if rule.source not in signal.sender or rule.kind != signal.kind:
-            continue
-        if rule.value is None or str(signal.data.get("value", "")) == rule.value:
-            return rule
-    return None
-
-
-def _trigger(playbook: Playbook, signal: Signal) -> str:
-    """The trigger that a signal asks for, by itself or by a row of `signals`; empty for none."""
-    if signal.kind == kinds.MOVE:
-        return str(signal.data.get("trigger", ""))
-    rule = _rule(playbook, signal)
-    return rule.do if rule else ""
-
-
-def _before(at: datetime, moved_at: datetime) -> bool:
-    """Whether `at` lies before `moved_at`. Without a fraction it stands for its whole second; equal is not before."""
-    return at < (moved_at if at.microsecond else moved_at.replace(microsecond=0))
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in values.items() if isinstance(value, str | int | float)}

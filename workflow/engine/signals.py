@@ -31,12 +31,23 @@ AUTO_REPLIED: Final = "email.auto_replied"
 ANSWERED: Final = "meeting.answered"
 """An invitation was answered: accepted, declined, tentative or counter; `uid` names the meeting."""
 
+DECLINED: Final = "email.declined"
+WANTED_AGAIN: Final = "email.declined.undone"
+PAUSED: Final = "email.paused"
+PAUSE_UNDONE: Final = "email.paused.undone"
+PAUSE_ENDED: Final = "email.pause.ended"
+BARRED: Final = "address.barred"
+ALLOWED: Final = "address.allowed"
+"""What a prospect asks for on the page behind an email's last link, and what the list of barred addresses says. Only
+our own pages and the list tell of these; no sender of webhooks can."""
+
 AWAY: Final = "away"
 PAUSE: Final = "pause"
 """Why a prospect's mail waits: their mailbox said that they are away, or they asked for a pause."""
 
 MEETING_KINDS: Final = frozenset({BOOKED, RESCHEDULED, CANCELLED, HELD, NO_SHOW})
 MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED, AUTO_REPLIED})
+WISH_KINDS: Final = frozenset({DECLINED, WANTED_AGAIN, PAUSED, PAUSE_UNDONE, PAUSE_ENDED, BARRED, ALLOWED})
 KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS, ANSWERED}) | MEETING_KINDS | MAIL_KINDS
 # Kinds that make an unknown prospect known; the others wait until somebody introduces it.
 CREATING: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, BOOKED})
@@ -100,6 +111,8 @@ class ProspectView:
 
     `fallback_zone` is the rep's time zone, used where the prospect's own is unknown. `answers`, `calls` (the words of
     `needs.CALL_WORDS`) and `begun` (when each sequence last began) are filled where a guard or a rule asks for them.
+    `declined` are the sequences that the prospect wants no more of. `later` are the stop words (`engine.overtaken`)
+    that are known to have been said after the signal happened.
     """
 
     id: str
@@ -121,6 +134,8 @@ class ProspectView:
     begun: Mapping[str, datetime] = field(default_factory=dict)
     mail_hold_until: datetime | None = None
     mail_hold_why: str | None = None
+    declined: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
 
     def hold(self, now: datetime) -> MailHold | None:
         """What the prospect's mail waits for at `now`."""

@@ -41,12 +41,16 @@ def choose(
     active: Iterable[EnrollmentView],
     begun: Mapping[str, datetime],
     now: datetime,
+    declined: frozenset[str] = frozenset(),
 ) -> Choice:
-    """Which of the `wanted` begin beside those `active`, where `begun` says when each began last."""
+    """Which of the `wanted` begin beside those `active`, where `begun` says when each began last.
+
+    `declined` are those that the prospect wants no more of.
+    """
     held: list[Withheld] = []
     free: list[Sequence] = []
     for sequence in wanted:
-        reason = _not_yet(sequence, begun, now)
+        reason = because("declined") if sequence.key in declined else _not_yet(sequence, begun, now)
         if reason is None:
             free.append(sequence)
         else:
