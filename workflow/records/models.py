@@ -30,7 +30,7 @@ DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0011"
+REVISION: Final = "0012"
 
 
 class Rep(Base):
@@ -290,6 +290,7 @@ class Touch(Base):
         partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
         partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
+        partial("ix_touch_failed", "ended_at", where="state = 'failed'"),
     )
 
 
@@ -356,6 +357,7 @@ class Incoming(Base):
         UniqueConstraint("mailbox_id", "sha256"),
         one_of("outcome", INCOMING_OUTCOMES, "outcome"),
         Index("ix_incoming_received", "received_at", "id"),
+        partial("ix_incoming_unmatched", "received_at", where="outcome = 'unmatched'"),
         Index("ix_incoming_prospect", "prospect_id", "received_at"),
     )
 
