@@ -1,22 +1,24 @@
 """The door of the API: every call passes the same checks, in the same order, before its route is asked.
 
-Key, rate, right, address, query, body. A route is never called with anything that did not pass.
+Key, rate, right and scope, address, whose record, query, body, If-Match. What does not pass never reaches a route.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from flask import Response, request
+from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import BadRequest, TooManyRequests, Unauthorized, UnsupportedMediaType
 
+from web.api import tags
 from web.api.idempotent import Once
 from web.api.models import Nothing
 from web.api.refusal import Refusal
@@ -28,6 +30,7 @@ from workflow import ids, rights
 from workflow.actions import people
 from workflow.actions.prospects import Who
 from workflow.errors import Forbidden, NotFound
+from workflow.reports import scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +54,13 @@ class Door:
     ws: Workspace
     route: Route
     buckets: Buckets
+    record: Route | None = None
+    """The route that reads the single record at this address, by which If-Match is judged."""
 
     def __call__(self, **params: str) -> Response:
         """Let a call in, or answer why not."""
         key = self._key()
-        if self.route.right is not None and not rights.may(key.role, self.route.right):
-            raise Forbidden(f"A key with the role “{key.role}” may not do this.")
+        self._check_right(key)
         if not all(ids.is_id(value) for value in params.values()):
             raise NotFound
         raw = raw_body(request) if self.route.method != "GET" else b""
@@ -68,10 +72,21 @@ class Door:
         language = _language()
         who = Who(f"api:{key.name}", f"request:{request_id()}")
         call = Call(self.ws, key, who, language, params, sent, asked)
+        if "id" in params:
+            with self.ws.database.read() as tx:
+                scope.check(tx, call.viewer, self.route.word, call.id)
         name = request.headers.get("Idempotency-Key")
         if name is None or self.route.method != "POST":
             return self._run(call)
-        return Once(self.ws, key.id, name, _fingerprint(raw)).answer(lambda: self._run(call))
+        return _located(Once(self.ws, key.id, name, _fingerprint(raw)).answer(lambda: self._run(call)))
+
+    def _check_right(self, key: Key) -> None:
+        route = self.route
+        if route.right is not None and not rights.may(key.role, route.right):
+            raise Forbidden(f"A key with the role “{key.role}” may not do this.")
+        if not rights.covers(key.scopes, route.area, write=route.writes):
+            wanted = f"{route.area}:{'write' if route.writes else 'read'}"
+            raise Forbidden(f"This key is not for that: it needs the scope “{wanted}”.")
 
     def _key(self) -> Key:
         if any(name.lower() in _KEY_NAMES or value.startswith("ak_") for name, value in request.args.items()):
@@ -84,19 +99,47 @@ class Door:
             sentence = "Send a valid key as “Authorization: Bearer ak_…”."
             raise Unauthorized(sentence, www_authenticate=WWWAuthenticate("bearer"))
         wait = 0.0 if is_local(request) else self.buckets.take(key.id)
+        g.rate_limit = self.buckets.told(key.id)
         if wait:
             raise TooManyRequests("Too many calls with this key: wait a little.", retry_after=ceil(wait))
         return key
 
     def _run(self, call: Call) -> Response:
         try:
-            told = self.route.act(call)
+            told = self.route.act(self._unchanged(call))
         except Refusal as refusal:
             return _refused(refusal, call.language)
-        answer = Response(told.model_dump_json(by_alias=True), self.route.status, mimetype="application/json")
-        if self.route.status == HTTPStatus.CREATED:
-            answer.headers["Location"] = f"{request.path}/{getattr(told, 'id', '')}"
-        return answer
+        except tags.Changed as changed:
+            return problem(412, changed.message)
+        body = told.model_dump_json(by_alias=True)
+        answer = Response(body, self.route.status, mimetype="application/json")
+        answer.vary.add("Accept-Language")
+        if self.record is not None and self.record.answer is type(told):
+            answer.set_etag(tags.of(told))
+            if self.route is self.record:
+                answer.make_conditional(request.environ)
+        return _located(answer)
+
+    def _unchanged(self, call: Call) -> Call:
+        """The call, once the record is as If-Match says. A record that counts versions is held to that one to the end.
+
+        Raises tags.Changed. Whoever changes the record between this question and the act is met by the version alone.
+        """
+        if self.record is None or not self.route.writes or "If-Match" not in request.headers or "id" not in call.params:
+            return call
+        now = self.record.act(replace(call, sent=Nothing(), asked=self.record.query()))
+        tags.check(request.if_match, now)
+        version = getattr(now, "version", None)
+        if version is None or getattr(call.sent, "version", version) is not None:
+            return call
+        return replace(call, sent=call.sent.model_copy(update={"version": version}))
+
+
+def _located(answer: Response) -> Response:
+    """Say where a new record is, also when the answer is told once more."""
+    if answer.status_code == HTTPStatus.CREATED:
+        answer.headers["Location"] = f"{request.path}/{json.loads(answer.get_data()).get('id', '')}"
+    return answer
 
 
 def _language() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,3 +37,14 @@ class Buckets:
                 self._kept.clear()
             self._kept[name] = (max(tokens - 1, 0.0) if tokens >= 1 else tokens, now)
             return 0.0 if tokens >= 1 else (1 - tokens) / self._per_second
+
+    def told(self, name: str) -> dict[str, str]:
+        """What is left to `name`, as headers (draft-ietf-httpapi-ratelimit-headers): calls, and seconds until full."""
+        with self._lock:
+            tokens, at = self._kept.get(name, (self._most, self._clock()))
+            left = min(self._most, tokens + (self._clock() - at) * self._per_second)
+        full_in = ceil((self._most - left) / self._per_second)
+        return {
+            "RateLimit-Policy": f'"key";q={int(self._most)};w=60',
+            "RateLimit": f'"key";r={int(left)};t={full_in}',
+        }

@@ -5,14 +5,24 @@ Unknown fields are refused by name, so that a misspelt one is never a silent def
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Id = Annotated[str, Field(description="A UUID in its lower-case form.")]
 Text = Annotated[str, Field(max_length=400)]
 Version = Annotated[int, Field(ge=1, description="The version you decided on; 409 when there is a newer one.")]
+
+
+def _plausible(told: datetime) -> datetime:
+    if told.year not in _YEARS:
+        raise ValueError("must lie between 2000 and 2099")
+    return told.astimezone(UTC)
+
+
+_YEARS = range(2000, 2100)
+Moment = Annotated[AwareDatetime, AfterValidator(_plausible), Field(description="ISO 8601 with a zone.", strict=False)]
 
 
 class Request(BaseModel):
@@ -46,11 +56,19 @@ class Listed(Query):
 class WantedProspects(Listed):
     """Which prospects to list; `q` looks for words in name, company, address and phone."""
 
+    sort: Literal[
+        "created_at", "-created_at", "updated_at", "-updated_at", "entered_stage_at", "-entered_stage_at", "name",
+        "-name", "company", "-company",
+    ] = "-created_at"  # fmt: skip
+
     ref: Text = ""
     email: Text = ""
     stage: Text = ""
     owner: Annotated[str, Field(max_length=400, description="The email address of a rep.")] = ""
     q: Annotated[str, Field(max_length=200)] = ""
+    outcome: Literal["", "won", "lost", "no_decision", "disqualified"] = ""
+    suppressed: bool | None = None
+    changed_since: Moment | None = None
 
 
 class WantedExplanation(Query):

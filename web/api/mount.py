@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from flask import Response
+from flask import Response, g
 
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
@@ -43,10 +43,19 @@ ROUTES: Final = (
 def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:
     """Add the API to `app`."""
     buckets = buckets or Buckets()
+    records = {route.word: route for route in ROUTES if route.reads_one}
     for route in ROUTES:
         name = f"api {route.method} {route.path}"
-        app.add_url_rule(PREFIX + route.path, name, Door(ws, route, buckets), methods=[route.method])
+        door = Door(ws, route, buckets, records.get(route.word))
+        app.add_url_rule(PREFIX + route.path, name, door, methods=[route.method])
+    app.after_request(_tell_limits)
     app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi, methods=["GET"])
+
+
+def _tell_limits(answer: Response) -> Response:
+    """Say how many calls are left, whatever became of this one."""
+    answer.headers.update(g.get("rate_limit", {}))
+    return answer
 
 
 def _openapi() -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from web.api.cursor import number, place, wrap
+from web.api import cursor
 from web.api.models import (
     Change,
     ChangeList,
@@ -36,14 +36,13 @@ _LONGEST_REASON: Final = 2000
 
 
 def listed(call: Call) -> ProspectList:
-    """Prospects that fit, the newest first."""
+    """Prospects that fit and that this key may see, by default the newest first."""
     asked = call.query(WantedProspects)
-    wanted = reports.Wanted(asked.ref, asked.email, asked.stage, asked.owner, asked.q)
+    wanted = reports.Wanted(**asked.model_dump(exclude={"cursor", "limit", "sort"}))
     with call.ws.database.read() as tx:
-        found = reports.page(tx, wanted, after=place(asked.cursor), limit=asked.limit + 1)
-    items = found[: asked.limit]
-    more = wrap(items[-1].created_at, items[-1].id) if len(found) > asked.limit else None
-    return ProspectList(items=tuple(_told(each) for each in items), next_cursor=more)
+        found, behind = reports.page(tx, wanted, call.viewer, cursor.asked(asked.cursor, asked.sort, asked.limit))
+    more = cursor.wrap_sorted(asked.sort, behind)
+    return ProspectList(items=tuple(_told(each) for each in found), next_cursor=more)
 
 
 def made(call: Call) -> Prospect:
@@ -66,8 +65,6 @@ def changed(call: Call) -> Prospect:
     """Change facts about a prospect."""
     sent = call.body(ProspectChange)
     owner_id = _owner(call, sent)
-    if owner_id is not None and not rights.may(call.key.role, "assign"):
-        raise Forbidden("A key with the role “rep” may not hand prospects over: use one of a manager.")
     actions.edit(call.ws, call.id, _fields(sent), _custom(sent), call.who, owner_id=owner_id, version=sent.version)
     return told_of(call, call.id)
 
@@ -89,9 +86,9 @@ def history(call: Call) -> ChangeList:
     """What happened to a prospect, the oldest first."""
     asked = call.query(Listed)
     with call.ws.database.read() as tx:
-        found = reports.history(tx, call.id, after=number(asked.cursor), limit=asked.limit + 1)
+        found = reports.history(tx, call.id, after=cursor.number(asked.cursor), limit=asked.limit + 1)
     items = found[: asked.limit]
-    more = wrap(items[-1].version) if len(found) > asked.limit else None
+    more = cursor.wrap(items[-1].version) if len(found) > asked.limit else None
     return ChangeList(items=tuple(Change.model_validate(each) for each in items), next_cursor=more)
 
 
@@ -103,7 +100,7 @@ def told_of(call: Call, prospect_id: str) -> Prospect:
 
 ROUTES: Final = (
     Route("GET", "/prospects", "List prospects", listed, ProspectList, query=WantedProspects),
-    Route("POST", "/prospects", "Make a prospect", made, Prospect, ProspectNew, status=201, refusals=(409,)),
+    Route("POST", "/prospects", "Make a prospect", made, Prospect, ProspectNew, status=201, refusals=(403, 409)),
     Route("GET", "/prospects/<id>", "Read a prospect", read, Prospect, refusals=(404,)),
     Route(
         "PATCH",
@@ -151,4 +148,6 @@ def _owner(call: Call, sent: ProspectFields) -> str | None:
         owner_id = people.rep_id(tx, sent.owner or "")
     if owner_id is None:
         raise BadInput("“owner” must be the email address of somebody who works here.", field="owner")
+    if owner_id != call.key.rep_id and not rights.may(call.key.role, "assign"):
+        raise Forbidden("A key with the role “rep” may not hand prospects over: use one of a manager.")
     return owner_id

@@ -19,6 +19,7 @@ from workflow.playbook.loader import MOST_BYTES
 from workflow.reports import publishing as reports
 
 if TYPE_CHECKING:
+    from workflow.playbook.emails import Emails
     from workflow.playbook.schema import Playbook
 
 Choice = Literal["keep", "move", "stop"]
@@ -143,14 +144,14 @@ def versions(call: Call) -> PlaybookVersionList:
 
 def check(call: Call) -> PlaybookChecked:
     """Check a draft as `onward playbook check` does."""
-    draft = publishing.draft(call.body(PlaybookDraft).source)
+    draft = publishing.draft(call.body(PlaybookDraft).source, emails=_emails(call))
     return PlaybookChecked(findings=tuple(PlaybookFinding.model_validate(each) for each in draft.findings))
 
 
 def publish(call: Call) -> PlaybookPublished:
     """Put a draft in force, or with `dry_run` tell what that would change. Findings are answered with 422."""
     sent = call.body(PlaybookPublish)
-    draft = publishing.draft(sent.source)
+    draft = publishing.draft(sent.source, emails=_emails(call))
     playbook = draft.sound()
     choices = publishing.Choices(sent.all, sent.groups)
     with call.ws.database.read() as tx:
@@ -169,6 +170,10 @@ def publish(call: Call) -> PlaybookPublished:
         stranded=dict(effect.stranded),
         publication=_progress(call, made) if made else None,
     )
+
+
+def _emails(call: Call) -> Emails:
+    return call.ws.templates.catalogue(call.ws.database)
 
 
 def publication(call: Call) -> PublicationProgress:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel
 
 from web.api.models import Nothing, Query
+from workflow import rights
+from workflow.reports.scope import Viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +47,11 @@ class Call:
         """The id in the address; it has the form of one."""
         return self.params["id"]
 
+    @property
+    def viewer(self) -> Viewer:
+        """Whose eyes the answer is for. The door asked for the id in the address; lists must ask themselves."""
+        return Viewer(self.key.rep_id or "", self.key.role)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -60,6 +67,26 @@ class Route:
     right: Action | None = None
     status: int = 200
     refusals: tuple[int, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The first word of the address, which names the kind of record."""
+        return self.path.split("/")[1]
+
+    @property
+    def area(self) -> str:
+        """The area that a key needs a scope for."""
+        return rights.area_of(self.path)
+
+    @property
+    def writes(self) -> bool:
+        """Whether a call changes something."""
+        return self.method != "GET"
+
+    @property
+    def reads_one(self) -> bool:
+        """Whether this gives a single record, which then has an ETag."""
+        return not self.writes and self.path == f"/{self.word}/<id>"
 
 
 def _as(model: type[M], value: BaseModel) -> M:

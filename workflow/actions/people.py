@@ -312,7 +312,7 @@ def add_key(
         raise BadInput("A key is valid for 1 to 3660 days, or without end.", field="days")
     prefix, secret = "".join(secrets.choice(_PREFIX_SIGNS) for _ in range(8)), secrets.token_urlsafe(32)
     row = {"id": ids.new_id(), "name": called, "prefix": prefix, "secret_hash": _hash(secret), "role": role}
-    row |= {"scopes": " ".join(_known_scopes(scopes)) or None, "rep_id": rep}
+    limits = {"scopes": " ".join(_known_scopes(scopes)) or None, "rep_id": rep}
 
     def work(tx: Tx) -> str:
         if tx.conn.execute(select(ApiKey.id).where(ApiKey.name == called)).scalar_one_or_none():
@@ -320,7 +320,7 @@ def add_key(
         if rep is not None and tx.conn.execute(_PERSON.where(Rep.id == rep)).one_or_none() is None:
             raise NotFound("There is no such rep: check the id.")
         ends = tx.now + valid if valid is not None else None
-        tx.conn.execute(insert(ApiKey), {**row, "expires_at": ends, "created_at": tx.now})
+        tx.conn.execute(insert(ApiKey), {**row, **limits, "expires_at": ends, "created_at": tx.now})
         return f"ak_{prefix}_{secret}"
 
     return ws.database.transact(work)

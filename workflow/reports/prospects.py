@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select
 
 from workflow.errors import NotFound
 from workflow.mail.address import key_of
-from workflow.records.base import Moment
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Source, Suppression
+from workflow.reports import paging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from workflow.records.db import Record, Tx
+    from workflow.reports.paging import Asked
+    from workflow.reports.scope import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class Wanted:
     stage: str = ""
     owner: str = ""
     q: str = ""
+    outcome: str = ""
+    suppressed: bool | None = None
+    changed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +80,11 @@ class HistoryFacts:
     detail: Mapping[str, Any]
 
 
-def page(tx: Tx, wanted: Wanted, *, after: tuple[datetime, str] | None = None, limit: int) -> tuple[ProspectFacts, ...]:
-    """The newest prospects that fit, behind `after` (time of making and id of the last one seen)."""
-    found = _narrowed(_FACTS, wanted)
-    if after is not None:
-        behind = tuple_(literal(after[0], Moment()), literal(after[1]))
-        found = found.where(tuple_(Prospect.created_at, Prospect.id) < behind)
-    found = found.order_by(Prospect.created_at.desc(), Prospect.id.desc()).limit(limit)
-    return _told(tx, tx.conn.execute(found).all())
+def page(tx: Tx, wanted: Wanted, viewer: Viewer, asked: Asked) -> tuple[tuple[ProspectFacts, ...], paging.Place | None]:
+    """A page of the prospects that fit and that the viewer may see, and where the next page begins."""
+    found = _narrowed(_FACTS, wanted).where(viewer.sees())
+    listed = paging.page(tx, found, asked, _SORTED, Prospect.id)
+    return _told(tx, listed.rows), listed.next
 
 
 def one(tx: Tx, prospect_id: str) -> ProspectFacts:
@@ -112,6 +114,8 @@ _FACTS: Final = (
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
     .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
 )  # fmt: skip
+SORTS: Final = ("created_at", "updated_at", "entered_stage_at", "name", "company")
+_SORTED: Final = {name: getattr(Prospect, name) for name in SORTS}
 _HISTORY: Final = select(*(getattr(History, name) for name in HistoryFacts.__slots__))
 
 
@@ -128,6 +132,13 @@ def _narrowed(found: Select[Any], wanted: Wanted) -> Select[Any]:
     if wanted.owner:
         owner = select(Rep.id).where(Rep.email == (key_of(wanted.owner) or "")).scalar_subquery()
         found = found.where(Prospect.owner_id == owner)
+    if wanted.outcome:
+        found = found.where(Prospect.outcome == wanted.outcome)
+    if wanted.suppressed is not None:
+        is_barred = Suppression.email_key.is_not(None)
+        found = found.where(is_barred if wanted.suppressed else ~is_barred)
+    if wanted.changed_since is not None:
+        found = found.where(Prospect.updated_at >= wanted.changed_since)
     for word in wanted.q.casefold().split():
         found = found.where(Prospect.search.contains(word, autoescape=True))
     return found
@@ -135,7 +146,10 @@ def _narrowed(found: Select[Any], wanted: Wanted) -> Select[Any]:
 
 def _told(tx: Tx, rows: Sequence[Record]) -> tuple[ProspectFacts, ...]:
     refs = _refs(tx, [row.id for row in rows])
-    return tuple(ProspectFacts(**row._asdict(), refs=refs.get(row.id, ())) for row in rows)
+    names = ProspectFacts.__slots__[:-1]
+    return tuple(
+        ProspectFacts(**{name: getattr(row, name) for name in names}, refs=refs.get(row.id, ())) for row in rows
+    )
 
 
 def _refs(tx: Tx, prospect_ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:

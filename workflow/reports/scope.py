@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select, true
 
 from workflow import ids, rights
 from workflow.errors import NotFound
-from workflow.records.models import Prospect, Rep, Touch
+from workflow.records.models import Call, Enrollment, Incoming, Meeting, Prospect, Rep, Touch
 
 if TYPE_CHECKING:
     from workflow.records.db import Tx
@@ -61,3 +61,31 @@ def touch_owner(tx: Tx, viewer: Viewer, touch_id: str) -> str:
     if found is None:
         raise NotFound("There is no such email or task: it may have been removed, or belong to somebody else.")
     return found
+
+
+def check(tx: Tx, viewer: Viewer, word: str, row_id: str) -> None:
+    """Refuse a record of a prospect that the viewer may not see; `word` is how the API calls its kind.
+
+    Raises NotFound, whether it is hidden or not there, so that the answer tells nothing. What belongs to no prospect
+    is not checked here, and the eyes of those who see everyone need no checking.
+    """
+    found = _BELONGING.get(word)
+    if found is None or viewer.sees_everyone:
+        return
+    if tx.conn.execute(found.where(viewer.sees()), {"row": row_id}).first() is None:
+        raise NotFound
+
+
+def _belonging(model: Any) -> Select[Any]:  # noqa: ANN401 - any table that names a prospect
+    return select(Prospect.id).join(model, model.prospect_id == Prospect.id).where(model.id == bindparam("row"))
+
+
+_BELONGING: Final = {
+    "prospects": select(Prospect.id).where(Prospect.id == bindparam("row")),
+    "touches": _belonging(Touch),
+    "tasks": _belonging(Touch),
+    "enrollments": _belonging(Enrollment),
+    "meetings": _belonging(Meeting),
+    "calls": _belonging(Call),
+    "mail": _belonging(Incoming),
+}
