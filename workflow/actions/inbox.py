@@ -6,9 +6,10 @@ Adapters in `web.webhooks` verify and normalise; this room never sees a vendor's
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from workflow import ids
-from workflow.actions import breaker, evidence, prospects
+from workflow.actions import breaker, evidence, prospects, turns
+from workflow.actions.parcels import EventReceipt, Incoming, Parcel, Receipt, pack, unpack
 from workflow.actions.sources import OpenSource
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because, words
@@ -30,6 +32,7 @@ from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from workflow.actions.prospects import Loaded
     from workflow.probe import Probe
@@ -38,56 +41,14 @@ if TYPE_CHECKING:
 
 BUDGET_S: Final = 1.0
 PARKED_FOR: Final = timedelta(days=7)
-_RETRY: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+_LOG: Final = logging.getLogger(__name__)
+# What one event may run into. Trouble of the database is told apart, for it is nobody's own.
+_OF_THE_EVENT: Final = (
+    OnwardError, SQLAlchemyError, ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
+_OPEN: Final = ("parked", "failed", "pending", "blocked", "ignored")
 _SETTLE: Final = Prepared(update(Event).where(Event.id == bindparam("which")))
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One event in normal form. `problem` says in a sentence why it cannot be used; then only `event_id` counts.
-
-    `introduces` makes an unknown prospect known whatever the type, because its sender says enough of the person.
-    """
-
-    event_id: str
-    type: str
-    occurred_at: datetime | None = None
-    ref: str | None = None
-    fields: Mapping[str, str] = field(default_factory=dict)
-    custom: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    problem: str | None = None
-    introduces: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class EventReceipt:
-    """What became of one event."""
-
-    id: str
-    outcome: str
-    stage: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a delivery."""
-
-    delivery_id: str
-    status: str
-    events: tuple[EventReceipt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A verified request: the vendor's key of it, and what it holds, or in `unreadable` why nothing can be read."""
-
-    key: str
-    headers: Mapping[str, str]
-    body: bytes
-    events: Sequence[Incoming] = ()
-    unreadable: str | None = None
 
 
 def receive(ws: Workspace, source: OpenSource, parcel: Parcel, probe: Probe = SILENT) -> Receipt:
@@ -145,10 +106,15 @@ def replay(
             changed = {"status": "accepted", "reason": None}
             tx.conn.execute(update(Delivery).where(Delivery.id == delivery_id).values(**changed))
             return Receipt(delivery_id, "accepted", tuple(receipts))
+        named = {incoming.event_id: incoming for incoming in parcel.events}
         for event in known:
-            if event.outcome in ("parked", "failed", "pending", "blocked", "ignored"):
-                incoming = parcel.events[event.position] if event.position < len(parcel.events) else None
-                _retry(ws, tx, source, event, incoming or _unpack(event), actor=actor)
+            if event.outcome in _OPEN:
+                _retry(ws, tx, source, event, named.get(event.event_id) or unpack(event), actor=actor)
+        position = max((event.position for event in known), default=-1)
+        told = {event.event_id for event in known}
+        # Today's adapter may find more in the same bytes than that of an older release did.
+        for more, incoming in enumerate((each for each in named.values() if each.event_id not in told), position + 1):
+            _take(ws, tx, source, delivery_id, more, incoming, late=False)
         receipts = [_receipt(event) for event in _events(tx, delivery_id)]
         return Receipt(delivery_id, row.status, tuple(receipts))
 
@@ -194,7 +160,7 @@ def _take(
         "outcome": "pending",
         "attempts": 0,
         "next_attempt_at": tx.now if late else None,
-        "payload": _pack(incoming) if late else None,
+        "payload": pack(incoming) if late else None,
     }
     if not upserts.insert_new(tx, Event, row):
         # The same event in another delivery: noted beside the first one, under a key of its own.
@@ -203,41 +169,64 @@ def _take(
         return EventReceipt(incoming.event_id, "duplicate", None, None)
     if late:
         return EventReceipt(incoming.event_id, "pending", None, None)
-    return _settle(ws, tx, source, row["id"], incoming, attempts=0, first_at=tx.now)
+    return _settle(ws, tx, source, _Turn(row["id"], tx.now), incoming)
 
 
-def _settle(
-    ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming, *, attempts: int, first_at: datetime
-) -> EventReceipt:
+def _settle(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Incoming) -> EventReceipt:
     """Apply an event that is kept already, and write down what became of it."""
     done = _Done("failed", reason=because("bad_event", problem=incoming.problem)) if incoming.problem else None
     if done is None:
         try:
-            done = _attempt(ws, tx, source, row_id, incoming)
+            done = _attempt(ws, tx, source, turn, incoming)
         except OperationalError:
             # The trouble is the database's, not this event's: the sender, or the sweep, brings the whole once more.
             raise
-        except (OnwardError, SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except _OF_THE_EVENT as error:
             # The savepoint undid what this event had begun; the delivery itself stands.
-            wait = _RETRY[attempts] if attempts < len(_RETRY) else None
-            name = type(error).__name__
-            done = _Done("failed", reason=because("event_error", error=name), again_at=tx.now + wait if wait else None)
-    if done.outcome == "parked" and tx.now - first_at > PARKED_FOR:
+            done = _failed(tx, source, turn, incoming, error)
+    if done.outcome == "parked" and tx.now - turn.first_at > PARKED_FOR:
         done = _Done("failed", reason=because("parked_too_long"))
-    kept = done.outcome in ("parked", "failed")
+    waits = done.outcome in ("parked", "pending") or done.failing_since is not None
+    # To wait once more is no further attempt.
+    tried = turn.attempts if done.outcome in ("parked", "pending") and turn.attempts else turn.attempts + 1
     changed = {
         "outcome": done.outcome,
         "stage": done.stage,
         "reason": done.reason.pack() if done.reason else None,
         "prospect_id": done.prospect_id,
-        "attempts": attempts + 1,
+        "attempts": 1 if done.failing_since is not None and turn.failing_since is None else tried,
         "next_attempt_at": done.again_at,
-        "waits_ref": incoming.ref if done.outcome == "parked" else None,
-        "waits_email": key_of(_address(incoming)) if done.outcome == "parked" else None,
-        "payload": _pack(incoming) if kept and not incoming.problem else None,
+        "waits_ref": incoming.ref if waits else None,
+        "waits_email": key_of(incoming.address) if done.outcome == "parked" else None,
+        "failing_since": done.failing_since,
+        "payload": pack(incoming) if (waits or done.is_kept) and not incoming.problem else None,
     }
-    _SETTLE.run(tx, {**changed, "which": row_id})
+    _SETTLE.run(tx, {**changed, "which": turn.row_id})
     return EventReceipt(incoming.event_id, done.outcome, done.stage, done.reason.words("en") if done.reason else None)
+
+
+def _failed(tx: Tx, source: OpenSource, turn: _Turn, incoming: Incoming, error: Exception) -> _Done:
+    """Try again later, and later, and then no more. The first failure in a row holds up the prospect's later events."""
+    failures = turn.attempts if turn.failing_since is not None else 0
+    name = type(error).__name__
+    prospect_id = turns.whom(tx, source.id, incoming)
+    if failures >= len(turns.RETRY):
+        _LOG.error("an event from %s failed for the last time and waits for a person: %s", source.name, turn.row_id)
+        return _Done("failed", reason=because("event_given_up", error=name), prospect_id=prospect_id, is_kept=True)
+    _LOG.warning("an event from %s failed: %s", source.name, turn.row_id, exc_info=error)
+    again_at, since = tx.now + turns.RETRY[failures], turn.failing_since or tx.now
+    reason = because("event_error", error=name)
+    return _Done("failed", reason=reason, prospect_id=prospect_id, again_at=again_at, failing_since=since)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One try of an event: its row, how often it was tried, when it came, and since when it fails."""
+
+    row_id: str
+    first_at: datetime
+    attempts: int = 0
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,20 +236,23 @@ class _Done:
     reason: Reason | None = None
     prospect_id: str | None = None
     again_at: datetime | None = None
+    failing_since: datetime | None = None
+    is_kept: bool = False
+    """Whether its contents stay, because news that come later may let it count."""
 
 
-def _attempt(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming) -> _Done:
+def _attempt(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Incoming) -> _Done:
     try:
         with tx.attempt():
-            return _apply(ws, tx, source, row_id, incoming)
+            return _apply(ws, tx, source, turn, incoming)
     except IntegrityError:
         # Another delivery made the same prospect known at this very moment: now it can be found.
         with tx.attempt():
-            return _apply(ws, tx, source, row_id, incoming)
+            return _apply(ws, tx, source, turn, incoming)
 
 
-def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Incoming) -> _Done:
-    email_key = key_of(_address(incoming))
+def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Incoming) -> _Done:
+    email_key = key_of(incoming.address)
     meetings = incoming.type in kinds.MEETING_KINDS
     known, ref_known = prospects.find(ws, tx, source.id, incoming.ref, email_key, meetings=meetings)
     message_id = incoming.data.get("message_id")
@@ -277,12 +269,17 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
         kind=incoming.type,
         occurred_at=incoming.occurred_at or tx.now,
         actor=f"source:{source.name}",
-        cause=f"event:{row_id}",
+        cause=f"event:{turn.row_id}",
         data=incoming.data,
         fields=_usable_fields(tx, incoming, known, email_key),
         custom=incoming.custom,
         sender=(source.kind, source.name),
     )
+    others = turns.kept(tx, known.view.id if known else None, source.id, incoming.ref)
+    held_until = turns.held_until(others, turn.row_id, turn.first_at, tx.now) if others else None
+    if held_until is not None and not turns.is_stopping(ws.playbooks.in_force(tx), signal):
+        whose = known.view.id if known else None
+        return _Done("pending", reason=because("held_up"), prospect_id=whose, again_at=held_until)
     result = prospects.put(ws, tx, known, signal)
     if incoming.ref and not ref_known:
         prospects.remember_ref(tx, source.id, incoming.ref, result.prospect_id)
@@ -290,8 +287,12 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, row_id: str, incoming: Inc
         evidence.confirm(ws, tx, message_id, evidence.by_signal(incoming.type, incoming.data))
         if incoming.type == kinds.BOUNCED:
             breaker.came_back(tx, message_id, incoming.data)
-    reasons = result.decision.reasons
-    return _Done(result.decision.verdict, result.decision.stage, reasons[0] if reasons else None, result.prospect_id)
+    decision = result.decision
+    if others and decision.verdict == "applied":
+        turns.ask_again(tx, others, min(signal.occurred_at, tx.now))
+    reason = decision.reasons[0] if decision.reasons else None
+    refused = decision.verdict in turns.REFUSED and (reason is None or reason.code != "no_meaning")
+    return _Done(decision.verdict, decision.stage, reason, result.prospect_id, is_kept=refused)
 
 
 def _has_meaning(ws: Workspace, tx: Tx, source: OpenSource, kind: str) -> bool:
@@ -316,21 +317,21 @@ def _again(ws: Workspace, tx: Tx, *, event_id: str) -> None:
         statement = statement.with_for_update(of=Event, skip_locked=True)
     event = tx.conn.execute(statement).one_or_none()
     if event is not None:
-        _retry(ws, tx, _source_of(_delivery(tx, event.delivery_id)), event, _unpack(event), actor="system")
+        _retry(ws, tx, _source_of(_delivery(tx, event.delivery_id)), event, unpack(event), actor="system")
 
 
 def _retry(ws: Workspace, tx: Tx, source: OpenSource, event: Record, incoming: Incoming, *, actor: str) -> None:
-    first_at = tx.now if actor != "system" else event.received_at
-    _settle(ws, tx, source, event.id, incoming, attempts=event.attempts, first_at=first_at)
-
-
-def _address(incoming: Incoming) -> str:
-    return incoming.fields.get("email") or str(incoming.data.get("address") or "")
+    if actor == "system":
+        turn = _Turn(event.id, event.received_at, event.attempts, event.failing_since)
+    else:
+        # A person has looked at it: it begins anew.
+        turn = _Turn(event.id, tx.now)
+    _settle(ws, tx, source, turn, incoming)
 
 
 _EVENTS: Final = select(
     Event.id, Event.delivery_id, Event.position, Event.event_id, Event.type, Event.occurred_at, Event.outcome,
-    Event.stage, Event.reason, Event.attempts, Event.payload, Delivery.received_at,
+    Event.stage, Event.reason, Event.attempts, Event.payload, Event.failing_since, Delivery.received_at,
 ).join(Delivery, Delivery.id == Event.delivery_id)  # fmt: skip
 
 
@@ -364,38 +365,3 @@ def _delivery(tx: Tx, delivery_id: str) -> Record:
 
 def _source_of(row: Record) -> OpenSource:
     return OpenSource(row.source_id, row.name, row.kind, ())
-
-
-def _pack(incoming: Incoming) -> dict[str, Any]:
-    return {
-        "event_id": incoming.event_id,
-        "type": incoming.type,
-        "occurred_at": incoming.occurred_at.isoformat() if incoming.occurred_at else None,
-        "ref": incoming.ref,
-        "fields": dict(incoming.fields),
-        "custom": dict(incoming.custom),
-        "data": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in incoming.data.items()},
-        **({"introduces": True} if incoming.introduces else {}),
-    }
-
-
-def _unpack(event: Record) -> Incoming:
-    kept = event.payload
-    if kept is None:
-        return Incoming(event.event_id, event.type, problem="This event was kept without its contents.")
-    occurred = datetime.fromisoformat(kept["occurred_at"]) if kept["occurred_at"] else None
-    data = dict(kept["data"])
-    # Only a meeting has times here; in the data of another type these words may mean anything.
-    for name in ("starts_at", "ends_at") if event.type in kinds.MEETING_KINDS else ():
-        if isinstance(data.get(name), str):
-            data[name] = datetime.fromisoformat(data[name])
-    return Incoming(
-        kept["event_id"],
-        kept["type"],
-        occurred,
-        kept["ref"],
-        kept["fields"],
-        kept["custom"],
-        data,
-        introduces=kept.get("introduces", False),
-    )

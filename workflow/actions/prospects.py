@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, select, update
 
 from workflow import ids
-from workflow.actions import apply, facts
+from workflow.actions import apply, facts, late
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Change, Decision, decide, wants
 from workflow.engine.signals import EnrollmentView, ProspectView, Signal
@@ -20,6 +20,7 @@ from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, Prospect.mail_hold_until,
-    Prospect.mail_hold_why,
+    Prospect.mail_hold_why, Prospect.updated_at,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 _WHOLE: Final = (
@@ -57,10 +58,11 @@ _ACTIVE: Final = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A prospect as the engine sees it, and the newest link of its history; its row is locked."""
+    """A prospect as the engine sees it, the newest link of its history, and when that was; its row is locked."""
 
     view: ProspectView
     chain: str
+    changed_at: datetime = kinds.NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
         message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
         raise Conflict(message)
     playbook, view = ws.playbooks.in_force(tx), loaded.view
+    if signal.occurred_at < loaded.changed_at:
+        view, signal = late.seen(tx, playbook, view, signal)
     kinds_wanted = wants(playbook, view, signal)
     if kinds_wanted:
         view, signal = facts.complete(tx, view, signal, kinds_wanted)
@@ -252,7 +256,7 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
         mail_hold_until=row.mail_hold_until,
         mail_hold_why=row.mail_hold_why,
     )
-    return Loaded(view, row.chain)
+    return Loaded(view, row.chain, row.updated_at)
 
 
 def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:

@@ -118,6 +118,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Applying this event failed ({error}); it will be tried again.",
         "Прилагането на събитието не успя ({error}); ще бъде направен нов опит.",
     ),
+    "event_given_up": (
+        "Applying this event failed every time ({error}): look at it, then replay it.",
+        "Прилагането на събитието не успя нито веднъж ({error}): прегледайте го и го обработете повторно.",
+    ),
+    "held_up": (
+        "An earlier event of this prospect fails; this one waits for it, a quarter of an hour at most.",
+        "По-ранно събитие на този клиент не успява; това го изчаква, най-много четвърт час.",
+    ),
     "stop.reply": ("The prospect replied.", "Клиентът отговори."),
     "stop.colleague_reply": ("A colleague of the prospect replied.", "Колега на клиента отговори."),
     "stop.left": ("The prospect has left the company.", "Клиентът е напуснал фирмата."),
