@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, literal, tuple_
+from sqlalchemy import Select, SQLColumnExpression, literal, tuple_
 
 from workflow.errors import BadInput
 from workflow.records.base import Moment
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from workflow.records.db import Record, Tx
 
+Rows = Select[*tuple[Any, ...]]
 Place = tuple[datetime | str, str]
 """What the last row of a page is sorted by, and its id."""
 
@@ -40,9 +41,7 @@ class Page:
     next: Place | None
 
 
-def page(
-    tx: Tx, found: Select[Any], asked: Asked, columns: Mapping[str, ColumnElement[Any]], id_: ColumnElement[str]
-) -> Page:
+def page(tx: Tx, found: Rows, asked: Asked, columns: Mapping[str, Any], id_: SQLColumnExpression[str]) -> Page:
     """A page of `found`, sorted by one of `columns` and then by `id_`. Raises BadInput for a place that fits not."""
     name = asked.sort.removeprefix("-")
     column, falls = columns[name], asked.sort.startswith("-")
