@@ -216,7 +216,8 @@ class _Course:
         if self.view.version == 0:
             stage = self.playbook.first_stage
             changes |= {"stage": stage, "entered_stage_at": self.at, "moved_at": kinds.NEVER}
-            self.history.append(Change("created", self.at, changes, to_stage=stage))
+            told = {"quiet": True} if self.signal.quiet else {}
+            self.history.append(Change("created", self.at, changes, told, to_stage=stage))
             self.view = replace(self.view, stage=stage, entered_stage_at=self.at)
             self.starts.append(("stage.entered", stage, None))
         elif changes:
@@ -429,6 +430,8 @@ class _Course:
 
     def _enroll(self, stopped: tuple[Stop, ...]) -> tuple[tuple[Enroll, ...], tuple[Stop, ...]]:
         """What begins, and what gives way to it."""
+        if self.signal.quiet:
+            return (), ()
         ended = {stop.enrollment_id for stop in stopped}
         active = [each for each in self.view.enrollments if each.id not in ended]
         wanted: dict[str, Sequence] = {}

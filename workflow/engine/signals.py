@@ -61,7 +61,8 @@ class Signal:
 
     `fields` are facts about the prospect that came with it, `custom` those without a column of their own.
     `sender` holds the kind and the name of the source, for the playbook's own words; empty for people.
-    `owner_id` hands the prospect to a rep. `role` is that of whoever asks, where a guard wants to know it.
+    `owner_id` hands the prospect to a rep. `role` is that of whoever asks, where a guard wants to know it. A `quiet`
+    signal begins no sequence: a file of people who are known for years must not write to all of them.
     """
 
     kind: str
@@ -74,6 +75,7 @@ class Signal:
     sender: tuple[str, ...] = ()
     owner_id: str | None = None
     role: str | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
