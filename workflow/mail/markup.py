@@ -29,6 +29,18 @@ _FORBIDDEN: Final = frozenset(
 )
 _ADDRESSES: Final = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset", "data"})
 _SCHEMES: Final = ("https://", "http://", "mailto:", "tel:", "cid:", "#")
+# What the parsers of HTML and CSS take for granted, and what costs them hours or the stack where it does not hold.
+_MOST_TAGS: Final = 1_000
+_MOST_RULES: Final = 200
+_LONGEST_STYLE: Final = 16_000
+_DEEPEST: Final = 60
+_VOID: Final = frozenset({"area", "br", "col", "hr", "img", "meta", "param", "source", "track", "wbr"})
+# A parser opens these anew in every block that follows, where they were not closed in their own.
+_FORMATTING: Final = frozenset(
+    {
+        "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+    }
+)  # fmt: skip
 _URL_VALUE: Final = re.compile(r"\{\{\s*[a-z_]+_url\s*\}\}")
 
 
@@ -43,10 +55,16 @@ class MarkupError(Exception):
 
 def check(source: str) -> None:
     """Raise MarkupError for the first thing in `source` that could act, or through which a value could."""
+    if source.count("<") > 2 * _MOST_TAGS:
+        raise MarkupError(f"it has more than {_MOST_TAGS} tags", 1)
     held, marks = _hold(source)
     watch = _Watch(marks)
-    watch.feed(held)
-    watch.close()
+    try:
+        watch.feed(held)
+        watch.close()
+    except AssertionError as error:  # how the standard library refuses a declaration that it cannot read
+        raise MarkupError("a <! begins something that is no HTML", watch.getpos()[0]) from error
+    watch.finish()
     for number, mark in enumerate(marks):
         if not mark.startswith("{{") and number not in watch.blocks:
             raise MarkupError(
@@ -86,12 +104,35 @@ class _Watch(HTMLParser):
         super().__init__(convert_charrefs=True)
         self._marks = marks
         self.blocks: set[int] = set()
+        self._open: list[str] = []
+        self._styles = ""
+
+    def finish(self) -> None:
+        """Refuse what only the end of the source shows."""
+        for tag in self._open:
+            if tag in _FORMATTING:
+                self._refuse(f"<{tag}> is not closed")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # The slash means nothing to a browser: the tag stays open.
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self._open:
+            return
+        while (last := self._open.pop()) != tag:
+            if tag in _FORMATTING or last in _FORMATTING:
+                self._refuse(f"</{tag}> stands where </{last}> is due")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _FORBIDDEN or (tag == "meta" and any(name == "http-equiv" for name, _ in attrs)):
             self._refuse(f"<{tag}> has no place in an email")
         if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
             self._refuse(f"a value in <{tag}> stands outside quotation marks")
+        if tag not in _VOID:
+            self._open.append(tag)
+            if len(self._open) > _DEEPEST:
+                self._refuse("it is nested too deeply, or its tags are not closed")
         for name, value in attrs:
             self._look_at(name, (value or "").strip())
 
@@ -106,8 +147,13 @@ class _Watch(HTMLParser):
                 self._refuse(f"{name} must begin with https://, mailto: or a value whose name ends in _url")
 
     def handle_data(self, data: str) -> None:
-        if self.cdata_elem is not None and "\ue000" in data:
+        if self.cdata_elem is None:
+            return
+        if "\ue000" in data:
             self._refuse("a value stands inside a style")
+        self._styles += data
+        if len(self._styles) > _LONGEST_STYLE or self._styles.count("{") > _MOST_RULES:
+            self._refuse(f"its styles have more than {_MOST_RULES} rules or {_LONGEST_STYLE} characters")
 
     def handle_comment(self, data: str) -> None:
         held = _HELD.fullmatch(f"<!--{data}-->")
