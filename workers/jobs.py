@@ -155,7 +155,9 @@ def _warm(ws: Workspace) -> None:
     """Load what every email needs once, here, instead of in each fork."""
     playbook = ws.playbooks.current
     emails = {email for sequence in playbook.sequences.values() for step in sequence.steps for email in step.emails}
-    ws.templates.warm(*sorted(emails & set(ws.templates.names())))
+    with ws.database.read() as tx:
+        templates = ws.templates.all(tx)
+    templates.warm(*sorted(emails & {name for name in templates.names() if not templates.problems(name)}))
     calendar.warm(playbook.calendar, datetime.now(UTC).year)
 
 

@@ -19,6 +19,7 @@ from workflow.playbooks import Playbooks
 from workflow.records import upserts
 from workflow.records.db import Database
 from workflow.records.models import Mailbox
+from workflow.texts import Texts
 
 if TYPE_CHECKING:
     from workflow.records.db import Tx
@@ -34,7 +35,7 @@ class Workspace:
     settings: Settings
     database: Database
     playbooks: Playbooks
-    templates: Templates
+    templates: Texts
     mailbox_id: str
     _key: bytes = field(repr=False)
 
@@ -76,7 +77,7 @@ def open_workspace(
         settings=settings,
         database=database,
         playbooks=Playbooks(playbook),
-        templates=Templates(places.templates_dir() / "email"),
+        templates=Texts(Templates(places.templates_dir() / "email")),
         mailbox_id=mailbox_id,
         _key=settings.secret_key.encode(),
     )

@@ -45,6 +45,7 @@ from workflow.records.models import Mailbox, Message, Prospect, Rep, Source, Tou
 from workflow.records.prepared import Prepared
 from workflow.reports import replay
 from workflow.settings import Settings
+from workflow.texts import Texts
 from workflow.workspace import Workspace, open_workspace
 
 SENDER: Final = "Iva Petrova"
@@ -200,7 +201,7 @@ class _House:
             mail_from=f"{SENDER} <iva@example.com>",
             secret_key="0123456789abcdef0123456789abcdef",
         )
-        return replace(open_workspace(settings, database=self.database), templates=templates())
+        return replace(open_workspace(settings, database=self.database), templates=Texts(templates()))
 
 
 class _Life:

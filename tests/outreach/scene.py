@@ -33,6 +33,7 @@ from workflow.records.base import Base
 from workflow.records.db import Database, Record
 from workflow.records.models import Enrollment, History, Mailbox, Message, Prospect, Suppression, Touch
 from workflow.settings import Settings
+from workflow.texts import Texts
 from workflow.workspace import Workspace, open_workspace
 
 FAST = Path(__file__).resolve().parents[1] / "playbook" / "fast.yaml"
@@ -268,7 +269,7 @@ def opened(
         mail_from="Ivan Rep <ivan@sales.example.com>",
         secret_key="0123456789abcdef0123456789abcdef",
     )
-    return replace(open_workspace(settings, database=database), templates=templates(folder))
+    return replace(open_workspace(settings, database=database), templates=Texts(templates(folder)))
 
 
 def mailbox_limits(**changes: str) -> str:

@@ -68,13 +68,13 @@ def preview() -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None:
         raise BadInput(_("The file did not arrive whole. Choose it once more."))
-    return _judged(publishing.draft(file.stream.read(MOST_BYTES + 1)))
+    return _judged(_draft(file.stream.read(MOST_BYTES + 1)))
 
 
 def publish() -> ResponseReturnValue:
     """Publish the draft that the page holds, as was chosen for each sequence."""
     require("playbook")
-    draft = publishing.draft(_held())
+    draft = _draft(_held())
     groups = {name[7:]: value for name, value in request.form.items() if name.startswith("choice.")}
     if not set(groups.values()) <= set(CHOICES):
         raise BadInput(_("Choose what becomes of those in flight."))
@@ -86,6 +86,11 @@ def publish() -> ResponseReturnValue:
         warn(worded(error))
         return _judged(draft, HTTPStatus.CONFLICT)
     return done(_PAGE, Toast(_("The playbook is published")))
+
+
+def _draft(content: bytes) -> Draft:
+    ws = workspace()
+    return publishing.draft(content, emails=ws.templates.catalogue(ws.database))
 
 
 def _judged(draft: Draft, status: int = HTTPStatus.OK) -> ResponseReturnValue:

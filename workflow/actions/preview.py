@@ -83,7 +83,7 @@ def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
     rep = _REP.first(tx, {"prospect": prospect_id})
     outlets = {row.id: _outlet(row.sender, row.settings or {}) for row in _OUTLETS.all(tx, {})}
     outlets[ws.mailbox_id] = own = outlet.of_installation(ws.settings.mail_from)
-    return Preview(ws.templates, own.sender.name, rep.name if rep else "", rep.email if rep else "", outlets)
+    return Preview(ws.templates.all(tx), own.sender.name, rep.name if rep else "", rep.email if rep else "", outlets)
 
 
 def _outlet(sender: str, shown: Mapping[str, str]) -> Outlet:

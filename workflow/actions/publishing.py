@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.replan import InFlight
     from workflow.errors import Finding
+    from workflow.playbook.emails import Emails
     from workflow.playbook.schema import Playbook
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
@@ -85,14 +86,15 @@ class Progress:
     is_done: bool
 
 
-def draft(content: str | bytes, file: str = "playbook") -> Draft:
-    """Read and check a playbook as it is written."""
+def draft(content: str | bytes, file: str = "playbook", *, emails: Emails | None = None) -> Draft:
+    """Read and check a playbook as it is written, with the `emails` of an installation, else with the shipped ones."""
     try:
         playbook = loader.load(content, file)
     except PlaybookError as error:
         return Draft("", None, error.findings)
     source = content if isinstance(content, str) else content.decode()
-    return Draft(source, playbook, check(playbook, Templates(places.templates_dir() / "email").catalogue()))
+    known = emails if emails is not None else Templates(places.templates_dir() / "email").catalogue()
+    return Draft(source, playbook, check(playbook, known))
 
 
 def foresee(ws: Workspace, draft: Draft, choices: Choices, mapping: Mapping[str, str]) -> None:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from workflow import places
 from workflow.actions import demo, people, sources
-from workflow.mail.templates import Templates
 from workflow.playbooks import is_shipped
 from workflow.records.db import Database
 from workflow.records.models import Fact, Rep
@@ -17,9 +15,6 @@ from workflow.records.upserts import insert_new
 from workflow.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from workflow.playbook.emails import Email
     from workflow.records.db import Tx
     from workflow.settings import Settings
     from workflow.workspace import Workspace
@@ -55,11 +50,6 @@ def prepare(settings: Settings, *, with_demo: bool) -> tuple[str, ...]:
 def sign_in_address(ws: Workspace, rep_id: str) -> str:
     """A link that signs a rep in once."""
     return f"{ws.settings.base_url}/sign-in/{people.sign_in_link(ws, rep_id)}"
-
-
-def email_templates() -> Mapping[str, Email]:
-    """The emails that ship with Onward, by name, with what the check of a playbook asks of them."""
-    return Templates(places.templates_dir() / "email").catalogue()
 
 
 def _first_start(tx: Tx) -> bool:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
 from workflow import places
-from workflow.errors import BadInput, PlaybookError
+from workflow.errors import BadInput, PlaybookError, StartError
 from workflow.mail.templates import Templates
 from workflow.playbook import loader, svg
 from workflow.playbook.check import check
 from workflow.playbook.diagram import diagram
 from workflow.playbook.editors import json_schema
+
+if TYPE_CHECKING:
+    from workflow.playbook.emails import Emails
 
 _FINDINGS: Final = 1
 _CHOICE: Final = click.Choice(["keep", "move", "stop"])
@@ -32,10 +36,14 @@ def playbook() -> None:
 
 @playbook.command("check")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def playbook_check(file: Path) -> None:
-    """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any."""
+@_DATA_DIR
+def playbook_check(file: Path, data_dir: Path | None) -> None:
+    """Check FILE; prints one finding a line, `FILE:LINE: code: sentence`. Exit code 1 when there are any.
+
+    The emails are those of the installation, where one is named, with what was edited in its panel.
+    """
     try:
-        findings = check(loader.read(file), Templates(places.templates_dir() / "email").catalogue())
+        findings = check(loader.read(file), _emails(data_dir))
     except PlaybookError as error:
         if not error.findings:
             raise
@@ -89,6 +97,20 @@ def playbook_versions(data_dir: Path | None) -> None:
     """List the versions: which is in force, since when and by whom, and how many enrollments follow it."""
     for line in _publishing().versions(data_dir):
         click.echo(line)
+
+
+def _emails(data_dir: Path | None) -> Emails:
+    """The emails of the installation that the command line or the environment names, else the shipped ones."""
+    if data_dir is None and "ONWARD_DATA_DIR" not in os.environ:
+        return Templates(places.templates_dir() / "email").catalogue()
+    try:
+        return cast("Emails", _publishing().emails(data_dir))
+    except StartError as error:
+        if data_dir is not None:
+            raise
+        # The environment of a container names a place before anything is in it.
+        click.echo(f"Checked with the shipped emails: {error.message}", err=True)
+        return Templates(places.templates_dir() / "email").catalogue()
 
 
 def _publishing() -> Any:  # noqa: ANN401 - a module

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workflow.actions.effect import Effect, Group
     from workflow.actions.publishing import Choice, Draft
+    from workflow.playbook.emails import Emails
     from workflow.workspace import Workspace
 
 FINDINGS: Final = 1
@@ -67,10 +68,16 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+def emails(data_dir: Path | None) -> Emails:
+    """The emails of an installation, with what was edited in its panel."""
+    ws = opened(data_dir)
+    return ws.templates.catalogue(ws.database)
+
+
 def publish(data_dir: Path | None, content: bytes, file: Path, given: Mapping[str, Any]) -> int:
     """Publish `content` as the options say; the exit code. Raises BadInput and Conflict."""
     say, ws = _Speaker(given["language"]), opened(data_dir)
-    draft = publishing.draft(content, str(file))
+    draft = publishing.draft(content, str(file), emails=ws.templates.catalogue(ws.database))
     if draft.playbook is None or draft.findings:
         for finding in draft.findings:
             click.echo(f"{file}:{finding.line}: {finding.code}: {finding.sentence}")

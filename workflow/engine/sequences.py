@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from workflow.playbook.schema import Playbook, Sequence, Step
+    from workflow.playbook.schema import Playbook, Sequence, Step, Variant
 
 Whose = Literal["prospect", "rep", "playbook"]
 # Nothing is too late within a day: an outage of a night must not cost a follow-up.
@@ -156,18 +156,24 @@ def from_now(playbook: Playbook, step: Step, now: datetime, where: Whereabouts) 
 
 
 def email_of(step: Step, enrollment_id: str) -> str | None:
-    """The template that `step` sends to one enrollment: of several variants always the same one, by their shares.
+    """The template that `step` sends to one enrollment."""
+    variant = variant_of(step, enrollment_id)
+    return step.email if variant is None else variant.email
+
+
+def variant_of(step: Step, enrollment_id: str) -> Variant | None:
+    """The variant of `step` that one enrollment gets, always the same one, by their shares; None without variants.
 
     The digest spreads enrollments evenly, and those of one step independently of those of another.
     """
     if not step.variants:
-        return step.email
+        return None
     digest = hashlib.sha256(f"{enrollment_id} {step.key}".encode()).digest()
     place = int.from_bytes(digest[:8], "big") % sum(variant.share for variant in step.variants)
     for variant in step.variants:
         place -= variant.share
         if place < 0:
-            return variant.email
+            return variant
     raise AssertionError(step.key)  # the shares add up to more than any remainder
 
 

@@ -79,6 +79,7 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "blocking": ("blocking", "задържа"),
     "lateness": ("lateness", "закъснение"),
     "variants": ("variants", "варианти"),
+    "quotes": ("quoting", "цитиране"),
     "window": ("send window", "часове за изпращане"),
     "working_days": ("working days", "работни дни"),
     "holidays": ("holidays", "празници"),

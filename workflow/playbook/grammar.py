@@ -155,9 +155,11 @@ def _agree_on_step(keys: Fields) -> None:
         has = f"has {named}" if named else "has neither an email nor a task"
         keys.place.wrong("step", f"This step {has}: write one of `email`, `variants` and `task`.")
     elif task:
-        _refuse(keys, ("thread", "window", "lateness"), "goes only with an email")
+        _refuse(keys, ("thread", "quote", "window", "lateness"), "goes only with an email")
     else:
         _refuse(keys, ("blocking",), "goes only with a task")
+    if "thread" not in keys:
+        _refuse(keys, ("quote",), "goes only with `thread: same`")
     if "before" in keys:
         _refuse(keys, ("after",), "cannot go with `before`: write `lead` for the time before the meeting")
     else:
@@ -226,6 +228,7 @@ STEP: Final = record(
         Key("before", is_word("meeting"), "Due before the meeting starts.", attribute="before_meeting"),
         Key("lead", SPAN, "How long before the meeting."),
         Key("thread", is_word("same"), "The email answers the one before it.", attribute="same_thread"),
+        Key("quote", FLAG, "Whether the text of the email before it stands below it, quoted.", attribute="quotes"),
         Key("window", is_word("any"), "The email may leave at any hour of any day.", attribute="any_hour"),
         Key("blocking", FLAG, "Whether the next step waits until the task is done."),
         Key("lateness", SPAN, "How late the email may still leave by itself, if more than a day."),
@@ -235,12 +238,12 @@ STEP: Final = record(
         {
             "oneOf": [{"required": ["email"]}, {"required": ["variants"]}, {"required": ["task"]}],
             "dependentSchemas": {
-                "task": {"properties": {"thread": False, "window": False, "lateness": False}},
+                "task": {"properties": {"thread": False, "quote": False, "window": False, "lateness": False}},
                 "email": {"properties": {"blocking": False}},
                 "variants": {"properties": {"blocking": False}},
                 "before": {"properties": {"after": False}},
             },
-            "dependentRequired": {"lead": ["before"]},
+            "dependentRequired": {"lead": ["before"], "quote": ["thread"]},
         },
     ),
 )

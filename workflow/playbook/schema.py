@@ -154,7 +154,7 @@ class Step:
 
     With `variants` the step sends one of them, and `email` is the first. `after` counts from the end of the step
     before. With `before_meeting` the step is due `lead` before the meeting starts instead, whatever the steps before
-    it do. `lateness` widens the day in which a late email still leaves.
+    it do. `lateness` widens the day in which a late email still leaves. With `quotes` the email before stands below it.
     """
 
     key: str
@@ -165,6 +165,7 @@ class Step:
     before_meeting: bool = False
     lead: timedelta = timedelta()
     same_thread: bool = False
+    quotes: bool = False
     any_hour: bool = False
     blocking: bool = False
     lateness: timedelta = timedelta()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from workflow import ids
 from workflow.actions import enrolling
 from workflow.engine import sequences
-from workflow.mail import tokens
+from workflow.mail import quoting, tokens
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose, new_message_id
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from workflow.actions.outreach.outlet import Outlet
+    from workflow.mail.templates import Rendered
     from workflow.playbook.schema import Playbook, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -43,6 +44,7 @@ class Letter:
 
     message_id: str
     envelope: Envelope
+    variant: str | None = None
 
 
 def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
@@ -60,16 +62,21 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     facts = _facts(tx, playbook, touch, person)
     told = values(playbook, facts, language, sender_name=sender.name, link=link)
     told["signature"] = outlet.signature.get(language, "")
-    rendered = ws.templates.render(sequences.email_of(step, touch.enrollment_id) or "", language, told)
+    variant = sequences.variant_of(step, touch.enrollment_id)
+    name = variant.email if variant else step.email or ""
+    rendered = ws.templates.of(tx, name).render(name, language, told)
     message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), outlet.domain)
     thread, subject = _thread(tx, touch, step)
     recipient = parse_address(touch.email)
+    text, html = rendered.text, rendered.html
+    if step.quotes and thread:
+        text, html = _quoted(tx, playbook, touch, thread[-1], language, (text, html))
     draft = Draft(
         sender=sender,
         recipient=Party(person.name, recipient),
         subject=f"Re: {subject}" if thread else rendered.subject,
-        text=rendered.text,
-        html=rendered.html,
+        text=text,
+        html=html,
         message_id=message_id,
         date=tx.now,
         language=language,
@@ -81,9 +88,10 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     content = compose(draft)
     if outlet.signer is not None:
         content = outlet.signer.sign(content, tx.now)
-    _keep(tx, touch.id, message_id, draft.subject, content)
+    _keep(tx, touch.id, draft, content, (name, rendered))
     bounces_to = _tagged(ws, outlet, matching.BOUNCE, touch.id) or sender
-    return Letter(message_id, Envelope(bounces_to.address.text, recipient.text, content))
+    envelope = Envelope(bounces_to.address.text, recipient.text, content)
+    return Letter(message_id, envelope, variant.key if variant else None)
 
 
 _STAND_IN: Final = aliased(Rep)
@@ -109,6 +117,11 @@ _EARLIER: Final = Prepared(
         one_of(Touch.state, ("sent", "uncertain")),
     )
     .order_by(Touch.position, Touch.generation)
+)
+_BEFORE: Final = Prepared(
+    select(Message.content, Message.created_at, Touch.committed_at)
+    .join(Touch, Touch.id == Message.touch_id)
+    .where(Message.message_id == bindparam("message"))
 )
 
 
@@ -209,14 +222,32 @@ def _tagged(ws: Workspace, outlet: Outlet, purpose: str, touch_id: str) -> Party
     return Party(outlet.sender.name, address) if address else None
 
 
-def _keep(tx: Tx, touch_id: str, message_id: str, subject: str, content: bytes) -> None:
+def _quoted(
+    tx: Tx, playbook: Playbook, touch: Record, message_id: str, language: str, parts: tuple[str, str]
+) -> tuple[str, str]:
+    """Text and HTML with the email before it below."""
+    row = _BEFORE.first(tx, {"message": message_id})
+    if row is None:
+        return parts
+    zone = enrolling.where_is(tx, playbook, touch.prospect_id).zone
+    when = format_datetime(
+        row.committed_at or row.created_at, _FORMATS[language], tzinfo=zone, locale=_LOCALES[language]
+    )
+    return quoting.below(*parts, row.content, when=when, language=language)
+
+
+def _keep(tx: Tx, touch_id: str, draft: Draft, content: bytes, written: tuple[str, Rendered]) -> None:
+    name, rendered = written
     row = {
         "id": ids.new_id(),
         "touch_id": touch_id,
-        "message_id": message_id,
-        "subject": subject,
+        "message_id": draft.message_id,
+        "subject": draft.subject,
         "content": content,
         "sha256": hashlib.sha256(content).hexdigest(),
+        "template": name,
+        "language": rendered.language,
+        "template_version": rendered.version,
         "created_at": tx.now,
     }
     upserts.upsert(tx, Message, row, keys=("touch_id",), keep=("id",))

@@ -304,6 +304,7 @@ class Sender:
             "lease_until": tx.now + self.timings.sending_lease,
             "message_id": written.message_id,
             "recipient": written.envelope.recipient,
+            "variant": written.variant,
         }
         _BEGIN.run(tx, {**values, "touch": touch.id, "line": line})
         sequence = self.ws.playbooks.version(tx, touch.playbook_digest).sequences[touch.sequence]
