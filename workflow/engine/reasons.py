@@ -206,6 +206,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "resolved.sent": ("Marked as arrived by {by}.", "Отбелязан като получен от {by}."),
     "resolved.resend": ("Sent again at the wish of {by}.", "Изпратен повторно по желание на {by}."),
     "resolved.dropped": ("Dropped by {by}.", "Отказан от {by}."),
+    "undone_by": ("The decision was taken back by {by}.", "Решението беше върнато от {by}."),
+    "undone": ("Taken back before it left.", "Върнат, преди да тръгне."),
     "uncertain": (
         "The mail server never answered after the whole email was out, so nobody knows whether it arrived.",
         "Пощенският сървър не отговори след края на имейла, затова не е ясно дали е получен.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from workflow import ids
@@ -36,11 +36,11 @@ def skip(ws: Workspace, touch_id: str, who: Who) -> None:
     """Leave a touch out; the next one counts from now. Raises NotFound, and Conflict once it cannot be taken back."""
 
     def work(tx: Tx) -> None:
-        touch = _locked(tx, touch_id)
+        touch = locked(tx, touch_id)
         if touch.state not in enrolling.REVOCABLE:
             raise Conflict(_too_late(touch, "skipped"))
         settle.skip(ws, tx, touch_id, because("skipped_by", by=who.actor), waited=_waited(touch))
-        _note(ws, tx, touch, "touch.skipped", who)
+        note(ws, tx, touch, "touch.skipped", who)
 
     ws.database.transact(work)
 
@@ -52,7 +52,7 @@ def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
     """
 
     def work(tx: Tx) -> None:
-        touch = _locked(tx, touch_id)
+        touch = locked(tx, touch_id)
         if touch.kind != "email" or touch.state != "scheduled":
             raise Conflict(_too_late(touch, "sent now"))
         if tx.conn.execute(select(Mailbox.state).where(Mailbox.id == touch.mailbox_id)).scalar_one() != "active":
@@ -68,7 +68,7 @@ def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
             "trail": enrolling.trail_with(trail.told("sent_now", tx.now, reason)),
         }
         tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
-        _note(ws, tx, touch, "touch.sent_now", who)
+        note(ws, tx, touch, "touch.sent_now", who)
 
     ws.database.transact(work)
 
@@ -77,7 +77,7 @@ def done(ws: Workspace, touch_id: str, who: Who) -> None:
     """Mark a task as done. Raises NotFound, and Conflict for an email or a task that has ended."""
 
     def work(tx: Tx) -> None:
-        touch = _locked(tx, touch_id)
+        touch = locked(tx, touch_id)
         if touch.kind != "task" or touch.state != "scheduled":
             raise Conflict(_too_late(touch, "marked as done"))
         reason = because("done_by", by=who.actor)
@@ -85,7 +85,7 @@ def done(ws: Workspace, touch_id: str, who: Who) -> None:
         values["trail"] = enrolling.trail_with(trail.told("done", tx.now, reason))
         tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**values))
         enrolling.step_ended(ws, tx, touch_id, None if _waited(touch) else tx.now)
-        _note(ws, tx, touch, "touch.done", who)
+        note(ws, tx, touch, "touch.done", who)
 
     ws.database.transact(work)
 
@@ -101,7 +101,7 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
         raise BadInput(message, field="as")
 
     def work(tx: Tx) -> str:
-        touch = _locked(tx, touch_id)
+        touch = locked(tx, touch_id)
         if touch.state != "uncertain":
             message = f"This touch is {touch.state}: only an uncertain email can be resolved."
             raise Conflict(message)
@@ -113,7 +113,7 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
             goes_on = _once_more(tx, touch, reason)
         else:
             settle.fail(tx, touch_id, reason)
-        _note(ws, tx, touch, "touch.resolved", who, {"as": as_})
+        note(ws, tx, touch, "touch.resolved", who, {"as": as_})
         return goes_on
 
     return ws.database.transact(work)
@@ -140,7 +140,8 @@ def send_again(tx: Tx, mailbox_id: str) -> None:
         raise NotFound(message)
 
 
-def _locked(tx: Tx, touch_id: str) -> Record:
+def locked(tx: Tx, touch_id: str) -> Record:
+    """A touch as it is, its prospect locked. Raises NotFound."""
     found = select(Touch.prospect_id).where(Touch.id == touch_id)
     prospect_id = tx.conn.execute(found).scalar_one_or_none()
     if prospect_id is None:
@@ -163,17 +164,28 @@ def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:
     line = trail.told("resolved", tx.now, reason)
     old = {"state": "failed", "ended_at": tx.now, "reason": reason.pack(), "trail": enrolling.trail_with(line)}
     tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**old))
+    return new_generation(tx, touch, reason, forced=True)
+
+
+def new_generation(tx: Tx, touch: Record, reason: Reason, *, forced: bool) -> str:
+    """The same step once more, with a Message-ID and attempts of its own, due now; gives its id.
+
+    `forced` lets it leave before its window opens. The caller has settled the old one and locked the prospect.
+    """
+    same = (Touch.enrollment_id == touch.enrollment_id) & (Touch.step == touch.step)
+    # One that was taken back before it left keeps its number.
+    newest = tx.conn.execute(select(func.max(Touch.generation)).where(same)).scalar_one()
     again = {
         **{name: getattr(touch, name) for name in _COPIED},
         "id": ids.new_id(),
-        "generation": touch.generation + 1,
+        "generation": newest + 1,
         "state": "scheduled",
         "due_at": tx.now,
         "not_after": tx.now + _STILL_GOOD_FOR,
         "next_attempt_at": tx.now,
         "attempts": 0,
         "begin_errors": 0,
-        "forced": True,
+        "forced": forced,
         "reason": reason.pack(),
         "trail": trail.told("again", tx.now, reason),
         "created_at": tx.now,
@@ -190,14 +202,20 @@ def _take_up_again(tx: Tx, touch: Record) -> None:
     if enrollment != "completed":
         message = "The sequence of this email was stopped, so it is not sent again: say that it arrived, or drop it."
         raise Conflict(message)
+    if not go_on(tx, touch):
+        message = "The sequence of this email has started anew meanwhile: say that it arrived, or drop it."
+        raise Conflict(message)
+
+
+def go_on(tx: Tx, touch: Record) -> bool:
+    """Let the ended enrollment of a touch be active again. False when its sequence has started anew meanwhile."""
     other = aliased(Enrollment)
     anew = exists().where(
         other.prospect_id == touch.prospect_id, other.sequence == touch.sequence, other.state == "active"
     )
-    again = update(Enrollment).where(Enrollment.id == touch.enrollment_id, ~anew).values(state="active", ended_at=None)
-    if tx.conn.execute(again).rowcount != 1:
-        message = "The sequence of this email has started anew meanwhile: say that it arrived, or drop it."
-        raise Conflict(message)
+    alive = {"state": "active", "ended_at": None, "ended_version": None, "reason": None}
+    again = update(Enrollment).where(Enrollment.id == touch.enrollment_id, ~anew).values(**alive)
+    return tx.conn.execute(again).rowcount == 1
 
 
 def _waited(touch: Record) -> bool:
@@ -205,7 +223,8 @@ def _waited(touch: Record) -> bool:
     return touch.state == "scheduled" and touch.next_attempt_at is None
 
 
-def _note(ws: Workspace, tx: Tx, touch: Record, kind: str, who: Who, more: dict[str, str] | None = None) -> None:
+def note(ws: Workspace, tx: Tx, touch: Record, kind: str, who: Who, more: dict[str, str] | None = None) -> None:
+    """Leave a row of history about what a person did with a touch."""
     detail = {"touch": touch.id, "sequence": touch.sequence, "step": touch.step, **(more or {})}
     prospects.note(ws, tx, touch.prospect_id, Change(kind, tx.now, detail=detail), who)
 
