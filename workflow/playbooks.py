@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, func, insert, literal_column, select
 
 from workflow import ids
 from workflow.errors import StartError
 from workflow.playbook import loader
 from workflow.records import upserts
 from workflow.records.models import Fact, PlaybookVersion, Prospect, Publication
+from workflow.records.outbox import ROUTES
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ _IN_FORCE: Final = "playbook"
 _OFFERED: Final = "playbook.offered"
 _SHIPPED: Final = "playbook.shipped"
 _READ: Final = Prepared(select(Fact.value).where(Fact.name == bindparam("fact")))
+# Who is told of what is happening is read along, because most that ask for the playbook have something to tell.
+_READ_BOTH: Final = Prepared(
+    select(
+        select(Fact.value).where(Fact.name == literal_column(f"'{_IN_FORCE}'")).scalar_subquery().label("digest"),
+        select(Fact.value).where(Fact.name == literal_column(f"'{ROUTES}'")).scalar_subquery().label("routes"),
+    )
+)
 
 
 class Playbooks:
@@ -41,7 +49,8 @@ class Playbooks:
         """The playbook in force in this transaction, read once in it."""
         known: Playbook | None = tx.known.get(_IN_FORCE)
         if known is None:
-            digest = _fact(tx, _IN_FORCE)
+            row = _READ_BOTH.all(tx, {})[0]
+            digest, tx.known[ROUTES] = row.digest, row.routes
             known = self.current if digest in (None, self.current.digest) else self.version(tx, str(digest))
             # Threads share this: each goes on with the one it read, and the last one leaves its own behind.
             self.current = tx.known[_IN_FORCE] = known

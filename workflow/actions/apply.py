@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from workflow import ids, text
-from workflow.actions import enrolling
+from workflow.actions import enrolling, news
 from workflow.engine import basis, meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
@@ -63,9 +63,8 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
         enrolling.resume(tx, view.id)
     for moved in decision.reanchor:
         enrolling.reanchor(ws, tx, moved)
-    for enroll in decision.enroll:
-        meeting_id = _meeting_id(tx, view.id, enroll.meeting_uid) if enroll.meeting_uid else None
-        enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause, version=version)
+    news.tell_decision(tx, view.id, signal, decision)
+    _enroll(ws, tx, view, signal, decision, version)
     if decision.suppress is not None:
         _suppress(tx, view, signal, decision.suppress.code)
     _write_answers(tx, view.id, decision.answers)
@@ -136,6 +135,14 @@ def _wake_parked(tx: Tx, email_key: str | None) -> None:
     """Events that wait for this address may be applied now; those that wait for a ref are woken where it is written."""
     if email_key:
         _WAKE.run(tx, {"email_key": email_key, "next_attempt_at": tx.now})
+
+
+def _enroll(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:
+    for enroll in decision.enroll:
+        meeting_id = _meeting_id(tx, view.id, enroll.meeting_uid) if enroll.meeting_uid else None
+        begun = enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause, version=version)
+        if begun is not None:
+            news.started(tx, view.id, begun, enroll.sequence.key, signal)
 
 
 def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import ColumnElement, Text, and_, bindparam, exists, func, insert, or_, select, update
 
 from workflow import ids
+from workflow.actions import news
 from workflow.engine import leaving, sequences, trail
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import AWAY, PAUSE
@@ -46,7 +47,7 @@ _REVOKE: Final = Prepared(
 _ENDED: Final = Prepared(
     select(
         Touch.prospect_id, Touch.enrollment_id, Touch.position, Enrollment.sequence, Enrollment.playbook_digest,
-        Enrollment.state.label("enrollment_state"),
+        Enrollment.state.label("enrollment_state"), news.heard,
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .where(Touch.id == bindparam("touch"))
@@ -75,8 +76,11 @@ def trail_with(line: str) -> ColumnElement[str]:
 
 def start(
     ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str, version: int
-) -> None:
-    """Enroll a prospect, by the decision that wrote `version`. A sequence that is active already stays as it is."""
+) -> str | None:
+    """Enroll a prospect, by the decision that wrote `version`; gives the id of the enrollment.
+
+    A sequence that is active already stays as it is, and None is given.
+    """
     live = any(planned.state == "scheduled" for planned in enroll.touches)
     digest = ws.playbooks.in_force(tx).digest
     enrollment = {
@@ -92,13 +96,15 @@ def start(
         "ended_at": None if live else tx.now,
         "started_version": version,
     }
-    if upserts.insert_new(tx, Enrollment, enrollment):
-        mailbox_id = mailbox_of(ws, tx, prospect_id)
-        rows = []
-        for planned in enroll.touches:
-            line = trail.planned(digest, enroll.counted, planned)
-            rows.append(touch_row(enrollment, planned, mailbox_id, tx.now, line))
-        _PLAN.run_all(tx, rows)
+    if not upserts.insert_new(tx, Enrollment, enrollment):
+        return None
+    mailbox_id = mailbox_of(ws, tx, prospect_id)
+    rows = []
+    for planned in enroll.touches:
+        line = trail.planned(digest, enroll.counted, planned)
+        rows.append(touch_row(enrollment, planned, mailbox_id, tx.now, line))
+    _PLAN.run_all(tx, rows)
+    return str(enrollment["id"])
 
 
 def stop(
@@ -150,14 +156,20 @@ def reanchor(ws: Workspace, tx: Tx, moved: Reanchor) -> None:
         )
 
 
-def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) -> None:
+def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None, *, sent: bool = False) -> None:
     """Release what waits behind a touch that was sent, skipped or done; complete the enrollment when nothing waits.
 
     Without `ended_at` nothing is released: the touch waited itself for the one before it, and so do those behind it.
+    `sent` says that it was an email that left, which others may want to hear.
     The caller has locked the prospect.
     """
     touch = _ENDED.first(tx, {"touch": touch_id})
-    if touch is None or touch.enrollment_state != "active":
+    if touch is None:
+        return
+    news.known(tx, touch.routes)
+    if sent:
+        news.sent(tx, touch_id)
+    if touch.enrollment_state != "active":
         return
     playbook = ws.playbooks.version(tx, touch.playbook_digest)
     sequence = playbook.sequences[touch.sequence]
@@ -170,6 +182,7 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None) 
             _set_free(tx, waiting[released.position].id, released, playbook.digest, where)
     if all(row.state not in leaving.OPEN or leaving.lingers(sequence, row) or row.id == touch_id for row in rows):
         _END.run(tx, {"which": touch.enrollment_id, "state": "completed", "ended_at": tx.now})
+        news.completed(tx, touch.prospect_id, touch.enrollment_id, touch.sequence, touch_id)
 
 
 def complete_if_nothing_waits(tx: Tx, enrollment_id: str, *, uncertain_since: datetime) -> None:

@@ -67,5 +67,5 @@ def confirm(ws: Workspace, tx: Tx, message_id: str, reason: Reason = ANSWERED) -
     settled = tx.conn.execute(update(Touch).where(Touch.id == row.id, Touch.state == "uncertain").values(**values))
     if settled.rowcount != 1:
         return False
-    enrolling.step_ended(ws, tx, row.id, row.committed_at)
+    enrolling.step_ended(ws, tx, row.id, row.committed_at, sent=True)
     return True

@@ -267,6 +267,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "the mail server refused several emails by its policy: {answer}",
         "пощенският сървър отказа няколко имейла по своите правила: {answer}",
     ),
+    "endpoint.by": ("paused by {by}.", "спрян от {by}."),
+    "endpoint.gone": ("it answered that nobody listens there any more.", "отговори, че там вече никой не слуша."),
+    "endpoint.failing": ("nothing was taken there since {since}.", "от {since} насам нищо не се приема там."),
     "pause.by": ("paused by {by}.", "спряна от {by}."),
     "pause.settings": (
         "its settings do not let it send: {problem}",

@@ -54,7 +54,7 @@ class Tx:
     SQLite locks the whole file instead, before the first statement. `known` keeps what holds for its whole length.
     """
 
-    __slots__ = ("_cursor", "conn", "known", "locks_rows", "now")
+    __slots__ = ("_cursor", "_ending", "conn", "known", "locks_rows", "now")
 
     now: datetime
 
@@ -62,6 +62,7 @@ class Tx:
         self.conn = conn
         self.locks_rows = locks_rows
         self.known: dict[str, Any] = {}
+        self._ending: list[tuple[Callable[[Tx, list[Any]], None], Any]] = []
         self._cursor: Any = conn.connection.cursor()
 
     def drive(self, sql: str, values: object = (), *, many: bool = False) -> Any:  # noqa: ANN401 - two drivers
@@ -82,13 +83,28 @@ class Tx:
         By hand, because the library compiles each savepoint anew, which costs as much as three statements.
         """
         self.drive("SAVEPOINT attempt")
+        before = len(self._ending)
         try:
             yield
         except BaseException:
+            del self._ending[before:]
             if not self.conn.invalidated:
                 self.drive("ROLLBACK TO SAVEPOINT attempt")
             raise
         self.drive("RELEASE SAVEPOINT attempt")
+
+    def at_end(self, act: Callable[[Tx, list[Any]], None], item: object) -> None:
+        """Let `act` run right before the commit, once, with all its items: for what locks a row that everybody needs.
+
+        Locked earlier it would hold up whoever else writes, and two such transactions might wait for each other.
+        """
+        self._ending.append((act, item))
+
+    def finish(self) -> None:
+        """Do what was left for the end."""
+        for act in dict.fromkeys(act for act, _ in self._ending):
+            act(self, [item for other, item in self._ending if other is act])
+        self._ending.clear()
 
     @property
     def _driver(self) -> Any:  # noqa: ANN401 - a module
@@ -142,6 +158,7 @@ class Database:
         """
         with _named_errors(), self._begun(_ALONE if alone else _WRITE) as tx:
             yield tx
+            tx.finish()
             try:
                 tx.conn.commit()
             except DBAPIError as error:

@@ -16,13 +16,15 @@ from workflow.records.base import Base, Id, one_of, partial
 TARGET_KINDS: Final = ("endpoint", "writeback")
 TARGET_STATES: Final = ("active", "paused", "disabled")
 OUTGOING_STATES: Final = ("waiting", "done", "dead")
+ROUTES: Final = "outbox"
+"""The fact that says who is told of what, JSON; it is read along with others, so that telling nobody costs nothing."""
 
 
 class Target(Base):
     """Somebody who is told of events, one after the other in the order in which they were committed.
 
     `sequence` is the number of its newest event. `next_at` is when to go on, null while nothing waits. Whoever holds
-    the lease is the only one that talks to it. `failing_since` is when it last answered well, if it fails since then.
+    the lease is the only one that talks to it. `failing_since` is when the first of `failures` in a row happened.
     """
 
     __tablename__ = "outbox_target"
@@ -66,7 +68,8 @@ class Endpoint(Base):
 class Outgoing(Base):
     """One event for one target. `event_id` stays the same for every target and every attempt.
 
-    `payload` is the very text that is sent. `first_at` begins the days after which it is given up; a replay clears it.
+    `payload` is the very text that is sent. It is given up some days after `created_at`, or after `counts_from`: it
+    was replayed then, or its target resumed.
     """
 
     __tablename__ = "outbox"
@@ -80,7 +83,7 @@ class Outgoing(Base):
     payload: Mapped[str]
     state: Mapped[str]
     attempts: Mapped[int]
-    first_at: Mapped[datetime | None]
+    counts_from: Mapped[datetime | None]
     code: Mapped[int | None]
     answer: Mapped[str | None]
     answered_at: Mapped[datetime | None]

@@ -155,7 +155,7 @@ def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
     values = {"state": "sent", "sent_at": touch.committed_at, "ended_at": tx.now, "reason": reason.pack()}
     values["trail"] = enrolling.trail_with(trail.told("resolved", tx.now, reason))
     tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**values))
-    enrolling.step_ended(ws, tx, touch.id, tx.now)
+    enrolling.step_ended(ws, tx, touch.id, tx.now, sent=True)
 
 
 def _once_more(tx: Tx, touch: Record, reason: Reason) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Text, bindparam, func, select, update
 
-from workflow.actions import enrolling, prospects
+from workflow.actions import enrolling, news, prospects
 from workflow.engine import leaving, trail
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
@@ -137,8 +137,11 @@ def fail(tx: Tx, touch_id: str, reason: Reason, outcome: Outcome | None = None) 
     """Give an email up for good; its sequence ends with it."""
     states = (*enrolling.REVOCABLE, "committing", "uncertain")
     if _end(tx, touch_id, "failed", reason, states, more=_refusal(outcome)):
-        row = tx.conn.execute(select(Touch.enrollment_id, Touch.step).where(Touch.id == touch_id)).one()
+        found = select(Touch.enrollment_id, Touch.prospect_id, Touch.sequence, Touch.step).where(Touch.id == touch_id)
+        row = tx.conn.execute(found).one()
         enrolling.stop(tx, row.enrollment_id, because("stop.failed", step=row.step), state="failed")
+        cause = f"touch:{touch_id}"
+        news.stopped(tx, row.prospect_id, row.enrollment_id, row.sequence, "stop.failed", "system", cause)
     return reason
 
 
@@ -179,7 +182,7 @@ def _sent(ws: Workspace, tx: Tx, begun: Begun, outcome: Outcome) -> None:
     line = trail.told("sent", tx.now, code=outcome.code)
     if _SENT.run(tx, {**sent, "touch": begun.touch_id, "held": begun.token, "line": line}) != 1:
         return
-    enrolling.step_ended(ws, tx, begun.touch_id, tx.now)
+    enrolling.step_ended(ws, tx, begun.touch_id, tx.now, sent=True)
     calm = {"backoff_step": 0, "backoff_until": None, "policy_refusals": 0}
     _CALM.run(tx, {**calm, "mailbox": begun.mailbox_id})
 
