@@ -97,6 +97,8 @@ def _answering(name: str) -> Mark | None:
 def _team(argv: Sequence[str]) -> int:
     """A bare supervisor over stand-ins: `team NAME=KIND[@RANK] …`, on the data folder of the environment."""
     data_dir = Path(os.environ["ONWARD_DATA_DIR"])
+    # Whoever runs the tests under nohup has hang-ups ignored in every process below.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     children = []
     for word in argv:
         name, _, rest = word.partition("=")
