@@ -13,7 +13,7 @@ from workflow import ids
 from workflow.actions import news
 from workflow.engine import leaving, sequences, trail
 from workflow.engine.reasons import Reason, because
-from workflow.engine.signals import AWAY, PAUSE
+from workflow.engine.signals import AWAY, BY_HAND, PAUSE
 from workflow.records import upserts
 from workflow.records.models import Enrollment, Mailbox, Prospect, Rep, Touch
 from workflow.records.prepared import Prepared, one_of
@@ -128,7 +128,7 @@ def stop(
 
 def resume(tx: Tx, prospect_id: str) -> None:
     """Ask the emails again that waited for a prospect's return, because they are back sooner."""
-    waits = or_(*(Touch.reason.startswith(f'["{why}"') for why in (AWAY, PAUSE)))
+    waits = or_(*(Touch.reason.startswith(f'["{why}"') for why in (AWAY, BY_HAND, PAUSE)))
     reason = because("due")
     tx.conn.execute(
         update(Touch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workflow.engine import absence, guards, machine, meaning, meetings, overtaken, sequences, starts, wishes
+from workflow.engine import absence, by_hand, guards, machine, meaning, meetings, overtaken, sequences, starts, wishes
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because
 from workflow.engine.sequences import Counted
@@ -128,7 +128,8 @@ def wants(playbook: Playbook, view: ProspectView, signal: Signal) -> frozenset[g
     stage = view.stage or playbook.first_stage
     ways = machine.ways_for(playbook, stage, trigger) if (trigger := meaning.trigger(playbook, signal)) else ()
     found = guards.wants(playbook, [need for way in ways for need in way.needs])
-    if view.version and starts.remembers(playbook, {signal.kind, *(("stage.entered",) if ways else ())}):
+    whens = {signal.kind, *(("stage.entered",) if ways else ())}
+    if view.version and (signal.kind == kinds.STARTED or starts.remembers(playbook, whens)):
         found |= {"sequences"}
     return found
 
@@ -198,7 +199,8 @@ class _Course:
             return self._move(str(self.signal.data.get("trigger", "")), self.signal.data)
         takers = (
             ({kinds.CALL_ENDED}, self._call_ended), ({kinds.ANSWERS}, self._answered), (kinds.MEETING_KINDS, self._met),
-            ({kinds.ANSWERED}, self._invited), (kinds.MAIL_KINDS, self._mailed), (kinds.WISH_KINDS, self._wished),
+            ({kinds.ANSWERED}, self._invited), (kinds.MAIL_KINDS, self._mailed),
+            (kinds.WISH_KINDS | kinds.HAND_KINDS, self._wished),
         )  # fmt: skip
         take = next((take for those, take in takers if kind in those), None)
         return take() if take is not None else ("ignored", (because("no_meaning"),))
@@ -311,7 +313,8 @@ class _Course:
         return {"mail_hold_until": until, "mail_hold_why": why}
 
     def _wished(self) -> tuple[Verdict, tuple[Reason, ...]]:
-        wish = wishes.told(self.view, self.signal, self.now)
+        told = by_hand.told if self.signal.kind in kinds.HAND_KINDS else wishes.told
+        wish = told(self.view, self.signal, self.now)
         if wish is None:
             return "ignored", (because("no_change"),)
         self.wish, self.resume = wish, wish.resume
@@ -449,6 +452,8 @@ class _Course:
                     wanted.setdefault(sequence.key, sequence)
                 else:
                     late[sequence.key] = Withheld(sequence.key, reason)
+        if self.wish.begins in self.playbook.sequences:
+            wanted.setdefault(self.wish.begins, self.playbook.sequences[self.wish.begins])
         view = self.view
         choice = starts.choose(self.playbook, wanted.values(), active, view.begun, self.now, view.declined)
         self.withheld = (*choice.withheld, *(each for key, each in late.items() if key not in wanted))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from workflow.engine import leaving, sequences
 from workflow.engine.life import Entry, MailboxState, Standing, Written
 from workflow.engine.reasons import Reason, because
-from workflow.engine.signals import AWAY, PAUSE, EnrollmentView
+from workflow.engine.signals import AWAY, BY_HAND, PAUSE, EnrollmentView
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -243,7 +243,7 @@ def stop(world: World, enrollment: Enrollment, reason: Reason, *, skipped: bool 
 def resume(world: World) -> None:
     """Ask the emails again that waited for the prospect's return."""
     for touch in world.open:
-        waits = touch.state == "scheduled" and touch.reason.code in (AWAY, PAUSE)
+        waits = touch.state == "scheduled" and touch.reason.code in (AWAY, BY_HAND, PAUSE)
         if waits and touch.next_attempt_at is not None and touch.next_attempt_at > world.now:
             touch.next_attempt_at, touch.reason, touch.known_at = world.now, because("due"), world.now
 

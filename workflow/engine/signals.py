@@ -41,13 +41,21 @@ ALLOWED: Final = "address.allowed"
 """What a prospect asks for on the page behind an email's last link, and what the list of barred addresses says. Only
 our own pages and the list tell of these; no sender of webhooks can."""
 
+STARTED: Final = "sequence.started"
+ENDED: Final = "sequence.ended"
+HELD_BACK: Final = "email.held_back"
+RELEASED: Final = "email.released"
+"""What a person does by hand: begin a sequence, end an enrollment, let the mail wait `until` a time, let it go on."""
+
 AWAY: Final = "away"
 PAUSE: Final = "pause"
-"""Why a prospect's mail waits: their mailbox said that they are away, or they asked for a pause."""
+BY_HAND: Final = "held"
+"""Why a prospect's mail waits: their mailbox said that they are away, they asked for a pause, or a rep wants it so."""
 
 MEETING_KINDS: Final = frozenset({BOOKED, RESCHEDULED, CANCELLED, HELD, NO_SHOW})
 MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED, AUTO_REPLIED})
 WISH_KINDS: Final = frozenset({DECLINED, WANTED_AGAIN, PAUSED, PAUSE_UNDONE, PAUSE_ENDED, BARRED, ALLOWED})
+HAND_KINDS: Final = frozenset({STARTED, ENDED, HELD_BACK, RELEASED})
 KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS, ANSWERED}) | MEETING_KINDS | MAIL_KINDS
 # Kinds that make an unknown prospect known; the others wait until somebody introduces it.
 CREATING: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, BOOKED})

@@ -27,7 +27,7 @@ class Wish:
     """What follows: changes of the prospect, the enrollments that end and why, and the one that goes on.
 
     `suppressed` says that what has not left is skipped because its address is barred; `resume` that mail which waits
-    is asked again; `take_back` that mail sent ahead of its time waits too.
+    is asked again; `take_back` that mail sent ahead of its time waits too. `begins` is what a person begins by hand.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -38,6 +38,7 @@ class Wish:
     resume: bool = False
     take_back: bool = False
     revive: str | None = None
+    begins: str = ""
 
 
 def told(view: ProspectView, signal: Signal, now: datetime) -> Wish | None:
