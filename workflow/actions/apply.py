@@ -11,13 +11,13 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from workflow import ids, text
-from workflow.actions import enrolling, news
+from workflow.actions import barred, enrolling, news, reviving
 from workflow.engine import basis, meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
 from workflow.records import upserts
 from workflow.records.chain import digest, plain
-from workflow.records.models import Answer, Call, Decided, Event, History, Meeting, Prospect, Suppression
+from workflow.records.models import Answer, Call, Decided, Event, History, Meeting, Prospect
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _NEW: Final[Mapping[str, Any]] = {
     "owner_id": None,
     "mail_hold_until": None,
     "mail_hold_why": None,
+    "declined": None,
 }
 _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
 _MAKE: Final = Prepared(insert(Prospect))
@@ -59,8 +60,7 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
         _write_meeting(tx, view.id, decision.meeting)
     for stop in decision.stop:
         enrolling.stop(tx, stop.enrollment_id, stop.reason, skipped=stop.suppressed, version=version)
-    if decision.resume:
-        enrolling.resume(tx, view.id)
+    reviving.go_on(ws, tx, view.id, decision)
     for moved in decision.reanchor:
         enrolling.reanchor(ws, tx, moved)
     news.tell_decision(tx, view.id, signal, decision)
@@ -122,6 +122,8 @@ def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], versi
     row = {**folded, "version": version, "chain": chain, "updated_at": tx.now}
     if "email" in folded:
         row["email_key"] = key_of(folded["email"])
+        if row["email_key"]:
+            barred.by_domain(tx, row["email_key"])
     if view.version == 0 or not _SEARCHED.isdisjoint(folded):
         facts = {**view.fields, **folded}
         row["search"] = text.searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
@@ -181,8 +183,7 @@ def _suppress(tx: Tx, view: ProspectView, signal: Signal, code: str) -> None:
     for address in {view.fields.get("email", ""), str(signal.data.get("address") or "")}:
         email_key = key_of(address)
         if email_key:
-            row = {"email_key": email_key, "cause": code, "actor": signal.actor, "at": tx.now}
-            upserts.insert_new(tx, Suppression, row)
+            barred.bar(tx, email_key, code, actor=signal.actor, source=signal.cause)
 
 
 def _write_answers(tx: Tx, prospect_id: str, answers: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, select, update
 
 from workflow import ids
-from workflow.actions import apply, facts, late
+from workflow.actions import apply, barred, facts, late
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Change, Decision, decide, wants
 from workflow.engine.signals import EnrollmentView, ProspectView, Signal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, Prospect.mail_hold_until,
-    Prospect.mail_hold_why, Prospect.updated_at,
+    Prospect.mail_hold_why, Prospect.declined, Prospect.updated_at,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 _WHOLE: Final = (
@@ -48,7 +48,6 @@ _BY_REF: Final = Prepared(
 )
 _LOCK: Final = Prepared(select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update())
 _BY_EMAIL: Final = Prepared(select(Prospect.id).where(Prospect.email_key == bindparam("email_key")))
-_BARRED: Final = Prepared(select(Suppression.email_key).where(Suppression.email_key == bindparam("email_key")))
 _ACTIVE: Final = Prepared(
     select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
         Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
@@ -255,6 +254,7 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
         meetings=facts.meetings(tx, row.id) if meetings else (),
         mail_hold_until=row.mail_hold_until,
         mail_hold_why=row.mail_hold_why,
+        declined=frozenset((row.declined or "").split()),
     )
     return Loaded(view, row.chain, row.updated_at)
 
@@ -274,7 +274,7 @@ def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ..
 
 def _is_suppressed(tx: Tx, email: str | None) -> bool:
     email_key = key_of(email or "")
-    return email_key is not None and _BARRED.first(tx, {"email_key": email_key}) is not None
+    return email_key is not None and barred.is_barred(tx, email_key)
 
 
 def _refuse_taken(tx: Tx, email: str, *, but: str) -> None:

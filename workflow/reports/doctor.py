@@ -58,7 +58,7 @@ _RETRIED_UNTIL: Final = timedelta(hours=48)
 _LOOKED_BACK: Final = timedelta(hours=48)
 _FOLDED: Final = (
     *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
-    "mail_hold_until", "mail_hold_why",
+    "mail_hold_until", "mail_hold_why", "declined",
 )  # fmt: skip
 _BLANK: Final[dict[str, Any]] = {**dict.fromkeys(kinds.FIELDS, ""), "custom": {}}
 _LINKS: Final = tuple(column.label(f"link_{column.name}") for column in History.__table__.columns)
@@ -354,7 +354,7 @@ def _after_stop(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
 
 def _barred_before(tx: Tx, mark: Record) -> bool:
     """Whether the prospect's own history had barred the address by the version at which the email was let go."""
-    email = ""
+    email, barred = "", False
     rows = tx.conn.execute(
         select(History.kind, History.changes, History.detail)
         .where(History.prospect_id == mark.prospect_id, History.version <= (mark.committed_version or 0))
@@ -364,8 +364,10 @@ def _barred_before(tx: Tx, mark: Record) -> bool:
         email = row.changes.get("email", email)
         named = {key_of(email), key_of(row.detail.get("address") or "")}
         if row.kind in _SUPPRESSING and row.detail.get("permanent") is not False and mark.email_key in named:
-            return True
-    return False
+            barred = True
+        elif row.kind == kinds.ALLOWED and mark.email_key in named:
+            barred = False
+    return barred
 
 
 # --- deliveries: nothing is forgotten

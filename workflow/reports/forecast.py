@@ -49,7 +49,7 @@ _PROSPECT: Final = Prepared(
     select(
         Prospect.id, Prospect.stage, Prospect.version, Prospect.custom, Prospect.outcome, Prospect.outcome_reason,
         Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS),
-        Prospect.mail_hold_until, Prospect.mail_hold_why, Rep.time_zone.label("rep_zone"),
+        Prospect.mail_hold_until, Prospect.mail_hold_why, Prospect.declined, Rep.time_zone.label("rep_zone"),
         Suppression.email_key.label("suppressed"),
     )
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
@@ -195,6 +195,7 @@ def _view(tx: Tx, row: Record) -> ProspectView:
         begun={each.sequence: each.last for each in _BEGUN.all(tx, which)},
         mail_hold_until=row.mail_hold_until,
         mail_hold_why=row.mail_hold_why,
+        declined=frozenset((row.declined or "").split()),
     )
 
 
