@@ -94,7 +94,7 @@ def unpack(event: Record) -> Incoming:
     # Only a meeting has times here; in the data of another type these words may mean anything.
     for name in ("starts_at", "ends_at") if event.type in kinds.MEETING_KINDS else ():
         if isinstance(data.get(name), str):
-            data[name] = datetime.fromisoformat(data[name])
+            data[name] = _time(data[name])
     return Incoming(
         kept["event_id"],
         kept["type"],
@@ -105,3 +105,11 @@ def unpack(event: Record) -> Incoming:
         data,
         introduces=kept.get("introduces", False),
     )
+
+
+def _time(told: str) -> datetime | str:
+    """A time; what is none stays as it is, and fails where it is used, for its own event only."""
+    try:
+        return datetime.fromisoformat(told)
+    except ValueError:
+        return told
