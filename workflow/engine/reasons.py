@@ -226,7 +226,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The prospect asked for no more emails of this sequence, so it does not begin again.",
         "Клиентът се отказа от имейлите на тази поредица, затова тя не започва отново.",
     ),
-    "suppressed.listed": ("The address was put on the suppression list.", "Адресът е добавен в списъка за неизпращане."),
+    "suppressed.listed": (
+        "The address was put on the suppression list.",
+        "Адресът е добавен в списъка за неизпращане.",
+    ),
     "suppressed.domain": ("The whole domain of the address is barred.", "Целият домейн на адреса е забранен."),
     "no_change": ("It stands so already.", "Вече е така."),
     "no_address": ("The prospect has no email address.", "Клиентът няма имейл адрес."),
@@ -237,6 +240,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
+    "held": ("Waits until {until}: a colleague wants it so.", "Изчаква до {until}: така иска колега."),
+    "stop.by": ("Stopped by {by}.", "Спряна от {by}."),
     "away": (
         "Waits until {until}: the prospect is out of the office.",
         "Изчаква до {until}: клиентът е извън офиса.",
@@ -282,6 +287,51 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "дневната проверка отвори връзката за отписване и само отварянето ѝ промени нещо: {problem}",
     ),
     "pause.away": ("its rep is away.", "търговецът отсъства."),
+    "sign.spooled": (
+        "The mail server's answer waits on this machine's disk: it is brought in within a minute.",
+        "Отговорът на пощенския сървър чака на диска на тази машина и се отчита до минута.",
+    ),
+    "sign.no_spool": (
+        "No answer of the mail server waits on this machine's disk.",
+        "На диска на тази машина не чака отговор на пощенския сървър.",
+    ),
+    "sign.unread": (
+        "Its mailbox is not read, so nobody looked into its folder of sent mail.",
+        "Пощенската му кутия не се чете, затова папката с изпратени писма не е проверявана.",
+    ),
+    "sign.unreadable": (
+        "Its mailbox cannot be read: {problem}",
+        "Пощенската му кутия не може да бъде прочетена: {problem}",
+    ),
+    "sign.not_looked": (
+        "The folder of sent mail was not looked into since.",
+        "Папката с изпратени писма не е проверявана оттогава.",
+    ),
+    "sign.not_there": (
+        "It is not in the folder of sent mail. Not every server keeps one, so this proves nothing.",
+        "Няма го в папката с изпратени писма. Не всеки сървър поддържа такава, така че това не доказва нищо.",
+    ),
+    "sign.no_mail": (
+        "Nothing came from the prospect since, and no report names this email.",
+        "Оттогава от клиента няма нищо и никой отчет не посочва този имейл.",
+    ),
+    "sign.mail": (
+        "Mail came from the prospect since; it does not name this email.",
+        "Оттогава има писмо от клиента; то не посочва този имейл.",
+    ),
+    "sign.bounce": (
+        "A bounce was reported since; it does not name this email, but may mean it.",
+        "Оттогава има върнат имейл; отчетът не посочва този, но може да е за него.",
+    ),
+    "sign.goes_on": (
+        "Left alone it counts as arrived from then on, and the next step goes on.",
+        "Без решение от този момент се смята за получен и следващата стъпка продължава.",
+    ),
+    "sign.went_on": (
+        "It counts as arrived since then, and the next step went on.",
+        "Оттогава се смята за получен и следващата стъпка е продължила.",
+    ),
+    "sign.attempts": ("Tried {number} times.", "Опити: {number}."),
     "remedy.uncertain": (
         "Ask whoever runs the mail server why it breaks off, settle what is in doubt, then resume.",
         "Попитайте защо пощенският сървър прекъсва, уредете несигурните имейли и възобновете.",
