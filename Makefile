@@ -17,7 +17,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser soak differential lint format types words diagram bench lock wheel secrets clean
+.PHONY: help install run test test-browser test-kills soak differential lint format types words diagram bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(READY_DEV) ## run the suite on SQLite and PostgreSQL (T=tests/mail for a
 
 test-browser: $(READY_BROWSER) ## run the browser tests; needs Chromium
 	$(BIN)/python -m pytest -m browser $(or $(T),tests/browser)
+
+test-kills: $(READY_DEV) ## kill processes and stop servers at every point of their way
+	$(BIN)/python -m pytest -m kills -n $(JOBS) --dist worksteal $(or $(T),tests/crash)
 
 soak: $(READY_DEV) ## kill random processes under load for a minute, then count mails
 	$(BIN)/python -m pytest -m soak -s $(or $(T),tests/soak)

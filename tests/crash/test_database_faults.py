@@ -13,6 +13,8 @@ from tests.crash.conftest import new_folder
 from tests.crash.rig import Rig, rigged
 from tests.support.postgres import Cluster
 
+pytestmark = pytest.mark.kills
+
 BACK_S = 30.0
 
 

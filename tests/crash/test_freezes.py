@@ -6,8 +6,12 @@ import os
 import signal
 import time
 
+import pytest
+
 from tests.crash.rig import Rig, alive
 from tests.support.crash import TIMINGS
+
+pytestmark = pytest.mark.kills
 
 
 def wake(pid: int) -> None:

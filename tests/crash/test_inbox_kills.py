@@ -17,6 +17,8 @@ from tests.support.processes import Answer, signed
 from workflow.actions import sources
 from workflow.records.models import Delivery, Source
 
+pytestmark = pytest.mark.kills
+
 RETRIES_S = 20.0
 
 

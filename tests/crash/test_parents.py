@@ -10,6 +10,8 @@ import pytest
 
 from tests.crash.rig import Rig, alive
 
+pytestmark = pytest.mark.kills
+
 LAST_GASP_S = 5.0
 
 

@@ -23,6 +23,8 @@ from workflow.playbook import loader
 from workflow.records.models import Enrollment, Prospect, Publication, Touch
 from workflow.reports import doctor
 
+pytestmark = pytest.mark.kills
+
 FAST = ROOT / "tests" / "playbook" / "fast.yaml"
 IN_FLIGHT = 60
 """More than a batch."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import signal
 import time
 
+import pytest
+
 from tests.crash.rig import Rig
+
+pytestmark = pytest.mark.kills
 
 BACK_S = 25.0
 """A worker that lost Redis ends, and is started again with back-off; then it takes hints at once."""

@@ -13,6 +13,8 @@ import pytest
 from tests.crash.rig import FREED_S, Rig, alive
 from tests.support.crash import POINTS
 
+pytestmark = pytest.mark.kills
+
 TABLE: dict[str, tuple[str, int]] = {
     "claim.committed": ("sent", 1),
     "begin.locked": ("sent", 1),
