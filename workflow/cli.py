@@ -6,6 +6,7 @@ Imports neither the web nor the workers, and loads a command only when it is cal
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from pathlib import Path
@@ -28,8 +29,11 @@ _COMMANDS: Final = {
     "key": ("installation", "Add or revoke keys of the API."),
     "mailbox": ("mailboxes", "Add mailboxes, try them out, let them wait."),
     "away": ("mailboxes", "Mark a rep as away, or as back."),
+    "suppress": ("suppressing", "Write to an address or a domain no more."),
     "playbook": ("playbooks", "Check or draw a playbook."),
     "simulate": ("simulation", "Live a prospect's life in advance."),
+    "import": ("importing", "Write prospects from a CSV or XLSX file."),
+    "export": ("importing", "Write prospects, touches or history to a CSV or XLSX file."),
     "history": ("history", "Export the history so that it proves itself, or check such a file."),
     "explain": ("inspection", "Say why an email or task is as it is, or why one does not exist."),
     "doctor": ("inspection", "Check every invariant on the live database."),
@@ -51,7 +55,9 @@ class _Commands(click.Group):
         if ctx.resilient_parsing:
             return click.Group(cmd_name)
         module, _ = _COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"workflow.commands.{module}"), cmd_name)
+        # `import` is a word of Python.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"workflow.commands.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

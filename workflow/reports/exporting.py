@@ -1,0 +1,169 @@
+"""Everything out: prospects, touches or history as rows of texts, a page at a time, so that memory stays flat.
+
+Reads only, what the viewer may see. A file of prospects can be imported again; writing it is the matter of `imports`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from sqlalchemy import and_, or_, select
+
+from workflow import text
+from workflow.engine.signals import FIELDS
+from workflow.imports.columns import CUSTOM
+from workflow.records.models import ExternalRef, History, Prospect, Rep, Suppression, Touch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Select
+
+    from workflow.records.db import Record, Tx
+    from workflow.reports.scope import Viewer
+    from workflow.workspace import Workspace
+
+What = Literal["prospects", "touches", "history"]
+WHATS: Final[tuple[What, ...]] = ("prospects", "touches", "history")
+MOST_CUSTOM: Final = 150
+_PAGE: Final = 500
+_MOST_WORDS: Final = 6
+_MARKS: Final = ("stage", "outcome", "outcome_reason", "suppressed", "version", "entered_stage_at", "created_at")
+_TOUCH: Final = (
+    "id", "prospect_id", "sequence", "step", "kind", "state", "due_at", "sent_at", "recipient", "message_id",
+    "attempts", "smtp_code", "created_at",
+)  # fmt: skip
+_CHANGE: Final = (
+    "prospect_id", "version", "at", "occurred_at", "kind", "actor", "cause", "from_stage", "to_stage", "reason",
+    "changes", "detail", "digest",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which prospects, or whose touches and history; an empty field asks nothing. `owner_id` is a rep."""
+
+    search: str = ""
+    stage: str = ""
+    owner_id: str = ""
+    prospect_id: str = ""
+
+
+def table(
+    ws: Workspace, what: What, viewer: Viewer | None = None, wanted: Wanted | None = None
+) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    """The header and the rows of an export; without a viewer everything there is."""
+    which = _which(viewer, wanted or Wanted())
+    if what == "prospects":
+        with ws.database.read() as tx:
+            keys = _custom_keys(tx, which)
+        return ("id", *FIELDS, "owner", "refs", *_MARKS, *(f"{CUSTOM}{key}" for key in keys)), _prospects(
+            ws, which, keys
+        )
+    if what == "touches":
+        return ("email", "name", *_TOUCH), _touches(ws, which)
+    return ("email", *_CHANGE), _history(ws, which)
+
+
+def _which(viewer: Viewer | None, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
+    which: list[ColumnElement[bool]] = [Prospect.merged_into.is_(None)]
+    if viewer is not None:
+        which.append(viewer.sees())
+    if wanted.owner_id:
+        which.append(Prospect.owner_id == wanted.owner_id)
+    if wanted.stage:
+        which.append(Prospect.stage == wanted.stage)
+    if wanted.prospect_id:
+        which.append(Prospect.id == wanted.prospect_id)
+    words = text.searchable(wanted.search).split()[:_MOST_WORDS]
+    return (*which, *(Prospect.search.contains(word, autoescape=True) for word in words))
+
+
+def _custom_keys(tx: Tx, which: Sequence[ColumnElement[bool]]) -> tuple[str, ...]:
+    """The facts without a column of their own that anybody has, the first so many in the order of the alphabet."""
+    keys: set[str] = set()
+    found = select(Prospect.custom).where(*which)
+    for row in tx.conn.execute(found.execution_options(yield_per=_PAGE)):
+        keys.update(row.custom)
+    return tuple(sorted(keys)[:MOST_CUSTOM])
+
+
+def _prospects(ws: Workspace, which: Sequence[ColumnElement[bool]], keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    columns = (*(getattr(Prospect, name) for name in (*FIELDS, "stage", "outcome", "outcome_reason", "version")),
+               Prospect.id, Prospect.custom, Prospect.entered_stage_at, Prospect.created_at, Rep.email.label("owner"),
+               Suppression.email_key.is_not(None).label("suppressed"))  # fmt: skip
+    found = (
+        select(*columns)
+        .outerjoin(Rep, Rep.id == Prospect.owner_id)
+        .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
+        .where(*which)
+        .order_by(Prospect.id)
+        .limit(_PAGE)
+    )
+    for rows in _pages(ws, lambda last: found.where(Prospect.id > last.id) if last else found):
+        refs = _refs(ws, rows)
+        for row in rows:
+            told = row._asdict() | {"refs": " ".join(refs.get(row.id, ()))}
+            custom = (_written(row.custom.get(key)) for key in keys)
+            yield (*(_written(told[name]) for name in ("id", *FIELDS, "owner", "refs", *_MARKS)), *custom)
+
+
+def _refs(ws: Workspace, rows: Sequence[Record]) -> dict[str, list[str]]:
+    refs: dict[str, list[str]] = {}
+    named = select(ExternalRef.prospect_id, ExternalRef.ref).where(
+        ExternalRef.prospect_id.in_([row.id for row in rows])
+    )
+    with ws.database.read() as tx:
+        for ref in tx.conn.execute(named.order_by(ExternalRef.ref)):
+            refs.setdefault(ref.prospect_id, []).append(ref.ref)
+    return refs
+
+
+def _touches(ws: Workspace, which: Sequence[ColumnElement[bool]]) -> Iterator[tuple[str, ...]]:
+    columns = (Prospect.email, Prospect.name, *(getattr(Touch, name) for name in _TOUCH))
+    found = select(*columns).join(Prospect, Prospect.id == Touch.prospect_id).where(*which).order_by(Touch.id)
+    found = found.limit(_PAGE)
+    for rows in _pages(ws, lambda last: found.where(Touch.id > last.id) if last else found):
+        for row in rows:
+            yield tuple(_written(value) for value in row)
+
+
+def _history(ws: Workspace, which: Sequence[ColumnElement[bool]]) -> Iterator[tuple[str, ...]]:
+    columns = (Prospect.email, *(getattr(History, name) for name in _CHANGE))
+    found = select(*columns).join(Prospect, Prospect.id == History.prospect_id).where(*which)
+    found = found.order_by(History.prospect_id, History.version).limit(_PAGE)
+
+    def behind(last: Record | None) -> Select[Any]:
+        if last is None:
+            return found
+        later = and_(History.prospect_id == last.prospect_id, History.version > last.version)
+        return found.where(or_(History.prospect_id > last.prospect_id, later))
+
+    for rows in _pages(ws, behind):
+        for row in rows:
+            yield tuple(_written(value) for value in row)
+
+
+def _pages(ws: Workspace, behind: Callable[[Record | None], Select[Any]]) -> Iterator[Sequence[Record]]:
+    """Page after page, each in a transaction of its own: a slow reader holds none open."""
+    last = None
+    while True:
+        with ws.database.read() as tx:
+            rows = tx.conn.execute(behind(last)).all()
+        yield rows
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1]
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
