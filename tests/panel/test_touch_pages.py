@@ -62,7 +62,7 @@ def test_an_uncertain_email_is_settled_by_a_person(scene: Scene, answer: str, st
     assert act_forms(iva.read("/uncertain")) == [("resolve", "sent"), ("resolve", "resend"), ("resolve", "dropped")]
     assert 'class="count alert">1' in iva.read("/")
     assert iva.post(f"/touches/{touch}/resolve", {"as": answer, "view": "uncertain"}).location == "/uncertain"
-    assert "No email is in doubt" in iva.read("/uncertain")
+    assert "No email needs you" in iva.read("/uncertain")
     assert scene.touches(known)[0].state == state
     assert sum(each.generation == 2 for each in scene.touches(known)) == (answer == "resend")
     assert "Uncertain email settled" in iva.read(f"/prospects/{known}")

@@ -24,6 +24,7 @@ from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
 from web.panel.unmatched import add_routes as add_unmatched
 from web.panel.why import add_routes as add_why
+from web.panel.work import add_routes as add_work
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -38,7 +39,7 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(begin)
     inside.before_request(guard)
     inside.after_request(finish)
-    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_unmatched, add_why)
+    pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_work, add_unmatched, add_why)
     for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
     app.register_blueprint(door())

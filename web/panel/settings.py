@@ -16,6 +16,7 @@ from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.frame import Toast, done, page, reading, worded
 from web.panel.today import show_today
+from web.panel.work import show_work
 from workflow.actions import people
 from workflow.actions.outreach import acts
 from workflow.actions.passwords import SHORTEST
@@ -96,10 +97,11 @@ def resume(mailbox_id: str) -> ResponseReturnValue:
         raise NotFound
     acts.resume(workspace(), mailbox_id)
     toast = Toast(_("The mailbox sends again"))
-    to_today = request.form.get("view") == "today"
+    view = request.form.get("view")
     if not is_swap():
-        return done("/" if to_today else "/settings", toast)
-    return show_today(toast=toast) if to_today else _settings(toast=toast)
+        return done({"today": "/", "uncertain": "/uncertain"}.get(view or "", "/settings"), toast)
+    shown = {"today": show_today, "uncertain": show_work}.get(view or "", _settings)
+    return shown(toast=toast)
 
 
 def _settings(

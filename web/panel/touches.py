@@ -11,15 +11,16 @@ from sqlalchemy import select
 
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
-from web.panel.frame import Toast, done, page, reading, viewer, warn, who
+from web.panel.frame import Toast, done, reading, viewer, warn, who, worded
 from web.panel.letters import body_of, inside, show_letter
 from web.panel.prospects import show_prospect
 from web.panel.today import show_today
 from web.panel.wording import state as state_word
-from workflow.actions.outreach import acts
+from web.panel.work import show_work
+from workflow.actions.outreach import acts, again
 from workflow.errors import Conflict
 from workflow.records.models import Mailbox, Touch
-from workflow.reports import prospect, scope, today
+from workflow.reports import prospect, scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,21 +31,13 @@ if TYPE_CHECKING:
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
-    routes.add_url_rule("/uncertain", view_func=show_uncertain, methods=["GET"])
     routes.add_url_rule("/touches/<touch_id>", view_func=show_email, methods=["GET"])
     routes.add_url_rule("/touches/<touch_id>/html", view_func=show_email_html, methods=["GET"])
     routes.add_url_rule("/touches/<touch_id>/skip", view_func=skip, methods=["POST"])
     routes.add_url_rule("/touches/<touch_id>/send-now", view_func=send_now, methods=["POST"])
     routes.add_url_rule("/touches/<touch_id>/done", view_func=mark_done, methods=["POST"])
     routes.add_url_rule("/touches/<touch_id>/resolve", view_func=resolve, methods=["POST"])
-
-
-def show_uncertain(*, toast: Toast | None = None) -> ResponseReturnValue:
-    """Every email of which nobody knows whether it arrived."""
-    ws = workspace()
-    with reading() as tx:
-        found = today.uncertain(ws, tx, viewer())
-    return page("uncertain", here="uncertain", toast=toast, found=found)
+    routes.add_url_rule("/touches/<touch_id>/undo", view_func=undo, methods=["POST"])
 
 
 def show_email(touch_id: str) -> ResponseReturnValue:
@@ -79,26 +72,32 @@ def mark_done(touch_id: str) -> ResponseReturnValue:
 
 
 def resolve(touch_id: str) -> ResponseReturnValue:
-    """Settle an uncertain email."""
+    """Settle an uncertain or a failed email."""
     as_ = request.form.get("as", "")
     said = {
         "sent": _("Counted as arrived"),
         "resend": _("It is sent once more"),
         "dropped": _("Dropped; its sequence ends"),
     }
-    return _act(touch_id, lambda: acts.resolve(workspace(), touch_id, as_, who()), said.get(as_, ""))
+    back = f"/touches/{touch_id}/undo"
+    return _act(touch_id, lambda: again.settle(workspace(), touch_id, as_, who()), said.get(as_, ""), back)
 
 
-def _act(touch_id: str, act: Callable[[], object], said: str) -> ResponseReturnValue:
-    """Do it to a touch that the viewer may see, and show the page that it was asked from."""
+def undo(touch_id: str) -> ResponseReturnValue:
+    """Take back what was decided about an email."""
+    return _act(touch_id, lambda: again.undo(workspace(), touch_id, who()), _("Taken back"))
+
+
+def _act(touch_id: str, act: Callable[[], object], said: str, back: str = "") -> ResponseReturnValue:
+    """Do it to a touch that the viewer may see, and show the page that it was asked from; `back` undoes it."""
     with reading() as tx:
         known = scope.touch_owner(tx, viewer(), touch_id)
     view = request.form.get("view", "")
     try:
         act()
-    except Conflict:
-        return _show(view, known, alert=_overtaken(touch_id))
-    toast = Toast(said)
+    except Conflict as error:
+        return _show(view, known, alert=_overtaken(touch_id, error))
+    toast = Toast(said, back, (("view", view),)) if back else Toast(said)
     if not is_swap():
         addresses = {"today": "/", "uncertain": "/uncertain"}
         return done(addresses.get(view, f"/prospects/{known}"), toast)
@@ -112,11 +111,11 @@ def _show(view: str, known: str, toast: Toast | None = None, *, alert: str = "")
     if view == "today":
         return show_today(toast=toast)
     if view == "uncertain":
-        return show_uncertain(toast=toast)
+        return show_work(toast=toast)
     return show_prospect(known, toast=toast)
 
 
-def _overtaken(touch_id: str) -> str:
+def _overtaken(touch_id: str, error: Conflict) -> str:
     """Why the act meant nothing any more."""
     with reading() as tx:
         row = tx.conn.execute(
@@ -126,4 +125,6 @@ def _overtaken(touch_id: str) -> str:
         ).one()
     if row.state == "scheduled" and row.mailbox == "paused":
         return _("The mailbox is paused. Resume it first.")
+    if row.state in ("uncertain", "failed") and error.message:
+        return worded(error)
     return _("This could not be done any more. It is now: %(state)s.") % {"state": state_word(row.state)}

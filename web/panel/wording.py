@@ -20,6 +20,7 @@ from web.i18n import language, later
 from web.pages import playbook
 from workflow.engine import scoring
 from workflow.engine.reasons import Reason, codes, unpack
+from workflow.engine.reasons import remedy as told_remedy
 from workflow.mail.inbound import rules
 
 if TYPE_CHECKING:
@@ -114,6 +115,9 @@ _KINDS: Final = {
     "touch.sent_now": later("Sent ahead of time"),
     "touch.done": later("Task done"),
     "touch.resolved": later("Uncertain email settled"),
+    "touch.again": later("Failed email tried again"),
+    "touch.dropped": later("Failed email given up"),
+    "touch.undone": later("Decision taken back"),
     "sequence.moved": later("Went on by a new playbook"),
     "sequence.stopped": later("Stopped by a new playbook"),
 }
@@ -347,6 +351,11 @@ def reason(stored: str | None, of_sequence: str = "") -> str:
     return said(told, of_sequence) if told and told.code != "due" else ""
 
 
+def remedy(stored: str | None) -> str:
+    """What to do about a mailbox that was paused for the stored reason."""
+    return told_remedy(stored, language())
+
+
 def said(told: Reason, of_sequence: str = "") -> str:
     """A reason as a sentence."""
     facts = dict(told.facts)
@@ -424,6 +433,7 @@ WORDS: Final = (
     fate,
     actor,
     reason,
+    remedy,
     said,
     phrase,
     fields,

@@ -334,7 +334,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "sign.attempts": ("Tried {number} times.", "Опити: {number}."),
     "remedy.uncertain": (
         "Ask whoever runs the mail server why it breaks off, settle what is in doubt, then resume.",
-        "Попитайте защо пощенският сървър прекъсва, уредете несигурните имейли и възобновете.",
+        "Попитайте защо пощенският сървър прекъсва, решете за неясните имейли и възобновете.",
     ),
     "remedy.auth": (
         "Correct the password or the permission of this mailbox, test it, then resume.",

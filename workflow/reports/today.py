@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import ColumnElement, func, or_, select
 
 from workflow.records.models import Delivery, Enrollment, Mailbox, Meeting, Message, Prospect, Touch
+from workflow.reports import attention as attention_list
 from workflow.reports import board, steps
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The numbers beside the navigation."""
+    """The numbers beside the navigation; `needs` is that of the list of what needs a person."""
 
     today: int
-    uncertain: int
+    needs: int
     dead: int
 
 
@@ -82,7 +83,7 @@ def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
     lately = (Delivery.status == "dead", Delivery.received_at > until - _FAILED_FOR)
     dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(*lately)).scalar_one()
     unsure = counts.get("uncertain", 0)
-    return Attention(today=counts.get("scheduled", 0) + unsure, uncertain=unsure, dead=dead)
+    return Attention(today=counts.get("scheduled", 0) + unsure, needs=attention_list.number(tx, viewer), dead=dead)
 
 
 def today(ws: Workspace, tx: Tx, viewer: Viewer, until: datetime) -> Today:

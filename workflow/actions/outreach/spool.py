@@ -63,3 +63,8 @@ class Spool:
     def done(spooled: Spooled) -> None:
         """Forget an outcome that is in the database now."""
         spooled.file.unlink(missing_ok=True)
+
+
+def touches_on_disk(data_dir: Path) -> frozenset[str]:
+    """The touches of which an outcome waits on the disk of this host."""
+    return frozenset(each.touch_id for each in Spool(data_dir / "spool").waiting())
