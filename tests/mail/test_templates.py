@@ -252,6 +252,42 @@ def test_no_value_can_make_an_email_without_end(tmp_path: Path) -> None:
         render(tmp_path / "more", "{{ name }}" * 100, {"name": "x" * 10_000_000})
 
 
+FILLER = 60_000
+HOSTILE = {
+    "values": ("{{ name }}" * 501, ""),
+    "filters": ("{{ name" + "|upper" * 5000 + " }}", ""),
+    "choices": ("{{ " + "(name if name else " * 45 + "name" + ")" * 45 + " }}", ""),
+    "blocks": ("{% if name %}" * 45 + "x" + "{% endif %}" * 45, ""),
+    "brackets": ("", "<a " * (FILLER // 3)),
+    "quotes": ("", '<a href="' * (FILLER // 9)),
+    "comments": ("", "<!--" * (FILLER // 4)),
+    "declaration": ("", "<![x"),
+    # The inliner of styles ends the process on these, when it gets them.
+    "bold": ("", "<b>" * (FILLER // 3)),
+    "bold in blocks": ("", "<div><b>" * 300 + "</div>" * 300),
+    "tables": ("", "<table><tr><td>" * 200),
+    "rules": ("", "<style>" + "p{color:red}" * 201 + "</style>"),
+    "long rule": ("", "<style>p{background:'" + "y" * 15_000 + "'}</style>" + "<p></p>" * 900),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_would_cost_the_parsers_hours_or_the_stack_never_reaches_them(tmp_path: Path, kind: str) -> None:
+    text, html = HOSTILE[kind]
+    made = templates(tmp_path, text=f"{text}{{{{ unsubscribe_url }}}}", html=f"{html}{{{{ unsubscribe_url }}}}")
+    begun = time.process_time()
+    problems = made.problems("probe")
+    assert time.process_time() - begun < 5.0  # some take 40 seconds without the bounds
+    assert problems
+    assert all(len(problem.message) < 300 for problem in problems)
+
+
+def test_an_expression_cannot_grow_beyond_what_memory_has(tmp_path: Path) -> None:
+    long = "{{ " + " ~ ".join(["name"] * 480) + " }}{{ unsubscribe_url }}"
+    with pytest.raises(TemplateError, match="longer than 200000"):
+        render(tmp_path, long, {"name": "&" * 10_000})
+
+
 def test_a_value_is_plain_data(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="'name' of an email is a object"):
         render(tmp_path, "{{ name }}", {"name": object()})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import aliased
 
+from workflow.actions import enrolling
 from workflow.actions.outreach import letter, outlet
 from workflow.engine.life import Written
 from workflow.mail.address import parse_mailbox
@@ -84,6 +85,13 @@ def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
     outlets = {row.id: _outlet(row.sender, row.settings or {}) for row in _OUTLETS.all(tx, {})}
     outlets[ws.mailbox_id] = own = outlet.of_installation(ws.settings.mail_from)
     return Preview(ws.templates.all(tx), own.sender.name, rep.name if rep else "", rep.email if rep else "", outlets)
+
+
+def outlet_of(ws: Workspace, tx: Tx, prospect_id: str | None) -> Outlet:
+    """What the emails of a prospect are written with; without one, those of the installation."""
+    mailbox_id = enrolling.mailbox_of(ws, tx, prospect_id) if prospect_id else ws.mailbox_id
+    row = next(each for each in _OUTLETS.all(tx, {}) if each.id == mailbox_id)
+    return _outlet(ws.settings.mail_from if mailbox_id == ws.mailbox_id else row.sender, row.settings or {})
 
 
 def _outlet(sender: str, shown: Mapping[str, str]) -> Outlet:

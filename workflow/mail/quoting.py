@@ -35,7 +35,7 @@ def below(text: str, html: str, before: bytes, *, when: str, language: str) -> t
 
 
 def _own_words(message: EmailMessage) -> list[str]:
-    """What the email said itself, in lines: up to what it quoted, without the paragraph that ends the emails."""
+    """What the email said itself, in lines: up to what it quoted, without the line that ends the emails."""
     part = message.get_body(("plain",))
     text = str(part.get_content())[:_LONGEST] if part is not None else ""
     lines = text.replace("\r\n", "\n").split("\n")
@@ -44,7 +44,8 @@ def _own_words(message: EmailMessage) -> list[str]:
         # The line that introduces it stands above, with an empty one between.
         kept = "\n".join(lines[:quoted]).rstrip("\n").split("\n")[:-1]
         lines = kept
-    paragraphs = "\n".join(lines).strip("\n").split("\n\n")
     link = str(message.get("List-Unsubscribe", "")).partition(">")[0].strip("<")
-    own = [each for each in paragraphs if not link or link not in each]
-    return "\n\n".join(own).split("\n")
+    if link:
+        others = [line for line in lines if link not in line]
+        lines = others if any(others) else [line.replace(link, "").rstrip() for line in lines]
+    return "\n".join(lines).strip("\n").split("\n")

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from workflow.mail import dialect, markup
 from workflow.mail.compose import clean
 from workflow.mail.demands import Demands, demands
-from workflow.mail.dialect import LONGEST_SOURCE, PARTS, Part, Place, TemplateError, line_of, tamed
+from workflow.mail.dialect import LONGEST_SOURCE, PARTS, Part, Place, line_of, tamed
+from workflow.mail.dialect import TemplateError as TemplateError  # noqa: PLC0414 - theirs who use templates
 from workflow.playbook.emails import Email
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ VALUES: Final = frozenset(
 )  # fmt: skip
 """What a template may name. `answers` maps the key of a question to the prospect's words."""
 LONGEST_SUBJECT: Final = 200
+LANGUAGES: Final = ("en", "bg")
+"""Those in which an email can be edited, and in which times are told."""
 _FRAME: Final = "frame.html"
 _UNSUBSCRIBE: Final = "unsubscribe_url"
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 
 
@@ -115,7 +118,7 @@ class Templates:
 
     def exists(self, name: str) -> bool:
         """Whether there is an email of this name, in the fallback language at least."""
-        return _NAME.fullmatch(name) is not None and self._has(name, FALLBACK)
+        return NAME.fullmatch(name) is not None and self._has(name, FALLBACK)
 
     def languages(self, name: str) -> tuple[str, ...]:
         """The languages of an email, in order. Raises TemplateError for one that is not there."""

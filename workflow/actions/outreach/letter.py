@@ -59,7 +59,7 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
     sender = outlet.sender
-    facts = _facts(tx, playbook, touch, person)
+    facts = _facts(tx, playbook, touch.prospect_id, touch.meeting_id, person)
     told = values(playbook, facts, language, sender_name=sender.name, link=link)
     told["signature"] = outlet.signature.get(language, "")
     variant = sequences.variant_of(step, touch.enrollment_id)
@@ -169,9 +169,15 @@ def values(playbook: Playbook, facts: Facts, language: str, *, sender_name: str,
     }
 
 
-def _facts(tx: Tx, playbook: Playbook, touch: Record, person: Record) -> Facts:
-    answers = _ANSWERS.all(tx, {"prospect": touch.prospect_id})
-    meeting = _MEETING.first(tx, {"meeting": touch.meeting_id}) if touch.meeting_id else None
+def facts_of(tx: Tx, playbook: Playbook, prospect_id: str, meeting_id: str | None) -> Facts:
+    """What an email would tell of a prospect now."""
+    person = _PERSON.all(tx, {"prospect": prospect_id})[0]
+    return _facts(tx, playbook, prospect_id, meeting_id, person)
+
+
+def _facts(tx: Tx, playbook: Playbook, prospect_id: str, meeting_id: str | None, person: Record) -> Facts:
+    answers = _ANSWERS.all(tx, {"prospect": prospect_id})
+    meeting = _MEETING.first(tx, {"meeting": meeting_id}) if meeting_id else None
     return Facts(
         name=person.name,
         email=person.email,
@@ -183,7 +189,7 @@ def _facts(tx: Tx, playbook: Playbook, touch: Record, person: Record) -> Facts:
         answers={row.question: row.text for row in answers},
         meeting_starts=meeting.starts_at if meeting else None,
         meeting_place=meeting.place if meeting else "",
-        zone=enrolling.where_is(tx, playbook, touch.prospect_id).zone if meeting else None,
+        zone=enrolling.where_is(tx, playbook, prospect_id).zone if meeting else None,
     )
 
 
