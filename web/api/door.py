@@ -78,13 +78,14 @@ class Door:
         name = request.headers.get("Idempotency-Key")
         if name is None or self.route.method != "POST":
             return self._run(call)
-        return _located(Once(self.ws, key.id, name, _fingerprint(raw)).answer(lambda: self._run(call)))
+        once = Once(self.ws, key.id, name, _fingerprint(raw), self.route.secrets)
+        return _located(once.answer(lambda: self._run(call)))
 
     def _check_right(self, key: Key) -> None:
         route = self.route
         if route.right is not None and not rights.may(key.role, route.right):
             raise Forbidden(f"A key with the role “{key.role}” may not do this.")
-        if not rights.covers(key.scopes, route.area, write=route.writes):
+        if route.needs_scope and not rights.covers(key.scopes, route.area, write=route.writes):
             wanted = f"{route.area}:{'write' if route.writes else 'read'}"
             raise Forbidden(f"This key is not for that: it needs the scope “{wanted}”.")
 

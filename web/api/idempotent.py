@@ -5,6 +5,7 @@ The key is stored before anything is done. What failed on our side is forgotten,
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,6 +44,8 @@ class Once:
     api_key_id: str
     key: str
     fingerprint: str
+    secrets: tuple[str, ...] = ()
+    """Fields of the answer that are told once and never kept: they are null when it is told again."""
 
     def answer(self, run: Callable[[], Response]) -> Response:
         """What `run` answers, or what it answered the first time. Raises BadInput and Conflict."""
@@ -87,8 +90,14 @@ class Once:
         if answer is None or answer.status_code >= _SERVER_ERROR:
             self.ws.database.transact(lambda tx: tx.conn.execute(delete(IdempotentAnswer).where(*mine)))
             return
-        values = {"status": answer.status_code, "body": answer.get_data(as_text=True)}
+        values = {"status": answer.status_code, "body": self._kept(answer)}
         self.ws.database.transact(lambda tx: tx.conn.execute(update(IdempotentAnswer).where(*mine).values(**values)))
+
+    def _kept(self, answer: Response) -> str:
+        body = answer.get_data(as_text=True)
+        if not self.secrets or answer.status_code >= _CLIENT_ERROR:
+            return body
+        return json.dumps({**json.loads(body), **dict.fromkeys(self.secrets)}, ensure_ascii=False)
 
     def _mine(self) -> tuple[ColumnElement[bool], ...]:
         return (IdempotentAnswer.api_key_id == self.api_key_id, IdempotentAnswer.key == self.key)

@@ -84,12 +84,15 @@ class WantedSequences(WantedExplanation):
     step: Text = ""
 
 
+Outcome = Literal["", "applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending"]
+
+
 class WantedDeliveries(Listed):
     """Which deliveries to list."""
 
     status: Literal["", "accepted", "pending", "dead"] = ""
     source: Text = ""
-    outcome: Literal["", "applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending"] = ""
+    outcome: Outcome = ""
 
 
 class ProspectFields(Request):

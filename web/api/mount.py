@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Response, g
 
+from web.api.audit import ROUTES as AUDIT
+from web.api.calls import ROUTES as CALLS
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
 from web.api.door import Door
+from web.api.enrollments import ROUTES as ENROLLMENTS
+from web.api.events import ROUTES as EVENTS
 from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.mailboxes import ROUTES as MAILBOXES
+from web.api.meetings import ROUTES as MEETINGS
 from web.api.openapi import document
+from web.api.people import ROUTES as PEOPLE
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
 from web.api.received import ROUTES as RECEIVED
+from web.api.simulations import ROUTES as SIMULATIONS
+from web.api.sources import ROUTES as SOURCES
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
@@ -30,13 +38,21 @@ PREFIX: Final = "/api/v1"
 ROUTES: Final = (
     *PROSPECTS,
     *DISCOVERY,
+    *CALLS,
+    *MEETINGS,
+    *ENROLLMENTS,
+    *SIMULATIONS,
     *TOUCHES,
     *EXPLANATIONS,
     *DELIVERIES,
+    *EVENTS,
+    *SOURCES,
     *INSTALLATION,
     *MAILBOXES,
     *RECEIVED,
     *PUBLISHING,
+    *PEOPLE,
+    *AUDIT,
 )
 
 

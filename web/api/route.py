@@ -55,7 +55,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One address and method. `refusals` are the statuses it may answer beside those that every route may."""
+    """One address and method. `refusals` are the statuses it may answer beside those that every route may.
+
+    `secrets` are the fields of the answer that are told once, and null when an Idempotency-Key asks for it again.
+    """
 
     method: str
     path: str
@@ -67,6 +70,8 @@ class Route:
     right: Action | None = None
     status: int = 200
     refusals: tuple[int, ...] = ()
+    needs_scope: bool = True
+    secrets: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:

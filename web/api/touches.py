@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from web.api.cursor import place, wrap
+from web.api import listing
+from web.api.cursor import place, wrap, wrap_sorted
+from web.api.listing import Key, OfProspects
 from web.api.models import Listed, Nothing, Resolution, Resolved, Touch, TouchList
 from web.api.route import Call, Route
 from workflow.actions.outreach import acts
@@ -17,6 +19,26 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 
+_State = Literal[
+    "", "scheduled", "claimed", "sending", "committing", "sent", "failed", "uncertain", "cancelled", "skipped", "done",
+]  # fmt: skip
+
+
+class WantedTasks(OfProspects):
+    """Which tasks to list; `since` and `until` are about when they are due."""
+
+    state: _State = "scheduled"
+    sequence: Key = ""
+    sort: Literal["due_at", "-due_at", "created_at", "-created_at"] = "due_at"
+
+
+class WantedTouches(WantedTasks):
+    """Which emails and tasks to list; `since` and `until` are about when they are due."""
+
+    state: _State = ""
+    kind: Literal["", "email", "task"] = ""
+
+
 def listed(call: Call) -> TouchList:
     """The touches of a prospect in the order they are due."""
     asked = call.query(Listed)
@@ -27,6 +49,29 @@ def listed(call: Call) -> TouchList:
     items = found[: asked.limit]
     more = wrap(items[-1].due_at, items[-1].id) if len(found) > asked.limit else None
     return TouchList(items=tuple(Touch.model_validate(each) for each in items), next_cursor=more)
+
+
+def all_listed(call: Call) -> TouchList:
+    """Emails and tasks over all prospects this key may see, by default the next due first."""
+    return _page(call, call.query(WantedTouches), call.query(WantedTouches).kind)
+
+
+def tasks(call: Call) -> TouchList:
+    """Tasks over all prospects this key may see, by default those to be done, the next due first."""
+    return _page(call, call.query(WantedTasks), "task")
+
+
+def read(call: Call) -> Touch:
+    """One email or task."""
+    return _one(call)
+
+
+def _page(call: Call, asked: WantedTasks, kind: str) -> TouchList:
+    wanted = listing.wanted(asked, state=asked.state, sequence=asked.sequence, kind=kind)
+    with call.ws.database.read() as tx:
+        found, behind = touches.page(call.ws, tx, call.viewer, wanted, listing.place(asked), call.language)
+    more = wrap_sorted(asked.sort, behind)
+    return TouchList(items=tuple(Touch.model_validate(each) for each in found), next_cursor=more)
 
 
 def resolved(call: Call) -> Resolved:
@@ -52,6 +97,9 @@ def _one(call: Call) -> Touch:
 _MISSING: Final = (404,)
 _REFUSALS: Final = (404, 409)
 ROUTES: Final = (
+    Route("GET", "/touches", "List emails and tasks", all_listed, TouchList, query=WantedTouches),
+    Route("GET", "/tasks", "List tasks", tasks, TouchList, query=WantedTasks),
+    Route("GET", "/touches/<id>", "Read an email or task", read, Touch, refusals=_MISSING),
     Route("GET", "/prospects/<id>/touches", "List touches", listed, TouchList, query=Listed, refusals=_MISSING),
     Route("POST", "/touches/<id>/skip", "Leave a touch out", _by(acts.skip), Touch, Nothing, refusals=_REFUSALS),
     Route("POST", "/touches/<id>/send-now", "Send at once", _by(acts.send_now), Touch, Nothing, refusals=_REFUSALS),

@@ -170,11 +170,13 @@ def prefer(ws: Workspace, rep: str, choices: Mapping[str, str]) -> None:
 
 
 def change_role(ws: Workspace, rep: str, role: str) -> None:
-    """Give a rep another role; every session ends. Raises NotFound and BadInput."""
+    """Give a rep another role; every session ends. Raises NotFound, BadInput, Conflict for the last administrator."""
     if role not in ROLES:
         raise BadInput(f"The role must be one of {', '.join(ROLES)}.", field="role")
 
     def work(tx: Tx) -> None:
+        if role != "admin":
+            _keep_an_administrator(tx, rep)
         _change(tx, rep, {"role": role})
         _end_sessions(tx, rep)
 
@@ -182,9 +184,10 @@ def change_role(ws: Workspace, rep: str, role: str) -> None:
 
 
 def disable(ws: Workspace, rep: str) -> None:
-    """Shut a rep out; every session and open link ends at once. Raises NotFound."""
+    """Shut a rep out; sessions and open links end at once. Raises NotFound, Conflict for the last administrator."""
 
     def work(tx: Tx) -> None:
+        _keep_an_administrator(tx, rep)
         _change(tx, rep, {"disabled_at": tx.now})
         _end_sessions(tx, rep)
 
@@ -431,6 +434,13 @@ def _end_sessions(tx: Tx, rep: str, *, but: str | None = None) -> None:
     kept = _hash(but) if but else ""
     tx.conn.execute(delete(Session).where(Session.rep_id == rep, Session.token_hash != kept))
     tx.conn.execute(delete(SignInLink).where(SignInLink.rep_id == rep))
+
+
+def _keep_an_administrator(tx: Tx, rep: str) -> None:
+    """Refuse to lose the last one: nobody could let anybody in again."""
+    admins = select(Rep.id).where(Rep.role == "admin", Rep.disabled_at.is_(None)).with_for_update()
+    if list(tx.conn.execute(admins).scalars()) == [rep]:
+        raise Conflict("This is the last administrator: make somebody else one first.")
 
 
 def _change(tx: Tx, rep: str, values: Mapping[str, Any]) -> None:

@@ -63,8 +63,8 @@ class Results:
 
 def meetings(tx: Tx, viewer: Viewer, wanted: Wanted, asked: Asked) -> Page:
     """Meetings; `since` and `until` are about their beginning."""
-    found = _MEETINGS.where(viewer.sees(), *_within(_BEGINS, wanted))
-    found = _narrowed(found, {Meeting.prospect_id: wanted.prospect, Meeting.state: wanted.state})
+    found = _MEETINGS.where(viewer.sees(), *within(_BEGINS, wanted))
+    found = narrowed(found, {Meeting.prospect_id: wanted.prospect, Meeting.state: wanted.state})
     columns = {"starts_at": _BEGINS, "changed_at": Meeting.changed_at, "created_at": Meeting.created_at}
     return paging.page(tx, found, asked, columns, Meeting.id)
 
@@ -74,10 +74,15 @@ def meeting(tx: Tx, meeting_id: str) -> Record:
     return _one(tx, _MEETINGS.where(Meeting.id == meeting_id), "meeting")
 
 
+def meeting_named(tx: Tx, prospect_id: str, uid: str) -> Record:
+    """A prospect's meeting by the name that its calendar has for it. Raises NotFound."""
+    return _one(tx, _MEETINGS.where(Meeting.prospect_id == prospect_id, Meeting.uid == uid), "meeting")
+
+
 def calls(tx: Tx, viewer: Viewer, wanted: Wanted, asked: Asked) -> Page:
     """Calls; `since` and `until` are about their end."""
-    found = _CALLS.where(viewer.sees(), *_within(Call.ended_at, wanted))
-    found = _narrowed(found, {Call.prospect_id: wanted.prospect, Call.actor: wanted.actor})
+    found = _CALLS.where(viewer.sees(), *within(Call.ended_at, wanted))
+    found = narrowed(found, {Call.prospect_id: wanted.prospect, Call.actor: wanted.actor})
     return paging.page(tx, found, asked, {"ended_at": Call.ended_at}, Call.id)
 
 
@@ -94,13 +99,13 @@ def answers(tx: Tx, prospect_id: str) -> Sequence[Record]:
 
 def enrollments(tx: Tx, viewer: Viewer, wanted: Wanted, asked: Asked) -> Page:
     """Enrollments; `since` and `until` are about their start."""
-    found = _ENROLLMENTS.where(viewer.sees(), *_within(Enrollment.started_at, wanted))
+    found = _ENROLLMENTS.where(viewer.sees(), *within(Enrollment.started_at, wanted))
     by = {
         Enrollment.prospect_id: wanted.prospect,
         Enrollment.state: wanted.state,
         Enrollment.sequence: wanted.sequence,
     }
-    return paging.page(tx, _narrowed(found, by), asked, {"started_at": Enrollment.started_at}, Enrollment.id)
+    return paging.page(tx, narrowed(found, by), asked, {"started_at": Enrollment.started_at}, Enrollment.id)
 
 
 def enrollment(tx: Tx, enrollment_id: str) -> Record:
@@ -110,8 +115,8 @@ def enrollment(tx: Tx, enrollment_id: str) -> Record:
 
 def events(tx: Tx, wanted: Wanted, asked: Asked, source: str = "") -> Page:
     """Events of deliveries; `state` is their outcome, `since` and `until` are about when they were received."""
-    found = _narrowed(
-        _EVENTS.where(*_within(Delivery.received_at, wanted)),
+    found = narrowed(
+        _EVENTS.where(*within(Delivery.received_at, wanted)),
         {
             Event.prospect_id: wanted.prospect,
             Event.outcome: wanted.state,
@@ -125,7 +130,7 @@ def events(tx: Tx, wanted: Wanted, asked: Asked, source: str = "") -> Page:
 def audit(tx: Tx, viewer: Viewer, wanted: Wanted, asked: Asked) -> Page:
     """Rows of history over all prospects: who did what, and when."""
     by = {History.prospect_id: wanted.prospect, History.actor: wanted.actor, History.kind: wanted.kind}
-    found = _narrowed(_AUDIT.where(viewer.sees(), *_within(History.at, wanted)), by)
+    found = narrowed(_AUDIT.where(viewer.sees(), *within(History.at, wanted)), by)
     return paging.page(tx, found, asked, {"at": History.at}, _ROW)
 
 
@@ -152,6 +157,21 @@ def results(tx: Tx, viewer: Viewer) -> Mapping[str, Results]:
         key: Results(told.get("enrollments", empty), told.get("emails", empty), told.get("stops", empty), last.get(key))
         for key, told in counted.items()
     }
+
+
+def narrowed(found: Rows, by: Mapping[Any, str]) -> Rows:
+    """`found` where these columns have these values; an empty value asks nothing."""
+    return found.where(*(column == value for column, value in by.items() if value))
+
+
+def within(column: SQLColumnExpression[Any], wanted: Wanted) -> list[ColumnElement[bool]]:
+    """The conditions that hold `column` between `since` and `until`."""
+    bounds = []
+    if wanted.since is not None:
+        bounds.append(column >= wanted.since)
+    if wanted.until is not None:
+        bounds.append(column < wanted.until)
+    return bounds
 
 
 STOP_WORDS: Final = ("reply", "bounce", "complaint", "unsubscribe", "meeting", "close")
@@ -192,19 +212,6 @@ _AUDIT: Final = select(
 
 def _counted(sequence: SQLColumnExpression[str], word: SQLColumnExpression[Any]) -> Rows:
     return select(sequence, word, func.count()).group_by(sequence, word)
-
-
-def _narrowed(found: Rows, by: Mapping[Any, str]) -> Rows:
-    return found.where(*(column == value for column, value in by.items() if value))
-
-
-def _within(column: SQLColumnExpression[Any], wanted: Wanted) -> list[ColumnElement[bool]]:
-    bounds = []
-    if wanted.since is not None:
-        bounds.append(column >= wanted.since)
-    if wanted.until is not None:
-        bounds.append(column < wanted.until)
-    return bounds
 
 
 def _one(tx: Tx, found: Rows, what: str) -> Record:

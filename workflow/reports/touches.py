@@ -16,14 +16,17 @@ from workflow.engine import reasons
 from workflow.engine.reasons import Reason, because
 from workflow.errors import NotFound
 from workflow.records.base import Moment
-from workflow.records.models import Enrollment, Mailbox, Touch
-from workflow.reports import steps
+from workflow.records.models import Enrollment, Mailbox, Prospect, Touch
+from workflow.reports import paging, records, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from workflow.playbook.schema import MailboxLimits
     from workflow.records.db import Record, Tx
+    from workflow.reports.paging import Asked
+    from workflow.reports.records import Wanted
+    from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
 COUNTED: Final = ("committing", "sent", "uncertain")
@@ -77,6 +80,23 @@ def of_prospect(
         behind = tuple_(literal(after[0], Moment()), literal(after[1]))
         found = found.where(tuple_(Touch.due_at, Touch.id) > behind)
     return _told(ws, tx, tx.conn.execute(found).all(), language)
+
+
+def page(
+    ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, asked: Asked, language: str
+) -> tuple[tuple[TouchFacts, ...], paging.Place | None]:
+    """A page of the touches of all prospects the viewer may see; `since` and `until` are about when they are due."""
+    found = records.narrowed(
+        _TOUCHES.join(Prospect, Prospect.id == Touch.prospect_id).where(viewer.sees()),
+        {
+            Touch.prospect_id: wanted.prospect,
+            Touch.state: wanted.state,
+            Touch.sequence: wanted.sequence,
+            Touch.kind: wanted.kind,
+        },
+    ).where(*records.within(Touch.due_at, wanted))
+    listed = paging.page(tx, found, asked, {"due_at": Touch.due_at, "created_at": Touch.created_at}, Touch.id)
+    return _told(ws, tx, listed.rows, language), listed.next
 
 
 def one(ws: Workspace, tx: Tx, touch_id: str, language: str) -> TouchFacts:

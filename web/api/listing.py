@@ -1,0 +1,55 @@
+"""What the lists of the API share: how to ask for a page, and how to answer with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from web.api import cursor
+from web.api.models import Listed, Moment, Reply
+from workflow import ids
+from workflow.errors import BadInput
+from workflow.reports.records import Wanted
+
+if TYPE_CHECKING:
+    from workflow.reports.paging import Asked, Page
+
+Key = Annotated[str, Field(max_length=100)]
+
+
+class Sorted(Listed):
+    """A list with an order; each list narrows `sort` to the columns it may go by."""
+
+    sort: str = ""
+
+
+class OfProspects(Sorted):
+    """A list over many prospects, or of one."""
+
+    prospect: Annotated[str, Field(max_length=36, description="The id of a prospect.")] = ""
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class List(Reply):
+    """A page of a list."""
+
+    next_cursor: Annotated[str | None, Field(description="Where the next page begins; null on the last.")]
+
+
+def place(asked: Sorted) -> Asked:
+    """The page that is asked for. Raises BadInput."""
+    return cursor.asked(asked.cursor, asked.sort, asked.limit)
+
+
+def wanted(asked: OfProspects, **more: str) -> Wanted:
+    """Which rows are asked for. Raises BadInput for what is no id."""
+    if asked.prospect and not ids.is_id(asked.prospect):
+        raise BadInput("“prospect” must be the id of a prospect.", field="prospect")
+    return Wanted(prospect=asked.prospect, since=asked.since, until=asked.until, **more)
+
+
+def behind(asked: Sorted, page: Page) -> str | None:
+    """Where the next page begins."""
+    return cursor.wrap_sorted(asked.sort, page.next)

@@ -1,0 +1,92 @@
+"""What a person or a program does to the sequences of a prospect: begin one, end one, let the mail wait and go on.
+
+Asks the engine as everybody does; a wish that comes to nothing is told with its reason and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from workflow.actions import prospects
+from workflow.engine import signals as kinds
+from workflow.engine.by_hand import LONGEST_HOLD
+from workflow.engine.signals import Signal
+from workflow.errors import BadInput, Conflict, NotFound
+from workflow.playbook.findings import nearest
+from workflow.records.models import Enrollment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from workflow.actions.prospects import Result, Who
+    from workflow.records.db import Tx
+    from workflow.workspace import Workspace
+
+
+def start(ws: Workspace, prospect_id: str, sequence: str, who: Who, *, version: int | None = None) -> str:
+    """Begin a sequence and give its enrollment. Raises NotFound, BadInput, and Conflict with a reason."""
+
+    def work(tx: Tx) -> str:
+        known = ws.playbooks.in_force(tx).sequences
+        if sequence not in known:
+            raise BadInput(
+                f"The playbook has no sequence “{sequence[:80]}”: {nearest(sequence, known)}", field="sequence"
+            )
+        decision = _ask(ws, tx, prospect_id, (kinds.STARTED, {"sequence": sequence}), who, version).decision
+        if not decision.enroll:
+            why = " ".join(each.reason.words("en") for each in decision.withheld)
+            raise Conflict(why or f"The sequence “{sequence}” is under way for this prospect: end it first.")
+        mine = (Enrollment.prospect_id == prospect_id, Enrollment.sequence == sequence)
+        begun = select(Enrollment.id).where(*mine).order_by(Enrollment.started_at.desc(), Enrollment.id.desc()).limit(1)
+        return tx.conn.execute(begun).scalar_one()
+
+    return ws.database.transact(work)
+
+
+def stop(ws: Workspace, enrollment_id: str, who: Who, *, version: int | None = None) -> None:
+    """End an enrollment and what has not left of it. Raises NotFound, and Conflict when it has ended."""
+
+    def work(tx: Tx) -> None:
+        found = select(Enrollment.prospect_id).where(Enrollment.id == enrollment_id)
+        prospect_id = tx.conn.execute(found).scalar_one_or_none()
+        if prospect_id is None:
+            raise NotFound("There is no such enrollment: check the id.")
+        told = _ask(ws, tx, prospect_id, (kinds.ENDED, {"enrollment": enrollment_id}), who, version)
+        if told.decision.verdict != "applied":
+            raise Conflict("This enrollment has ended already.")
+
+    ws.database.transact(work)
+
+
+def hold(ws: Workspace, prospect_id: str, until: datetime, who: Who, *, version: int | None = None) -> None:
+    """Let emails to a prospect wait until a time. Raises NotFound, BadInput, and Conflict where they wait longer."""
+
+    def work(tx: Tx) -> None:
+        if not tx.now < until <= tx.now + LONGEST_HOLD:
+            raise BadInput("“until” must lie in the future, within a year.", field="until")
+        told = _ask(ws, tx, prospect_id, (kinds.HELD_BACK, {"until": until.isoformat()}), who, version)
+        if told.decision.verdict != "applied":
+            raise Conflict("The prospect is away or asked for a pause, and their mail waits for that.")
+
+    ws.database.transact(work)
+
+
+def release(ws: Workspace, prospect_id: str, who: Who, *, version: int | None = None) -> None:
+    """Let emails go on that `hold` made wait. Raises NotFound, and Conflict where nobody made them wait by hand."""
+
+    def work(tx: Tx) -> None:
+        if _ask(ws, tx, prospect_id, (kinds.RELEASED, {}), who, version).decision.verdict != "applied":
+            raise Conflict("Nobody let the mail of this prospect wait by hand.")
+
+    ws.database.transact(work)
+
+
+def _ask(
+    ws: Workspace, tx: Tx, prospect_id: str, signal: tuple[str, Mapping[str, Any]], who: Who, version: int | None
+) -> Result:
+    kind, data = signal
+    told = Signal(kind, tx.now, who.actor, who.cause, data=data)
+    return prospects.submit(ws, tx, prospect_id, told, version=version)
