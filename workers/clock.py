@@ -20,7 +20,7 @@ from workers import jobs, notes
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
-from workflow.actions import inbox, publishing
+from workflow.actions import inbox, news, outbox, publishing
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -76,6 +76,9 @@ class Clock:
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
             _Chore(_SWEEP_S, self._publish),
+            _Chore(_SWEEP_S, self._tell),
+            _Chore(_REAP_S, lambda: news.tell_due_tasks(ws)),
+            _Chore(_RELEASE_S, lambda: outbox.forget(ws)),
             _Chore(_LOOK_S, self._readers.look),
         ]
 
@@ -127,6 +130,11 @@ class Clock:
             at = publishing.advance(self._ws, self._probe)
             if at is None or at.is_done:
                 return
+
+    def _tell(self) -> None:
+        """Hint at the targets of the outbox; those that no worker takes are hinted at again some seconds later."""
+        if self._hints_arrive and not all(self._queue.hint(target_id) for target_id in outbox.due(self._ws)):
+            _LOG.debug("a target of the outbox waits for Redis")
 
     def _hold_open(self) -> None:
         # While hints do not arrive mail waits for us, not for its mailbox; then its deadline stands.

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from workers.queue import stop_asked
 from workflow import ids
-from workflow.actions import mailboxes
+from workflow.actions import mailboxes, notices, outbox
+from workflow.actions.endpoints import EndpointCourier
 from workflow.actions.outreach import recover
 from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
 from workflow.engine import calendar
-from workflow.errors import BadInput, OnwardError, StartError, Unavailable
+from workflow.errors import BadInput, NotFound, OnwardError, StartError, Unavailable
 from workflow.mail.address import parse_mailbox
 from workflow.mail.smtp import SmtpServer
 from workflow.probe import SILENT
@@ -32,6 +33,7 @@ from workflow.workspace import open_workspace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workflow.actions.outbox import Courier
     from workflow.probe import Probe
     from workflow.settings import Settings
     from workflow.workspace import Workspace
@@ -51,7 +53,10 @@ class Hands:
     beat_ids: dict[str, str] = field(default_factory=dict)
 
     def drain(self, mailbox_id: str) -> None:
-        """Send what is claimed of this mailbox. An error of ours is counted against the email that provoked it."""
+        """Send what is claimed of this mailbox. An error of ours is counted against the email that provoked it.
+
+        A hint may as well name a target of the outbox, which is told what waits for it.
+        """
         try:
             way = self._way(mailbox_id)
             if way is None:
@@ -64,12 +69,25 @@ class Hands:
         except (Unavailable, CommitUnknown) as error:
             _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
 
+    def _deliver(self, target_id: str) -> None:
+        """Tell a target of the outbox what waits for it."""
+        drained = outbox.drain(self.ws, target_id, self.couriers(), stop_asked, self.probe)
+        if drained.switched_off:
+            notices.endpoint_off(self.ws, target_id)
+
+    def couriers(self) -> dict[str, Courier]:
+        """Who delivers to each kind of target."""
+        return {"endpoint": EndpointCourier.of(self.ws)}
+
     def _way(self, mailbox_id: str) -> mailboxes.Way | None:
         """How the mail of this mailbox leaves. Without its server or its key it says so and waits for a person."""
         try:
             return mailboxes.way(self.ws, mailbox_id)
         except Unavailable:
             raise
+        except NotFound:
+            self._deliver(mailbox_id)
+            return None
         except OnwardError as error:
             _LOG.warning("a mailbox cannot send: %s", error.message)
             mailboxes.give_up(self.ws, mailbox_id, error.message)

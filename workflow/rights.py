@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Action = Literal[
     "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
+    "endpoints",
 ]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
@@ -24,6 +25,8 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     # Bodies of deliveries hold what every sender knows of everybody.
     "deliveries": frozenset({"admin"}),
     "sources": frozenset({"admin"}),
+    # Whoever names an endpoint lets everything known of everybody leave.
+    "endpoints": frozenset({"admin"}),
     "playbook": frozenset({"admin"}),
     # Who names people and keys names who may do everything else.
     "people": frozenset({"admin"}),

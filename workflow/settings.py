@@ -29,6 +29,7 @@ NAMES = (
     "ONWARD_BASE_URL",
     "ONWARD_MAIL_FROM",
     "ONWARD_SECRET_KEY",
+    "ONWARD_ALLOW_PRIVATE_ENDPOINTS",
 )
 DEFAULT_PORT = 8000
 _LEAST_KEY = 32
@@ -46,6 +47,8 @@ class Settings:
     base_url: str
     mail_from: str
     secret_key: str = field(repr=False)
+    private_endpoints: bool = False
+    """Whether webhooks may go to the own network and over plain http: for labs, never where strangers have access."""
 
     @property
     def local_catcher(self) -> bool:
@@ -67,6 +70,7 @@ class Settings:
             "ONWARD_PLAYBOOK": str(self.playbook) if self.playbook else None,
             "ONWARD_BASE_URL": self.base_url,
             "ONWARD_MAIL_FROM": self.mail_from,
+            "ONWARD_ALLOW_PRIVATE_ENDPOINTS": "yes" if self.private_endpoints else None,
         }
         if not key_file(self.data_dir).exists():
             pairs["ONWARD_SECRET_KEY"] = self.secret_key
@@ -92,6 +96,7 @@ def load(
         base_url=_base_url(given, folder, port),
         mail_from=_mail_from(given.get("ONWARD_MAIL_FROM", "Onward <onward@localhost>")),
         secret_key=_secret_key(given.get("ONWARD_SECRET_KEY"), folder, make=make_key),
+        private_endpoints=_yes(given, "ONWARD_ALLOW_PRIVATE_ENDPOINTS"),
     )
 
 
@@ -194,6 +199,14 @@ def _mail_from(text: str) -> str:
         message = "ONWARD_MAIL_FROM must be an address, such as Onward <sales@example.com>."
         raise StartError(message)
     return text
+
+
+def _yes(given: Mapping[str, str], name: str) -> bool:
+    word = given.get(name, "no")
+    if word not in ("yes", "no"):
+        message = f"{name} is yes or no."
+        raise StartError(message)
+    return word == "yes"
 
 
 def _secret_key(given: str | None, folder: Path, *, make: bool) -> str:

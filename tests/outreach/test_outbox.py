@@ -11,8 +11,9 @@ from sqlalchemy import insert, select
 
 from tests.outreach.scene import REP, Scene
 from workflow import ids
-from workflow.actions import outbox, prospects
+from workflow.actions import news, outbox, prospects
 from workflow.actions.outbox import Answer, FakeCourier
+from workflow.actions.outreach import acts
 from workflow.engine.signals import Signal
 from workflow.errors import Conflict, NotFound
 from workflow.records.db import Record, Tx
@@ -168,6 +169,34 @@ def test_it_is_told_again_under_its_id_when_whoever_told_it_died_before_writing_
     assert first == again
     outbox.record(scene.ws, first, Answer("done", 200))
     assert outbox.take(scene.ws, only, heir) is None
+
+
+def test_a_task_is_told_once_when_it_is_due_and_once_when_it_is_done(scene: Scene) -> None:
+    only = target(scene, "task.due", "task.done")
+    ana = scene.prospect()
+    for trigger in ("qualify", "diagnose", "schedule_meeting", "follow_up"):
+        scene.move(ana, trigger)
+    scene.clock.advance(hours=2)
+    scene.claim()
+    scene.send()
+    task = scene.touch("call_back")
+    assert news.tell_due_tasks(scene.ws) == 0
+    scene.clock.now = task.next_attempt_at + timedelta(seconds=1)
+    assert [news.tell_due_tasks(scene.ws) for _ in range(3)] == [1, 0, 0]
+    acts.done(scene.ws, task.id, REP)
+    due, done = [json.loads(parcel.payload) for parcel in drain(scene, only).taken]
+    assert (due["type"], due["data"]["touch"], due["data"]["step"]) == ("task.due", task.id, "call_back")
+    assert (done["type"], done["data"]["touch"], done["actor"]) == ("task.done", task.id, REP.actor)
+
+
+def test_what_was_delivered_is_forgotten_after_a_month(scene: Scene) -> None:
+    only = target(scene, "prospect.created")
+    scene.prospect("a@sink.test")
+    scene.prospect("b@sink.test")
+    drain(scene, only, Answer("done", 200), Answer("never", 404))
+    scene.clock.advance(days=31)
+    assert [outbox.forget(scene.ws), outbox.forget(scene.ws)] == [1, 0]
+    assert [row.sequence for row in waiting(scene, only, "dead")] == [2]
 
 
 def test_where_nobody_listens_no_statement_is_run_for_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,10 @@ is emptied by `workflow.actions.outbox`. Where nobody listens nothing is gathere
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from workflow.engine.decide import Change, Decision
     from workflow.engine.signals import Signal
     from workflow.records.db import Record, Tx
+    from workflow.workspace import Workspace
 
 TYPES: Final = (
     "prospect.created", "prospect.changed", "prospect.moved", "prospect.merged",
@@ -50,6 +53,8 @@ _IN_PROSPECT: Final = (
     Prospect.time_zone, Prospect.country, Prospect.custom, Prospect.stage, Prospect.outcome, Prospect.outcome_reason,
     Prospect.version, Prospect.entered_stage_at, Prospect.created_at,
 )  # fmt: skip
+_IN_TASK: Final = ("id", "prospect_id", "sequence", "step", "next_attempt_at")
+_DUE_WITHIN: Final = timedelta(days=1)
 _CHUNK: Final = 400
 _ASK: Final = Prepared(select(Fact.value).where(Fact.name == bindparam("fact")))
 _PUT: Final = Prepared(insert(Outgoing))
@@ -158,6 +163,44 @@ def sent(tx: Tx, touch_id: str, actor: str = "system") -> None:
     tell(tx, News("email.sent", touch.prospect_id, touch.sent_at or tx.now, actor, cause, data))
 
 
+def tell_due_tasks(ws: Workspace) -> int:
+    """Tell of the tasks that have become due and were not told of yet; how many. Those of the last day only."""
+    with ws.database.read() as tx:
+        if not wanted(tx, "task.due"):
+            return 0
+
+    def work(tx: Tx) -> int:
+        # Two clocks take turns: the second finds what the first has told.
+        turn = select(Fact.name).where(Fact.name == ROUTES)
+        tx.conn.execute(turn.with_for_update() if tx.locks_rows else turn).all()
+        listening = [route.target_id for route in routes(tx) if route.wants("task.due")]
+        since = select(func.min(Target.created_at)).where(Target.id.in_(listening))
+        begun = tx.conn.execute(since).scalar_one_or_none() or tx.now
+        due = select(*(getattr(Touch, name) for name in _IN_TASK)).where(
+            Touch.kind == "task",
+            Touch.mailbox_id.is_(None),
+            Touch.state == "scheduled",
+            Touch.next_attempt_at > max(begun, tx.now - _DUE_WITHIN),
+            Touch.next_attempt_at <= tx.now,
+        )
+        rows = {_due_id(row.id, row.next_attempt_at): row for row in tx.conn.execute(due)}
+        known_ids: set[str] = set()
+        names = list(rows)
+        for start in range(0, len(names), _CHUNK):
+            told = select(Outgoing.event_id).where(
+                Outgoing.target_id.in_(listening), Outgoing.event_id.in_(names[start : start + _CHUNK])
+            )
+            known_ids.update(tx.conn.execute(told).scalars())
+        fresh = {name: row for name, row in rows.items() if name not in known_ids}
+        for name, row in fresh.items():
+            data = {"touch": row.id, "sequence": row.sequence, "step": row.step}
+            cause = f"touch:{row.id}"
+            tell(tx, News("task.due", row.prospect_id, row.next_attempt_at, "system", cause, data, name))
+        return len(fresh)
+
+    return ws.database.transact(work)
+
+
 def body(news: News, event_id: str, at: datetime, prospect: Mapping[str, Any] | None) -> str:
     """The text that is sent. `at` is when it was recorded, which `occurred_at` may precede."""
     told = {
@@ -176,6 +219,11 @@ def body(news: News, event_id: str, at: datetime, prospect: Mapping[str, Any] | 
 def fresh_id() -> str:
     """An id for a new event."""
     return "evt_" + ids.new_id().replace("-", "")
+
+
+def _due_id(touch_id: str, at: datetime) -> str:
+    """The same for the same task and hour, so that it is told once; another when the task is put off."""
+    return "evt_" + hashlib.sha256(f"task.due {touch_id} {at.isoformat()}".encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=16)

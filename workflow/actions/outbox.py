@@ -46,6 +46,8 @@ _HINT_AGAIN: Final = timedelta(seconds=5)
 _JOB_S: Final = 30.0
 _MOST_ATTEMPTS_KEPT: Final = 30
 _EXCERPT: Final = 1_000
+_KEPT: Final = timedelta(days=30)
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class Answer:
     code: int | None = None
     text: str = ""
     retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """How many attempts were made, and whether the last one switched the target off."""
+
+    attempts: int
+    switched_off: bool = False
 
 
 class Courier(Protocol):
@@ -149,8 +159,8 @@ def drain(
     couriers: Mapping[str, Courier],
     stopped: Callable[[], bool] = lambda: False,
     probe: Probe = SILENT,
-) -> int:
-    """Tell a target what waits for it, in order, for at most half a minute; how many attempts that were.
+) -> Drained:
+    """Tell a target what waits for it, in order, for at most half a minute.
 
     Does nothing for an id that is none of a target, or while somebody else is at it. Raises Unavailable.
     """
@@ -158,15 +168,16 @@ def drain(
     while time.monotonic() < until and not stopped():
         parcel = take(ws, target_id, holder)
         if parcel is None:
-            return tried
+            return Drained(tried)
         probe.at("outbox.taken")
         begun = time.monotonic()
         answer = couriers[parcel.kind].deliver(parcel)
         probe.at("outbox.answered")
-        record(ws, parcel, answer, took_ms=int((time.monotonic() - begun) * 1000))
         tried += 1
+        if record(ws, parcel, answer, took_ms=int((time.monotonic() - begun) * 1000)):
+            return Drained(tried, switched_off=True)
     let_go(ws, target_id, holder)
-    return tried
+    return Drained(tried)
 
 
 def take(ws: Workspace, target_id: str, holder: str) -> Parcel | None:
@@ -198,9 +209,9 @@ def let_go(ws: Workspace, target_id: str, holder: str) -> None:
     )
 
 
-def record(ws: Workspace, parcel: Parcel, answer: Answer, *, took_ms: int = 0) -> None:
-    """Write down what became of an attempt, and when to go on with its target."""
-    ws.database.transact(lambda tx: _Attempted(tx, parcel).record(answer, took_ms))
+def record(ws: Workspace, parcel: Parcel, answer: Answer, *, took_ms: int = 0) -> bool:
+    """Write down what became of an attempt, and when to go on with its target; whether that was switched off."""
+    return ws.database.transact(lambda tx: _Attempted(tx, parcel).record(answer, took_ms))
 
 
 class _Attempted:
@@ -212,7 +223,7 @@ class _Attempted:
         found = select(Target.failures, Target.failing_since, Target.state).where(Target.id == parcel.target_id)
         self.target = tx.conn.execute(found.with_for_update() if tx.locks_rows else found).one()
 
-    def record(self, answer: Answer, took_ms: int) -> None:
+    def record(self, answer: Answer, took_ms: int) -> bool:
         self._note(answer, took_ms)
         if answer.outcome == "done":
             self._end("done")
@@ -222,15 +233,17 @@ class _Attempted:
             self._set(next_at=self.tx.now)
         elif answer.outcome == "gone":
             switch_off(self.tx, self.parcel.target_id, because("endpoint.gone"))
+            return True
         else:
-            self._failed(answer)
+            return self._failed(answer)
+        return False
 
-    def _failed(self, answer: Answer) -> None:
+    def _failed(self, answer: Answer) -> bool:
         now = self.tx.now
         failures, since = self.target.failures + 1, self.target.failing_since or now
         if now - since >= DISABLE_AFTER:
             switch_off(self.tx, self.parcel.target_id, because("endpoint.failing", since=since.date().isoformat()))
-            return
+            return True
         pause = timedelta(seconds=pause_s(failures))
         if answer.retry_after_s is not None:
             pause = max(pause, min(timedelta(seconds=answer.retry_after_s), _LONGEST_PAUSE))
@@ -239,6 +252,7 @@ class _Attempted:
             pause = timedelta(seconds=_PAUSES_S[0])
         wait = {"failures": failures, "failing_since": since, "next_at": now + pause}
         self._set(**wait, holder=None, lease_until=None)
+        return False
 
     def _give_up(self, before: datetime) -> bool:
         old = func.coalesce(Outgoing.counts_from, Outgoing.created_at) <= before
@@ -264,6 +278,21 @@ class _Attempted:
             kept = kept.order_by(Attempt.at.desc(), Attempt.id.desc()).limit(_MOST_ATTEMPTS_KEPT)
             gone = delete(Attempt).where(Attempt.outgoing_id == self.parcel.id, Attempt.id.not_in(kept))
             self.tx.conn.execute(gone)
+
+
+def forget(ws: Workspace) -> int:
+    """Drop what was delivered a month ago; how many. What was given up is kept three months."""
+
+    def work(tx: Tx) -> int:
+        told = and_(Outgoing.state == "done", Outgoing.created_at < tx.now - _KEPT)
+        lost = and_(Outgoing.state == "dead", Outgoing.created_at < tx.now - 3 * _KEPT)
+        old = tx.conn.execute(select(Outgoing.id).where(or_(told, lost)).limit(_BATCH)).scalars().all()
+        if old:
+            tx.conn.execute(delete(Attempt).where(Attempt.outgoing_id.in_(old)))
+            tx.conn.execute(delete(Outgoing).where(Outgoing.id.in_(old)))
+        return len(old)
+
+    return ws.database.transact(work)
 
 
 def pause_s(failures: int) -> float:

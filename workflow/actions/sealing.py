@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from workflow.errors import StartError
 from workflow.records import upserts
 from workflow.records.models import Fact, Mailbox
+from workflow.records.outbox import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 _FACT: Final = "data_keys"
+_SEALED: Final = (Mailbox, Endpoint)
 _LOST: Final = "A secret was sealed with another secret key: start with the key it was made with."
 
 
@@ -55,18 +57,23 @@ def rotate(ws: Workspace) -> int:
     def work(tx: Tx) -> int:
         old = _keys(ws, tx)
         fresh = [Fernet.generate_key().decode()]
-        rows = tx.conn.execute(select(Mailbox.id, Mailbox.secrets).where(Mailbox.secrets.is_not(None))).all()
-        for row in rows:
-            try:
-                opened = _box(old).decrypt(row.secrets.encode()) if old else b""
-            except InvalidToken as error:
-                raise StartError(_LOST) from error
-            sealed = _box(fresh).encrypt(opened).decode()
-            tx.conn.execute(update(Mailbox).where(Mailbox.id == row.id).values(secrets=sealed))
+        number = sum(_anew(tx, table, old, fresh) for table in _SEALED)
         _keep(ws, tx, fresh)
-        return len(rows)
+        return number
 
     return ws.database.transact(work)
+
+
+def _anew(tx: Tx, table: type[Mailbox | Endpoint], old: list[str], fresh: list[str]) -> int:
+    rows = tx.conn.execute(select(table.id, table.secrets).where(table.secrets.is_not(None))).all()
+    for row in rows:
+        try:
+            opened = _box(old).decrypt(str(row.secrets).encode()) if old else b""
+        except InvalidToken as error:
+            raise StartError(_LOST) from error
+        sealed = _box(fresh).encrypt(opened).decode()
+        tx.conn.execute(update(table).where(table.id == row.id).values(secrets=sealed))
+    return len(rows)
 
 
 def _first(ws: Workspace, tx: Tx) -> list[str]:

@@ -276,6 +276,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "endpoint.by": ("paused by {by}.", "спрян от {by}."),
     "endpoint.gone": ("it answered that nobody listens there any more.", "отговори, че там вече никой не слуша."),
+    "endpoint.removed": ("removed by {by}.", "премахнат от {by}."),
     "endpoint.failing": ("nothing was taken there since {since}.", "от {since} насам нищо не се приема там."),
     "pause.by": ("paused by {by}.", "спряна от {by}."),
     "pause.settings": (
