@@ -6,9 +6,12 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from sqlalchemy import update
 
 from tests.browser.conftest import Desk
 from tests.panel.scene import Scene
+from workflow.engine.reasons import because
+from workflow.records.models import Touch
 
 pytestmark = pytest.mark.browser
 
@@ -224,12 +227,20 @@ def test_a_phone_shows_one_stage_and_reaches_everything(scene: Scene, phone: Des
 def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) -> None:
     known = scene.prospect("Константина Александрова-Христова", company="Транспортна компания Севлиево и синове ООД")
     scene.tell(known, "call.ended", minutes=5, notes="x" * 400)
+    broken = [known, scene.prospect("Борис"), scene.prospect("Вера")]
+    for number, each in enumerate(broken):
+        scene.tell(each, "call.ended", minutes=5)
+        with scene.ws.database.write() as tx:
+            why = because("refused", answer="552 5.3.4 Message size exceeds fixed maximum message size").pack()
+            values = {"state": "failed" if number else "uncertain", "reason": why, "ended_at": tx.now}
+            first = update(Touch).where(Touch.prospect_id == each, Touch.position == 0)
+            tx.conn.execute(first.values(**values, committed_at=tx.now, recipient=f"{'n' * 50}@buyer.example"))
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
-             "/unmatched", "/mail", "/deliveries")  # fmt: skip
+             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries")  # fmt: skip
     for path in paths:
-        page = desk.open(f"{path}?lang=bg")
+        page = desk.open(f"{path}{'&' if '?' in path else '?'}lang=bg")
         wider = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wider <= 0, path
 
