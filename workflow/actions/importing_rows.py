@@ -43,12 +43,12 @@ class Known:
 
     def find(self, facts: Facts, weak: Weak) -> tuple[str, Why] | None:
         """Whom a row means, and by what."""
-        if facts.id in self.ids:
-            return self.ids[facts.id], "id"
-        if facts.ref in self.refs:
-            return self.refs[facts.ref], "ref"
-        if facts.email_key in self.addresses:
-            return self.addresses[facts.email_key], "email"
+        named: tuple[tuple[str | None, Mapping[str, str], Why], ...] = (
+            (facts.id, self.ids, "id"), (facts.ref, self.refs, "ref"), (facts.email_key, self.addresses, "email"),
+        )  # fmt: skip
+        for name, here, why in named:
+            if name and name in here:
+                return here[name], why
         return weak.find(facts.fields)
 
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from workflow.actions import importing, importing_rows
 from workflow.actions.prospects import Who
 from workflow.errors import BadInput, NotFound
-from workflow.imports import tables
-from workflow.imports.matching import Seen, strong_key
+from workflow.imports import columns, tables
+from workflow.imports.matching import Seen, Weak, strong_key, weak_keys
 from workflow.imports.values import Evidence, Facts, Problem, facts
 from workflow.probe import SILENT
 from workflow.records import upserts
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workflow.actions.importing import Job
+    from workflow.imports.matching import Why
+    from workflow.imports.options import Options
     from workflow.imports.tables import Row
     from workflow.probe import Probe
     from workflow.records.db import Tx
@@ -40,6 +42,7 @@ BATCH: Final = 200
 _SAMPLES: Final = 20
 _RENEW_S: Final = 10.0
 _TRIES: Final = 5
+_NOBODY: Final = Weak()
 
 
 class Lost(Exception):
@@ -100,13 +103,14 @@ def work(ws: Workspace, job_id: str, holder: str, edges: Edges | None = None) ->
         with importing.unpacked(ws, job_id) as path:
             with ws.database.read() as tx:
                 job = importing.job(tx, job_id)
-            with _Course(ws, job, holder, path, edges or Edges()) as course:
+            with tables.flat(path, job.options) as (table, read):
+                course = _Course(ws, job, holder, (table, read), edges or Edges())
                 if job.state == "checking":
                     course.check()
                 elif job.state == "running":
                     course.run()
     except Lost:
-        return
+        let_go(ws, job_id, holder)
     except (BadInput, NotFound) as error:
         _end(ws, job_id, holder, {"state": "failed", "problem": {"sentence": error.message}, "key": None})
 
@@ -124,12 +128,12 @@ def let_go(ws: Workspace, job_id: str, holder: str) -> None:
 class _Course:
     """One pass over one file, by one process."""
 
-    def __init__(self, ws: Workspace, job: Job, holder: str, path: Path, edges: Edges) -> None:
+    def __init__(self, ws: Workspace, job: Job, holder: str, table: tuple[Path, Options], edges: Edges) -> None:
         self._ws = ws
         self._job = job
         self._options = job.options
         self._holder = holder
-        self._path = path
+        self._path, self._read = table
         self._told = edges.told
         self._stopped = edges.stopped
         self._probe = edges.probe
@@ -140,46 +144,29 @@ class _Course:
             reps = tx.conn.execute(select(Rep.email, Rep.id).where(Rep.disabled_at.is_(None)))
             self._owners = {row.email: row.id for row in reps}
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        let_go(self._ws, self._job.id, self._holder)
-
     # --- the check
 
     def check(self) -> None:
         """Count what the file would do, and note every row that cannot be written."""
         questions = self._evidence()
-        found: Counter[str] = Counter()
-        by: Counter[str] = Counter()
-        samples: list[dict[str, Any]] = []
-        seen, total = Seen(), self._count
-        # Known people need the keys of the whole file first.
-        for batch in self._batches():
-            for row in batch:
-                if row.is_good and seen.take(self._strong(row), row.fields):
-                    found["repeated"] += 1
-        weak = importing_rows.weak_of(self._ws, seen)
-        done = 0
+        tally, seen, total = _Tally(), Seen(), self._count
         for batch in self._batches():
             good = [row for row in batch if row.is_good]
             with self._ws.database.read() as tx:
                 known = importing_rows.known(tx, good, self._options)
-                matches = {row.number: known.find(row, weak) for row in good}
-                samples += _samples(tx, good, matches, most=_SAMPLES - len(samples))
+            tally.take(good, known)
             for row in good:
-                match = matches[row.number]
-                found["known" if match else "new"] += 1
-                by.update([match[1]] if match else [])
-                found["barred"] += row.email_key in known.barred
-                found["reachable"] += not match and bool(row.email_key) and row.email_key not in known.barred
-            found["refused"] += len(batch) - len(good)
-            done = batch[-1].number
+                keys = tuple(weak_keys(row.fields))
+                tally.found["repeated"] += seen.take(_strong(row), keys, addressed=bool(row.email_key))
             refused = {row.number: row.problems for row in batch if not row.is_good}
+            tally.found["refused"] += len(refused)
+            done = batch[-1].number
             self._note(batch, refused, {"done": done, "total": total})
             self._told(Progress("checking", done, total))
-        told = {**found, "rows": total, "by": dict(by), "samples": samples, "questions": list(questions)}
+        # Who is known by a telephone or a name alone needs the keys of the whole file first.
+        weak = importing_rows.weak_of(self._ws, seen)
+        with self._ws.database.read() as tx:
+            told = {**tally.told(tx, weak), "rows": total, "questions": list(questions)}
         values = {"state": "checked", "found": told, "options": self._options.pack(), "done": total, "total": total}
         _end(self._ws, self._job.id, self._holder, values)
 
@@ -205,10 +192,10 @@ class _Course:
         """Write the rows behind the last one that was written."""
         counts: Counter[str] = Counter(self._job.counts)
         seen, total = Seen(), self._job.total or 0
-        for batch in self._batches():
-            for row in batch:
-                if row.is_good:
-                    seen.take(self._strong(row), row.fields)
+        keys_only = replace(self._options, columns=columns.keys_only(self._options.columns))
+        for row in self._rows():
+            told = facts(row, self._job.header, keys_only, self._owners)
+            seen.take((), tuple(weak_keys(told.fields)), addressed=bool(told.email_key))
         weak = importing_rows.weak_of(self._ws, seen)
         who = Who(self._job.actor, f"import:{self._job.id}")
         writer = importing_rows.Writer(self._ws, self._options, who, weak, seen.again)
@@ -249,7 +236,7 @@ class _Course:
 
     def _rows(self) -> Iterator[Row]:
         """The rows below the header. Raises Lost when the import is somebody else's by now."""
-        for row in tables.rows(self._path, self._options):
+        for row in tables.rows(self._path, self._read):
             if time.monotonic() - self._renewed > _RENEW_S:
                 self._ws.database.transact(partial(self._advance, values={}))
             if self._stopped():
@@ -271,10 +258,6 @@ class _Course:
                 batch, self._cells = [], {}
         if batch:
             yield batch
-
-    def _strong(self, row: Facts) -> list[int]:
-        named = (("id", row.id), ("ref", row.ref), ("email", row.email_key or ""))
-        return [strong_key(kind, value) for kind, value in named if value]
 
     # --- the job's row
 
@@ -309,25 +292,62 @@ class _Course:
         self._renewed = time.monotonic()
 
 
-def _samples(
-    tx: Tx, rows: Sequence[Facts], matches: Mapping[int, tuple[str, str] | None], *, most: int
-) -> list[dict[str, Any]]:
-    """The first rows that mean somebody who is known, with who that is."""
-    hits = [(row, match) for row in rows if (match := matches[row.number])][: max(most, 0)]
-    if not hits:
-        return []
+class _Tally:
+    """Counts of a check, and the first rows that mean somebody who is known."""
+
+    def __init__(self) -> None:
+        self.found: Counter[str] = Counter()
+        self._by: Counter[str] = Counter()
+        self._hits: list[tuple[int, str, tuple[str, Why]]] = []
+        # Rows whose person nothing sure names: number, whom it says, its weak keys, and whether it has an address.
+        self._unsure: list[tuple[int, str, tuple[tuple[Why, int], ...], bool, bool]] = []
+
+    def take(self, rows: Sequence[Facts], known: importing_rows.Known) -> None:
+        """Take in the good rows of a batch."""
+        for row in rows:
+            barred = row.email_key in known.barred
+            self.found["barred"] += barred
+            says = row.fields.get("name") or row.fields.get("email") or row.fields.get("company") or ""
+            sure = known.find(row, _NOBODY)
+            if sure is not None:
+                self._hit(row.number, says, sure)
+            else:
+                keys = tuple(weak_keys(row.fields))
+                self._unsure.append((row.number, says, keys, bool(row.email_key), bool(row.email_key) and not barred))
+
+    def told(self, tx: Tx, weak: Weak) -> dict[str, Any]:
+        """All that was found."""
+        for number, says, keys, addressed, reachable in self._unsure:
+            match = weak.find_by(keys, addressed=addressed)
+            if match is not None:
+                self._hit(number, says, match)
+            else:
+                self.found["new"] += 1
+                self.found["reachable"] += reachable
+        self._hits.sort()
+        names = _names(tx, [match[0] for _number, _says, match in self._hits])
+        samples = [
+            {"row": number, "says": says, "by": why, "prospect_id": which, "known_as": names.get(which, "")}
+            for number, says, (which, why) in self._hits
+        ]
+        return {**self.found, "by": dict(self._by), "samples": samples}
+
+    def _hit(self, number: int, says: str, match: tuple[str, Why]) -> None:
+        self.found["known"] += 1
+        self._by[match[1]] += 1
+        if len(self._hits) < _SAMPLES:
+            self._hits.append((number, says, match))
+
+
+def _names(tx: Tx, prospect_ids: Sequence[str]) -> dict[str, str]:
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email)
-    found = {row.id: row for row in tx.conn.execute(columns.where(Prospect.id.in_([match[0] for _, match in hits])))}
-    return [
-        {
-            "row": row.number,
-            "says": row.fields.get("name") or row.fields.get("email") or row.fields.get("company") or "",
-            "by": match[1],
-            "prospect_id": match[0],
-            "known_as": (known.name or known.email or known.company) if (known := found.get(match[0])) else "",
-        }
-        for row, match in hits
-    ]
+    rows = tx.conn.execute(columns.where(Prospect.id.in_(prospect_ids)))
+    return {row.id: row.name or row.email or row.company for row in rows}
+
+
+def _strong(row: Facts) -> list[int]:
+    named = (("id", row.id), ("ref", row.ref), ("email", row.email_key or ""))
+    return [strong_key(kind, value) for kind, value in named if value]
 
 
 def _end(ws: Workspace, job_id: str, holder: str, values: Mapping[str, Any], *, over: bool = False) -> None:

@@ -30,6 +30,7 @@ OWN: Final = frozenset(
 PROBLEM: Final = frozenset({"row", "column", "problem", "ред", "колона", "проблем"})
 """Columns of the file of refused rows; mended and sent again, it is read as if they were not there."""
 
+_KEYS: Final = frozenset({"email", "name", "first_name", "last_name", "company", "phone", "id", "ref"})
 _NAMES: Final[Mapping[str, str]] = {
     "email": "email e-mail mail emailaddress e-mailaddress workemail имейл имейладрес ел.поща електроннапоща поща мейл"
     " емайл e-поща",
@@ -95,6 +96,11 @@ def split(target: str) -> tuple[str, str]:
     """The kind of a target (`text`, `number`, `date`) and its place."""
     kind, colon, place = target.partition(":")
     return (kind, place) if colon and kind in KINDS else ("text", target)
+
+
+def keys_only(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns with all led nowhere that do not tell who somebody is."""
+    return tuple(target if target in _KEYS else IGNORED for target in columns)
 
 
 def fingerprint(header: Sequence[str]) -> str:

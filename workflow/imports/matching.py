@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Why = Literal["id", "ref", "email", "phone", "name"]
 _DIGITS_TOLD: Final = 9
@@ -42,10 +42,9 @@ class Seen:
     without: set[int] = field(default_factory=set)
     again: set[int] = field(default_factory=set)
 
-    def take(self, strong: list[int], fields: Mapping[str, str]) -> bool:
+    def take(self, strong: Sequence[int], keys: tuple[tuple[Why, int], ...], *, addressed: bool) -> bool:
         """Take in a row; whether a row before it meant the same person."""
-        weak = [key for _why, key in weak_keys(fields)]
-        addressed = bool(fields.get("email"))
+        weak = [key for _why, key in keys]
         double = any(key in self.strong for key in strong)
         for key in weak:
             double = double or key in self.without or (not addressed and key in self.with_address)
@@ -73,9 +72,13 @@ class Weak:
 
     def find(self, fields: Mapping[str, str]) -> tuple[str, Why] | None:
         """Whom a row means, and by what."""
-        for why, key in weak_keys(fields):
+        return self.find_by(tuple(weak_keys(fields)), addressed=bool(fields.get("email"))) if self.known else None
+
+    def find_by(self, keys: tuple[tuple[Why, int], ...], *, addressed: bool) -> tuple[str, Why] | None:
+        """The same by the keys of the row."""
+        for why, key in keys:
             found = self.known.get(key)
-            if found is not None and not (found[1] and fields.get("email")):
+            if found is not None and not (found[1] and addressed):
                 return found[0], why
         return None
 

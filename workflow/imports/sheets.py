@@ -110,14 +110,16 @@ def _guard(path: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        # About styles and extensions, of which only the cells are read.
-        warnings.simplefilter("ignore")
-        book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        yield book
-    finally:
-        book.close()
+    # Handed in open, because the library judges a file by the ending of its name.
+    with path.open("rb") as file:
+        with warnings.catch_warnings():
+            # About styles and extensions, of which only the cells are read.
+            warnings.simplefilter("ignore")
+            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        try:
+            yield book
+        finally:
+            book.close()
 
 
 @contextmanager

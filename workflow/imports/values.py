@@ -58,7 +58,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a row says of a person. `keys` tell whether two rows mean the same one."""
+    """What a row says of a person; `email_key` is what two spellings of the address share."""
 
     number: int
     fields: Mapping[str, str]
@@ -66,12 +66,8 @@ class Facts:
     id: str = ""
     ref: str = ""
     owner: str = ""
+    email_key: str | None = None
     problems: tuple[Problem, ...] = ()
-
-    @property
-    def email_key(self) -> str | None:
-        """What two spellings of the address share."""
-        return key_of(self.fields.get("email", ""))
 
     @property
     def is_good(self) -> bool:
@@ -211,7 +207,8 @@ def _assembled(number: int, told: dict[str, str], custom: Mapping[str, Any], pro
     known_by = [others["id"], others["ref"], *(told.get(name) for name in ("email", "name", "company", "phone"))]
     if not problems and not any(known_by):
         problems.append(Problem("", "nobody"))
-    return Facts(number, told, custom, others["id"], others["ref"], others["owner"], tuple(problems))
+    key = key_of(told["email"]) if told.get("email") else None
+    return Facts(number, told, custom, others["id"], others["ref"], others["owner"], key, tuple(problems))
 
 
 class _Odd(Exception):
