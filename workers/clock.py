@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import jobs, notes
+from workers.importers import Importers
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
@@ -64,6 +65,7 @@ class Clock:
         self._name = f"{socket.gethostname()}:{os.getpid()} clock"
         self._hints_arrive = True
         self._readers = Readers(ws)
+        self._importers = Importers(ws)
         beat_s, hint_s = _seconds(timings.beat_every), _seconds(timings.hint_again)
         self._chores = [
             _Chore(beat_s, self._beat),
@@ -80,6 +82,8 @@ class Clock:
             _Chore(_REAP_S, lambda: news.tell_due_tasks(ws)),
             _Chore(_RELEASE_S, lambda: outbox.forget(ws)),
             _Chore(_LOOK_S, self._readers.look),
+            _Chore(_SWEEP_S, self._importers.look),
+            _Chore(_FORGET_S, self._importers.forget),
         ]
 
     def tick(self) -> bool:
@@ -114,6 +118,7 @@ class Clock:
                 continue
             if not more:
                 stopped.wait(_POLL_S)
+        self._importers.stop()
         self._readers.stop()
         try:
             recover.farewell(self._ws, self._id)
