@@ -25,6 +25,7 @@ _PROCESSES: Final = {
 _COMMANDS: Final = {
     "db": ("installation", "Make or upgrade the database."),
     "source": ("senders", "Add senders of webhooks, or rotate their secrets."),
+    "endpoint": ("endpoints", "Send webhooks: add receivers, test, rotate, pause, replay."),
     "rep": ("installation", "Add people, or give them a link to sign in."),
     "key": ("installation", "Add or revoke keys of the API."),
     "mailbox": ("mailboxes", "Add mailboxes, try them out, let them wait."),

@@ -22,6 +22,7 @@ from workflow.mail.transport import FakeTransport
 from workflow.probe import SILENT, Probe
 from workflow.records.outbox import Endpoint, Outgoing, Target
 from workflow.reports import endpoints as report
+from workflow.reports.paging import Asked
 
 
 def lab(scene: Scene) -> Scene:
@@ -80,7 +81,7 @@ def test_events_come_signed_in_order_and_again_under_the_same_id_after_a_crash(s
     with scene.ws.database.read() as tx:
         row = report.one(tx, made.id)
         assert (row.waiting, row.dead, row.failures) == (0, 0, 0)
-        first, second = reversed(report.deliveries(tx, made.id))
+        first, second = report.deliveries(tx, made.id, Asked("created_at", None, 10)).rows
         assert (first.attempts, first.code, second.attempts) == (2, 200, 1)
         assert [each.answer for each in report.delivery(tx, made.id, first.id)[1]] == ["taken", "boom"]
         sealed = tx.conn.execute(select(Endpoint.secrets)).scalar_one()

@@ -13,6 +13,7 @@ from web.api.calls import ROUTES as CALLS
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
 from web.api.door import Door
+from web.api.endpoints import ROUTES as ENDPOINTS
 from web.api.enrollments import ROUTES as ENROLLMENTS
 from web.api.events import ROUTES as EVENTS
 from web.api.explanations import ROUTES as EXPLANATIONS
@@ -46,6 +47,7 @@ ROUTES: Final = (
     *EXPLANATIONS,
     *DELIVERIES,
     *EVENTS,
+    *ENDPOINTS,
     *SOURCES,
     *INSTALLATION,
     *MAILBOXES,

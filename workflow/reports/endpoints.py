@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, select
 
 from workflow import ids
 from workflow.errors import NotFound
 from workflow.records.outbox import Attempt, Endpoint, Outgoing, Target
+from workflow.reports import paging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from workflow.records.db import Record, Tx
+    from workflow.reports.paging import Asked, Page
 
 _SHOWN: Final = (
     Endpoint.id, Endpoint.name, Endpoint.url, Endpoint.events, Endpoint.created_by, Endpoint.created_at,
@@ -48,16 +49,12 @@ def one(tx: Tx, endpoint_id: str) -> Record:
     return rows[0]
 
 
-def deliveries(
-    tx: Tx, endpoint_id: str, *, state: str = "", limit: int = 100, before: tuple[datetime, str] | None = None
-) -> Sequence[Record]:
-    """Events for an endpoint, the newest first; those of one state only; those older than `before` only."""
+def deliveries(tx: Tx, endpoint_id: str, asked: Asked, state: str = "") -> Page:
+    """Events for an endpoint; those of one state only."""
     found = select(*Outgoing.__table__.columns).where(Outgoing.target_id == endpoint_id)
     if state:
         found = found.where(Outgoing.state == state)
-    if before is not None:
-        found = found.where(tuple_(Outgoing.created_at, Outgoing.id) < before)
-    return tx.conn.execute(found.order_by(Outgoing.created_at.desc(), Outgoing.id.desc()).limit(limit)).all()
+    return paging.page(tx, found, asked, {"created_at": Outgoing.created_at}, Outgoing.id)
 
 
 def delivery(tx: Tx, endpoint_id: str, outgoing_id: str) -> tuple[Record, Sequence[Record]]:
