@@ -41,7 +41,6 @@ class Asset:
 
     url: str
     content: bytes
-    packed: bytes
     kind: str
 
 
@@ -112,9 +111,14 @@ def _assets() -> Mapping[str, Asset]:
             content = file.read_bytes()
             digest = hashlib.sha256(content).hexdigest()[:16]
             kind = mimetypes.types_map.get(file.suffix, "application/octet-stream")
-            packed = gzip.compress(content, mtime=0)
-            assets[name] = Asset(f"/assets/{digest}/{name}", content, packed, kind)
+            assets[name] = Asset(f"/assets/{digest}/{name}", content, kind)
     return assets
+
+
+@lru_cache(maxsize=64)
+def _packed(name: str) -> bytes:
+    """A file as it travels, packed when it is first asked for: the viewer of the API is large and seldom wanted."""
+    return gzip.compress(_assets()[name].content, mtime=0)
 
 
 def _serve(digest: str, name: str) -> Response:
@@ -124,7 +128,7 @@ def _serve(digest: str, name: str) -> Response:
     response = Response(found.content, mimetype=found.kind)
     response.vary.add("Accept-Encoding")
     if request.accept_encodings["gzip"]:
-        response.set_data(found.packed)
+        response.set_data(_packed(name))
         response.content_encoding = "gzip"
     # An address with an older digest gets today's file, but must not keep it under that name.
     response.headers["Cache-Control"] = _FOR_EVER if found.url.endswith(f"/{digest}/{name}") else "no-store"

@@ -6,11 +6,13 @@ import json
 import re
 from typing import Any
 
+import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
 from tests.web.fixtures import Api, Sender, body_of
 from web.api.mount import PREFIX, ROUTES
+from workflow import rights
 from workflow.workspace import Workspace
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -68,6 +70,26 @@ def test_answers_have_the_fields_it_promises(told: Any, api: Api, crm: Sender, w
     for name, answer in found.items():
         schema = told["components"]["schemas"][name]
         assert set(answer) == set(schema["properties"]) == set(schema["required"]), name
+
+
+def test_every_example_fits_its_own_schema(told: Any) -> None:
+    schemas = told["components"]["schemas"]
+    for name, schema in schemas.items():
+        rules = {"$ref": f"#/components/schemas/{name}", "components": told["components"]}
+        for example in schema.get("examples", []):
+            jsonschema.Draft202012Validator(rules, format_checker=jsonschema.FormatChecker()).validate(example)
+    for route in ROUTES:
+        if route.body.__name__ in schemas:
+            route.body.model_validate_json(json.dumps(schemas[route.body.__name__]["examples"][0]))
+
+
+def test_every_operation_names_its_scope_and_every_area_is_known(told: Any) -> None:
+    for route in ROUTES:
+        operation = told["paths"][PREFIX + route.path.replace("<id>", "{id}")][route.method.lower()]
+        scopes = operation.get("security", [{"key": []}])[0]["key"]
+        assert operation["tags"] == [route.area]
+        assert (not route.needs_scope) or (len(scopes) == 1 and scopes[0] in rights.SCOPES), route.path
+    assert [tag["name"] for tag in told["tags"]] == list(rights.AREAS)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")

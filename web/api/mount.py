@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from flask import Response, g
+from flask import g
 
 from web.api.audit import ROUTES as AUDIT
 from web.api.calls import ROUTES as CALLS
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
+from web.api.document import register as register_document
 from web.api.door import Door
 from web.api.endpoints import ROUTES as ENDPOINTS
 from web.api.enrollments import ROUTES as ENROLLMENTS
@@ -21,7 +20,6 @@ from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.mailboxes import ROUTES as MAILBOXES
 from web.api.meetings import ROUTES as MEETINGS
-from web.api.openapi import document
 from web.api.people import ROUTES as PEOPLE
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
@@ -31,7 +29,7 @@ from web.api.sources import ROUTES as SOURCES
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Response
 
     from workflow.workspace import Workspace
 
@@ -67,19 +65,10 @@ def register(app: Flask, ws: Workspace, buckets: Buckets | None = None) -> None:
         door = Door(ws, route, buckets, records.get(route.word))
         app.add_url_rule(PREFIX + route.path, name, door, methods=[route.method])
     app.after_request(_tell_limits)
-    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", _openapi, methods=["GET"])
+    register_document(app, ws, ROUTES, PREFIX)
 
 
 def _tell_limits(answer: Response) -> Response:
     """Say how many calls are left, whatever became of this one."""
     answer.headers.update(g.get("rate_limit", {}))
     return answer
-
-
-def _openapi() -> Response:
-    return Response(_written(), mimetype="application/json")
-
-
-@cache
-def _written() -> str:
-    return json.dumps(document(ROUTES, PREFIX), ensure_ascii=False, indent=1)
