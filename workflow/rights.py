@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 Action = Literal[
+    "suppressions", "unsuppress", "end_pause",
     "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
-    "endpoints",
+    "endpoints", "templates",
 ]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
@@ -27,10 +28,16 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     "sources": frozenset({"admin"}),
     # Whoever names an endpoint lets everything known of everybody leave.
     "endpoints": frozenset({"admin"}),
+    # What prospects read is the business of whoever answers for the team.
+    "templates": frozenset({"manager", "admin"}),
     "playbook": frozenset({"admin"}),
     # Who names people and keys names who may do everything else.
     "people": frozenset({"admin"}),
     "audit": frozenset({"manager", "admin"}),
+    # The list names people of everybody's; who takes one off it, or ends a pause, goes against a person's own word.
+    "suppressions": frozenset({"manager", "admin"}),
+    "unsuppress": frozenset({"admin"}),
+    "end_pause": frozenset({"admin"}),
 }
 
 # The areas of the API, and the first words of the addresses that belong to each. What is in none is in OTHERS.

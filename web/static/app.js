@@ -151,6 +151,31 @@
   });
   document.addEventListener("dragend", () => { held?.classList.remove("lifted"); held = null; });
 
+  // --- templates: the HTML of what is typed, posted into a frame; a fresh frame leaves no steps to go back through
+  let typing;
+  const draw = form => {
+    const frame = $(`iframe[name="frame-${form.dataset.text}"]`);
+    const fresh = frame.cloneNode();
+    fresh.removeAttribute("src");
+    frame.replaceWith(fresh);
+    form.requestSubmit($("[data-draw]", form));
+  };
+  document.addEventListener("input", e => {
+    const form = e.target.closest?.("form[data-text]");
+    if (!form) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => draw(form), 600);
+  });
+  document.addEventListener("change", e => {
+    if (!e.target.matches("[data-prospect]")) return;
+    for (const form of $$("form[data-text]")) {
+      form.elements.prospect.value = e.target.value;
+      if (!form.elements.text.value) continue;
+      htmx.trigger(form.elements.subject, "input");
+      draw(form);
+    }
+  });
+
   // --- theme: what is seen at once is what the server keeps
   document.addEventListener("submit", e => {
     const form = e.target.closest("[data-theme-form]");

@@ -59,6 +59,8 @@ class TemplateError(OnwardError):
         file = " ".join(filter(None, [place.part, f"line {line}" if line else ""]))
         where = ", ".join(filter(None, [place.language, file]))
         super().__init__(f"Email {place.template}{f' ({where})' if where else ''}: {what}.")
+        self.what = what
+        """What is wrong, without the place."""
         self.place = place
         self.line = line
         self.variable = variable
