@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, Prospect.mail_hold_until,
-    Prospect.mail_hold_why, Prospect.declined, Prospect.updated_at,
+    Prospect.merged_into, Prospect.mail_hold_why, Prospect.declined, Prospect.updated_at,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 _WHOLE: Final = (
@@ -47,7 +47,9 @@ _BY_REF: Final = Prepared(
     )
 )
 _LOCK: Final = Prepared(select(Prospect.id).where(Prospect.id == bindparam("prospect")).with_for_update())
-_BY_EMAIL: Final = Prepared(select(Prospect.id).where(Prospect.email_key == bindparam("email_key")))
+_BY_EMAIL: Final = Prepared(
+    select(Prospect.id, Prospect.merged_into).where(Prospect.email_key == bindparam("email_key"))
+)
 _ACTIVE: Final = Prepared(
     select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
         Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
@@ -183,7 +185,7 @@ def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> N
 
 def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
     """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
-    row = _BY_ID.first(tx, {"prospect": prospect_id})
+    row = _followed(tx, _BY_ID.first(tx, {"prospect": prospect_id}))
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
@@ -207,6 +209,7 @@ def find(
         row = _BY_REF.first(tx, {"source": source_id, "ref": ref})
         if row is None and ids.is_id(ref):
             row = _BY_ID.first(tx, {"prospect": ref})
+        row = _followed(tx, row)
         if row is not None:
             return _loaded(ws, tx, row, meetings=meetings), True
     found = by_email(tx, email_key) if email_key else None
@@ -220,7 +223,13 @@ def by_message(tx: Tx, message_id: str) -> str | None:
 
 
 def by_email(tx: Tx, email_key: str) -> str | None:
-    """The prospect with this address."""
+    """The prospect with this address; of one that was merged, the one it went into."""
+    found = _BY_EMAIL.first(tx, {"email_key": email_key})
+    return (found.merged_into or found.id) if found else None
+
+
+def holder(tx: Tx, email_key: str) -> str | None:
+    """Whose row holds this address, which no other may have: a merged one keeps its own, so that answers find us."""
     found = _BY_EMAIL.first(tx, {"email_key": email_key})
     return found.id if found else None
 
@@ -234,6 +243,13 @@ def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
             .where(Event.outcome == "parked", Event.source_id == source_id, Event.waits_ref == ref)
             .values(next_attempt_at=tx.now)
         )
+
+
+def _followed(tx: Tx, row: Record | None) -> Record | None:
+    """The row that a merged one leads to, locked in its turn: whatever happens to the old one happens to the other."""
+    while row is not None and row.merged_into is not None:
+        row = _BY_ID.first(tx, {"prospect": row.merged_into})
+    return row
 
 
 def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
@@ -279,7 +295,7 @@ def _is_suppressed(tx: Tx, email: str | None) -> bool:
 
 def _refuse_taken(tx: Tx, email: str, *, but: str) -> None:
     email_key = key_of(email)
-    holder = by_email(tx, email_key) if email_key else None
-    if holder not in (None, but):
-        message = f"The address {email} belongs to another prospect ({holder}): open that one instead."
+    held_by = holder(tx, email_key) if email_key else None
+    if held_by not in (None, but):
+        message = f"The address {email} belongs to another prospect ({held_by}): open that one instead."
         raise Conflict(message)

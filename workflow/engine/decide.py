@@ -218,10 +218,10 @@ class _Course:
         if self.view.version == 0:
             stage = self.playbook.first_stage
             changes |= {"stage": stage, "entered_stage_at": self.at, "moved_at": kinds.NEVER}
-            told = {"quiet": True} if self.signal.quiet else {}
-            self.history.append(Change("created", self.at, changes, told, to_stage=stage))
+            quiet = self.signal.quiet
+            self.history.append(Change("created", self.at, changes, {"quiet": True} if quiet else {}, to_stage=stage))
             self.view = replace(self.view, stage=stage, entered_stage_at=self.at)
-            self.starts.append(("stage.entered", stage, None))
+            self.starts += [] if quiet else [("stage.entered", stage, None)]
         elif changes:
             self.history.append(Change("edited", self.at, changes))
         self.view = replace(self.view, fields={**self.view.fields, **facts}, custom=custom)
@@ -433,8 +433,6 @@ class _Course:
 
     def _enroll(self, stopped: tuple[Stop, ...]) -> tuple[tuple[Enroll, ...], tuple[Stop, ...]]:
         """What begins, and what gives way to it."""
-        if self.signal.quiet:
-            return (), ()
         ended = {stop.enrollment_id for stop in stopped}
         active = [each for each in self.view.enrollments if each.id not in ended]
         wanted: dict[str, Sequence] = {}

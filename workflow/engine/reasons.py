@@ -137,6 +137,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Клиентът не желае повече имейли от тази поредица.",
     ),
     "stop.meeting": ("A meeting was booked.", "Насрочена е среща."),
+    "stop.merged": (
+        "The prospect was merged with another, who is on this sequence or had its emails.",
+        "Клиентът беше слят с друг, който е в тази поредица или е получил писмата ѝ.",
+    ),
+    "merged": (
+        "The prospect was merged with another: the email is written anew.",
+        "Клиентът беше слят с друг: писмото се пише наново.",
+    ),
     "stop.close": ("The prospect was closed.", "Клиентът е приключен."),
     "stop.reopen": ("The prospect was opened again.", "Клиентът беше отворен отново."),
     "stop.meeting.cancelled": ("The meeting was cancelled.", "Срещата беше отменена."),
@@ -399,6 +407,12 @@ def words(stored: str | None, language: str) -> str | None:
     """The stored reason as a sentence in `language`."""
     reason = unpack(stored)
     return reason.words(language) if reason else None
+
+
+def codes_that_say(text: str) -> tuple[str, ...]:
+    """The codes in whose sentences these words stand, in either language, whatever their case."""
+    wanted = text.casefold()
+    return tuple(code for code, told in _WORDS.items() if any(wanted in each.casefold() for each in told))
 
 
 def remedy(stored: str | None, language: str) -> str:

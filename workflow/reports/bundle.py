@@ -31,7 +31,7 @@ FORMAT: Final = "onward-history/1"
 # What follows from the history, and so is proved by it. Left out: what is made from these for searching.
 _PROVED: Final = (
     "id", *FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
-    "mail_hold_until", "mail_hold_why", "declined", "version", "chain", "created_at", "updated_at",
+    "mail_hold_until", "mail_hold_why", "declined", "merged_into", "version", "chain", "created_at", "updated_at",
 )  # fmt: skip
 _ROW: Final = tuple(column.name for column in History.__table__.columns)
 _VERSION: Final = ("digest", "name", "number", "published_at")

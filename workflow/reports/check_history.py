@@ -26,7 +26,7 @@ TEXTS: Final = ("email", "name", "company", "phone", "title", "language", "time_
 NEW: Final[dict[str, Any]] = {**dict.fromkeys(TEXTS, ""), "custom": {}, "outcome": None, "outcome_reason": None,
                               "owner_id": None}  # fmt: skip
 # What a file of an earlier release does not have yet.
-LATER: Final = ("mail_hold_until", "mail_hold_why", "declined")
+LATER: Final = ("mail_hold_until", "mail_hold_why", "declined", "merged_into")
 
 
 class Altered(Exception):

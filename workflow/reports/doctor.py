@@ -58,7 +58,7 @@ _RETRIED_UNTIL: Final = timedelta(hours=48)
 _LOOKED_BACK: Final = timedelta(hours=48)
 _FOLDED: Final = (
     *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
-    "mail_hold_until", "mail_hold_why", "declined",
+    "mail_hold_until", "mail_hold_why", "declined", "merged_into",
 )  # fmt: skip
 _BLANK: Final[dict[str, Any]] = {**dict.fromkeys(kinds.FIELDS, ""), "custom": {}}
 _LINKS: Final = tuple(column.label(f"link_{column.name}") for column in History.__table__.columns)
@@ -196,6 +196,16 @@ def _derived(prospect: Record, links: Sequence[Mapping[str, Any]]) -> dict[str, 
     searched = searchable(prospect.name, prospect.company, prospect.email, prospect.phone)
     times = {"created_at": links[0]["at"], "updated_at": links[-1]["at"]} if links else {}
     return {"email_key": key_of(prospect.email), "search": searched, **times}
+
+
+def _merged(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
+    """One that was merged leads to one that was not, and nothing of it is still to happen."""
+    into, mine = aliased(Prospect), Touch.prospect_id == Prospect.id
+    running = exists().where(Enrollment.prospect_id == Prospect.id, Enrollment.state == "active")
+    waits = exists().where(mine, Touch.state.in_(_OPEN))
+    marked = select(Prospect.id).join(into, into.id == Prospect.merged_into)
+    for prospect_id in tx.conn.execute(marked.where(or_(running, waits, into.merged_into.is_not(None)))).scalars():
+        yield Finding("prospect.merged", f"Prospect {prospect_id} was merged, and is on its way all the same.")
 
 
 # --- enrollments: one of a kind, never stuck
@@ -401,6 +411,7 @@ def _clock_since(tx: Tx) -> datetime | None:
 
 _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (
     _history,
+    _merged,
     _enrollments,
     _waiting,
     _sent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Select, bindparam, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 
 from workflow import ids, rights
 from workflow.errors import NotFound
@@ -28,22 +28,30 @@ class Viewer:
         return rights.may(self.role, "see_everyone")
 
     def sees(self) -> ColumnElement[bool]:
-        """The condition on `prospect` rows: one's own, those one stands in for, and those without an owner."""
+        """The condition on `prospect` rows: one's own, those one stands in for, and those without an owner.
+
+        Nobody sees one that was merged: what it had is with the one it went into.
+        """
         if self.sees_everyone:
-            return true()
-        return or_(self.own(), Prospect.owner_id.is_(None))
+            return Prospect.merged_into.is_(None)
+        return and_(or_(self.own(), Prospect.owner_id.is_(None)), Prospect.merged_into.is_(None))
 
     def own(self) -> ColumnElement[bool]:
         """The condition on `prospect` rows that are this person's to look after, for a colleague who is away too."""
         away = select(Rep.id).where(Rep.stand_in_id == self.rep_id, Rep.away_since.is_not(None))
-        return or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.in_(away))
+        return and_(or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.in_(away)), Prospect.merged_into.is_(None))
 
 
 def prospect_id(tx: Tx, viewer: Viewer, told: str) -> str:
-    """`told` when it names a prospect the viewer may see. Raises NotFound, whether it is hidden or not there."""
+    """The prospect that `told` names, when the viewer may see it; for one that was merged, the one it went into.
+
+    Raises NotFound, whether it is hidden or not there.
+    """
     found = None
     if ids.is_id(told):
-        found = tx.conn.execute(select(Prospect.id).where(Prospect.id == told, viewer.sees())).scalar_one_or_none()
+        into = select(Prospect.merged_into).where(Prospect.id == told).scalar_subquery()
+        named = Prospect.id == func.coalesce(into, told)
+        found = tx.conn.execute(select(Prospect.id).where(named, viewer.sees())).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such prospect: it may have been removed, or belong to somebody else.")
     return found
