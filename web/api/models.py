@@ -153,7 +153,7 @@ class Nothing(Request):
 
 
 class Resolution(Request):
-    """What became of an uncertain email: it arrived, send it once more, or forget it."""
+    """What becomes of an uncertain email: it arrived, send it once more, or forget it; the last two of a failed one."""
 
     as_: Annotated[Literal["sent", "resend", "dropped"], Field(alias="as")]
 
@@ -181,6 +181,8 @@ class Prospect(Reply):
     outcome_reason: str | None
     owner: str | None
     suppressed: bool
+    mail_hold_until: Annotated[datetime | None, Field(description="Until then all mail but for meetings waits.")]
+    mail_hold_why: Annotated[str | None, Field(description="away, pause (they asked for it) or by_hand.")]
     version: int
     entered_stage_at: datetime
     created_at: datetime

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import g
 
+from web.api.attention import ROUTES as ATTENTION
 from web.api.audit import ROUTES as AUDIT
 from web.api.calls import ROUTES as CALLS
 from web.api.deliveries import ROUTES as DELIVERIES
@@ -50,6 +51,7 @@ ROUTES: Final = (
     *INSTALLATION,
     *MAILBOXES,
     *RECEIVED,
+    *ATTENTION,
     *PUBLISHING,
     *PEOPLE,
     *AUDIT,

@@ -23,7 +23,7 @@ def listed(call: Call) -> ReceivedList:
         found = received.listed(tx, call.id, after=place(asked.cursor), limit=asked.limit + 1)
     items = found[: asked.limit]
     more = wrap(items[-1].received_at, items[-1].id) if len(found) > asked.limit else None
-    return ReceivedList(items=tuple(_told(each, call.language) for each in items), next_cursor=more)
+    return ReceivedList(items=tuple(told(each, call.language) for each in items), next_cursor=more)
 
 
 ROUTES: Final = (
@@ -33,7 +33,8 @@ ROUTES: Final = (
 )  # fmt: skip
 
 
-def _told(mail: Mail, language: str) -> ReceivedMail:
+def told(mail: Mail, language: str) -> ReceivedMail:
+    """A message as the API tells of it."""
     return ReceivedMail(
         id=mail.id,
         received_at=mail.received_at,

@@ -9,7 +9,7 @@ from web.api.cursor import place, wrap, wrap_sorted
 from web.api.listing import Key, OfProspects
 from web.api.models import Listed, Nothing, Resolution, Resolved, Touch, TouchList
 from web.api.route import Call, Route
-from workflow.actions.outreach import acts
+from workflow.actions.outreach import acts, again
 from workflow.reports import prospects, touches
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def _page(call: Call, asked: WantedTasks, kind: str) -> TouchList:
 
 
 def resolved(call: Call) -> Resolved:
-    """Settle an uncertain email."""
-    goes_on = acts.resolve(call.ws, call.id, call.body(Resolution).as_, call.who)
+    """Settle an uncertain email, or a failed one: that cannot have arrived."""
+    goes_on = again.settle(call.ws, call.id, call.body(Resolution).as_, call.who)
     told = _one(call).model_dump()
     return Resolved(**told, goes_on_as=goes_on if goes_on != call.id else None)
 
@@ -104,7 +104,6 @@ ROUTES: Final = (
     Route("POST", "/touches/<id>/skip", "Leave a touch out", _by(acts.skip), Touch, Nothing, refusals=_REFUSALS),
     Route("POST", "/touches/<id>/send-now", "Send at once", _by(acts.send_now), Touch, Nothing, refusals=_REFUSALS),
     Route("POST", "/touches/<id>/done", "Mark a task as done", _by(acts.done), Touch, Nothing, refusals=_REFUSALS),
-    Route(
-        "POST", "/touches/<id>/resolve", "Settle an uncertain email", resolved, Resolved, Resolution, refusals=_REFUSALS
-    ),
+    Route("POST", "/touches/<id>/resolve", "Settle an email", resolved, Resolved, Resolution, refusals=_REFUSALS),
+    Route("POST", "/touches/<id>/undo", "Undo that", _by(again.undo), Touch, Nothing, refusals=_REFUSALS),
 )

@@ -149,8 +149,12 @@ KINDS: Final[Mapping[str, _Kind]] = {
 def number(tx: Tx, viewer: Viewer) -> int:
     """How many things need this person."""
     stopped = _stopped(tx) if viewer.sees_everyone else ()
-    emails = sum(_count(tx, viewer, Wanted(what)) for what in KINDS)
-    return emails + len(stopped) + unmatched(tx, viewer)
+    return sum(counts(tx, viewer).values()) + len(stopped) + unmatched(tx, viewer)
+
+
+def counts(tx: Tx, viewer: Viewer) -> Mapping[str, int]:
+    """How many emails of each kind there are."""
+    return {what: _count(tx, viewer, Wanted(what)) for what in KINDS}
 
 
 def unmatched(tx: Tx, viewer: Viewer) -> int:
@@ -168,26 +172,24 @@ def work(
     viewer: Viewer,
     wanted: Wanted,
     *,
-    after: tuple[datetime, str] | None = None,
     limit: int = LISTED,
     spooled: Collection[str] = (),
 ) -> Work:
-    """What needs this person, the oldest first, behind `after` (time and id) of one kind.
+    """What needs this person, kind after kind, of each the oldest first.
 
     `spooled` are the touches of which an outcome waits on disk: that is read by `actions.outreach.spool`.
     """
     kinds = [what for what in KINDS if wanted.what in ("", what)]
-    counts = {what: _count(tx, viewer, Wanted(what)) for what in KINDS}
-    needs: list[Need] = []
+    listed: list[Need] = []
     for what in kinds:
-        found = _rows(tx, viewer, Wanted(what, wanted.mailbox_id), after, limit - len(needs))
-        needs += _needs(ws, tx, what, found, spooled)
+        part = Wanted(what, wanted.mailbox_id)
+        listed += needs(ws, tx, viewer, part, limit=limit - len(listed), spooled=spooled)
     return Work(
-        needs=tuple(needs),
+        needs=tuple(listed),
         total=sum(_count(tx, viewer, Wanted(what, wanted.mailbox_id)) for what in kinds),
-        counts=counts,
+        counts=counts(tx, viewer),
         mailboxes=_mailboxes(tx, viewer, kinds),
-        boxes=_boxes(tx),
+        boxes=boxes(tx),
         unmatched=unmatched(tx, viewer),
     )
 
@@ -220,7 +222,17 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _rows(tx: Tx, viewer: Viewer, wanted: Wanted, after: tuple[datetime, str] | None, limit: int) -> Sequence[Record]:
+def needs(
+    ws: Workspace,
+    tx: Tx,
+    viewer: Viewer,
+    wanted: Wanted,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+    spooled: Collection[str] = (),
+) -> list[Need]:
+    """The emails of one kind, the oldest first, behind `after` (time and id)."""
     kind = KINDS[wanted.what]
     found = _joined(select(*_COLUMNS, kind.at.label("at")), tx, viewer, wanted)
     found = found.join(Enrollment, Enrollment.id == Touch.enrollment_id)
@@ -228,14 +240,11 @@ def _rows(tx: Tx, viewer: Viewer, wanted: Wanted, after: tuple[datetime, str] | 
     found = found.outerjoin(Reading, Reading.mailbox_id == Mailbox.id).order_by(kind.at, Touch.id).limit(max(limit, 0))
     if after is not None:
         found = found.where(tuple_(kind.at, Touch.id) > tuple_(literal(after[0], Moment()), literal(after[1])))
-    return tx.conn.execute(found).all()
-
-
-def _needs(ws: Workspace, tx: Tx, what: str, rows: Sequence[Record], spooled: Collection[str]) -> list[Need]:
-    signs = _signs(tx, rows, spooled) if what == "uncertain" else {row.id: _attempts(row) for row in rows}
+    rows = tx.conn.execute(found).all()
+    signs = _signs(tx, rows, spooled) if wanted.what == "uncertain" else {row.id: _attempts(row) for row in rows}
     return [
         Need(
-            what=what,
+            what=wanted.what,
             id=row.id,
             at=row.at,
             step=steps.step_of(ws, tx, row),
@@ -252,7 +261,7 @@ def _needs(ws: Workspace, tx: Tx, what: str, rows: Sequence[Record], spooled: Co
             mailbox=row.mailbox or "",
             attempts=row.attempts,
             generation=row.generation,
-            acts=KINDS[what].acts,
+            acts=kind.acts,
             signs=tuple(signs.get(row.id, ())),
         )
         for row in rows
@@ -340,7 +349,8 @@ def _by_people(stored: str | None) -> bool:
     return reason is not None and reason.code in _BY_PEOPLE
 
 
-def _boxes(tx: Tx) -> tuple[Box, ...]:
+def boxes(tx: Tx) -> tuple[Box, ...]:
+    """The mailboxes that stopped by themselves."""
     return tuple(
         Box(row.id, row.name, row.sender, row.pause_reason, row.paused_at, _held(tx, row.id)) for row in _stopped(tx)
     )

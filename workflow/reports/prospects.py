@@ -56,6 +56,8 @@ class ProspectFacts:
     outcome_reason: str | None
     owner: str | None
     suppressed: bool
+    mail_hold_until: datetime | None
+    mail_hold_why: str | None
     version: int
     entered_stage_at: datetime
     created_at: datetime
@@ -109,6 +111,7 @@ _FACTS: Final = (
         Prospect.id, Prospect.email, Prospect.name, Prospect.company, Prospect.phone, Prospect.title,
         Prospect.language, Prospect.time_zone, Prospect.country, Prospect.custom, Prospect.stage, Prospect.outcome,
         Prospect.outcome_reason, Rep.email.label("owner"), Suppression.email_key.is_not(None).label("suppressed"),
+        Prospect.mail_hold_until, Prospect.mail_hold_why,
         Prospect.version, Prospect.entered_stage_at, Prospect.created_at, Prospect.updated_at,
     )
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
@@ -146,10 +149,15 @@ def _narrowed(found: Select[Any], wanted: Wanted) -> Select[Any]:
 
 def _told(tx: Tx, rows: Sequence[Record]) -> tuple[ProspectFacts, ...]:
     refs = _refs(tx, [row.id for row in rows])
-    names = ProspectFacts.__slots__[:-1]
-    return tuple(
-        ProspectFacts(**{name: getattr(row, name) for name in names}, refs=refs.get(row.id, ())) for row in rows
-    )
+    return tuple(_fact(row, tx.now, refs.get(row.id, ())) for row in rows)
+
+
+def _fact(row: Record, now: datetime, refs: tuple[str, ...]) -> ProspectFacts:
+    told = {name: getattr(row, name) for name in ProspectFacts.__slots__[:-1]}
+    if row.mail_hold_until is None or row.mail_hold_until <= now:
+        # Its time has come: the row is left as it is until something else changes it.
+        told |= {"mail_hold_until": None, "mail_hold_why": None}
+    return ProspectFacts(**told, refs=refs)
 
 
 def _refs(tx: Tx, prospect_ids: Iterable[str]) -> Mapping[str, tuple[str, ...]]:

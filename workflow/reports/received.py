@@ -74,9 +74,24 @@ def listed(tx: Tx, prospect_id: str, *, after: tuple[datetime, str] | None, limi
     return [_mail(row) for row in tx.conn.execute(found)]
 
 
-def unmatched(tx: Tx, viewer: Viewer) -> list[Mail]:
-    """Lately received mail that matched nobody, newest first: of one's own mailbox, and of shared ones for managers."""
-    return [_mail(row, _SHOWN, _QUOTED) for row in tx.conn.execute(_unmatched(tx, viewer).limit(_LISTED))]
+def unmatched(
+    tx: Tx, viewer: Viewer, *, behind: tuple[datetime, str] | None = None, limit: int = _LISTED
+) -> list[Mail]:
+    """Lately received mail that matched nobody, newest first: of one's own mailbox, and of shared ones for managers.
+
+    `behind` is the place (time and id) where the page before ended.
+    """
+    found = _unmatched(tx, viewer).limit(limit)
+    if behind is not None:
+        place = tuple_(literal(behind[0], Moment()), literal(behind[1]))
+        found = found.where(tuple_(Incoming.received_at, Incoming.id) < place)
+    return [_mail(row, _SHOWN, _QUOTED) for row in tx.conn.execute(found)]
+
+
+def in_box(tx: Tx, viewer: Viewer, told: str) -> Mail:
+    """A message of a mailbox that the viewer may read in. Raises NotFound."""
+    found = _in_boxes(viewer).where(Incoming.id == unmatched_id(tx, viewer, told))
+    return _mail(tx.conn.execute(found).one())
 
 
 def unmatched_id(tx: Tx, viewer: Viewer, told: str) -> str:
