@@ -27,6 +27,7 @@ from web.api.publishing import ROUTES as PUBLISHING
 from web.api.received import ROUTES as RECEIVED
 from web.api.simulations import ROUTES as SIMULATIONS
 from web.api.sources import ROUTES as SOURCES
+from web.api.suppressions import ROUTES as SUPPRESSIONS
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ ROUTES: Final = (
     *RECEIVED,
     *ATTENTION,
     *PUBLISHING,
+    *SUPPRESSIONS,
     *PEOPLE,
     *AUDIT,
 )

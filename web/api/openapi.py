@@ -146,7 +146,7 @@ def _path(prefix: str, route: Route) -> str:
 
 def _operation(route: Route, record: Route | None) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "operationId": f"{route.method.lower()} {route.path}".replace("<id>", "id").replace("/", "_").replace(" ", ""),
+        "operationId": re.sub("[<> ]", "", f"{route.method.lower()} {route.path}").replace("/", "_"),
         "tags": [route.area],
         "summary": route.summary,
         "description": (route.act.__doc__ or route.summary).strip(),
@@ -161,9 +161,14 @@ def _operation(route: Route, record: Route | None) -> dict[str, Any]:
     return told
 
 
+# A list that is kept by key has it in its addresses; all else goes by id.
+_UUID: Final = {"type": "string", "format": "uuid"}
+_ADDRESS: Final = {"type": "string", "minLength": 1}
+
+
 def _parameters(route: Route, record: Route | None) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+        {"name": name, "in": "path", "required": True, "schema": _ADDRESS if name == "key" else _UUID}
         for name in re.findall(r"<(\w+)>", route.path)
     ]
     properties = route.query.model_json_schema().get("properties", {})

@@ -20,6 +20,7 @@ from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
+from web.panel.suppressions import add_routes as add_suppressions
 from web.panel.texts import add_routes as add_texts
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
@@ -44,6 +45,7 @@ def register(app: Flask, ws: Workspace) -> None:
     for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
     add_texts(inside)
+    add_suppressions(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
     app.extensions[PAGE] = error_page

@@ -14,7 +14,7 @@ from workflow import ids
 from workflow.records import upserts
 from workflow.records.models import Suppression
 from workflow.records.prepared import Prepared, one_of
-from workflow.records.suppressions import BarredDomain, SuppressionLog
+from workflow.records.suppressions import BY_DOMAIN, OF_DOMAIN, BarredDomain, SuppressionLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
 
 LISTED: Final = "suppressed.listed"
-OF_DOMAIN: Final = "suppressed.domain"
 UNSUBSCRIBED: Final = "stop.unsubscribe"
-BY_DOMAIN: Final = "domain:"
-"""Begins the source of an address that is barred for its domain alone."""
 # What a person said of their own address outlives the rest: it must not go when a domain is allowed again.
 _WEIGHTS: Final = {OF_DOMAIN: 0, LISTED: 1, "stop.bounce": 2, "stop.complaint": 3, UNSUBSCRIBED: 4}
 _PARTS: Final = 8

@@ -24,7 +24,7 @@ from workflow.mail.address import parse_address
 from workflow.records import upserts
 from workflow.records.base import Moment
 from workflow.records.models import Enrollment, Prospect, Suppression
-from workflow.records.suppressions import BarredDomain
+from workflow.records.suppressions import BY_DOMAIN, OF_DOMAIN, BarredDomain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -162,7 +162,7 @@ def _bar_domain(tx: Tx, domain: str, note: str, who: Who, source: str) -> bool:
     row = {"domain": domain, "note": note, "source": source, "actor": who.actor, "at": tx.now}
     if not upserts.insert_new(tx, BarredDomain, row):
         return False
-    told = {"cause": barred.OF_DOMAIN, "actor": who.actor, "note": note, "source": source}
+    told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": source}
     barred.log(tx, "added", f"@{domain}", told)
     _spread(tx, domain, note, who.actor)
     return True
@@ -172,11 +172,11 @@ def _spread(tx: Tx, domain: str, note: str, actor: str) -> None:
     """A row for each known address of the domain that has none."""
     values: Mapping[str, Any] = {
         "email_key": Prospect.email_key,
-        "cause": literal(barred.OF_DOMAIN),
+        "cause": literal(OF_DOMAIN),
         "actor": literal(actor),
         "at": literal(tx.now, Moment()),
         "note": literal(note),
-        "source": literal(f"{barred.BY_DOMAIN}{domain}"),
+        "source": literal(f"{BY_DOMAIN}{domain}"),
     }
     insert = (postgresql.insert if tx.locks_rows else sqlite.insert)(Suppression)
     chosen = select(*values.values()).where(_belongs(domain))
@@ -191,7 +191,7 @@ def _end_sequences(ws: Workspace, domain: str, note: str, who: Who, seconds: flo
     """End the sequences of the prospects of a domain, some at a time, each under the prospect's own lock."""
     begun, last, stopped = time.monotonic(), "", 0
     active = exists().where(Enrollment.prospect_id == Prospect.id, Enrollment.state == "active")
-    by_this = Suppression.source == f"{barred.BY_DOMAIN}{domain}"
+    by_this = Suppression.source == f"{BY_DOMAIN}{domain}"
     found = select(Prospect.id).join(Suppression, Suppression.email_key == Prospect.email_key).where(by_this, active)
 
     def work(tx: Tx) -> tuple[str, int]:
@@ -232,8 +232,8 @@ def _allow_domain(tx: Tx, domain: str, note: str, who: Who) -> None:
     """Take a domain from the list; who is barred for more than that stays barred. Nobody else writes meanwhile."""
     if tx.conn.execute(delete(BarredDomain).where(BarredDomain.domain == domain)).rowcount != 1:
         raise NotFound(_NOT_THERE)
-    tx.conn.execute(delete(Suppression).where(Suppression.source == f"{barred.BY_DOMAIN}{domain}"))
-    told = {"cause": barred.OF_DOMAIN, "actor": who.actor, "note": note, "source": who.cause}
+    tx.conn.execute(delete(Suppression).where(Suppression.source == f"{BY_DOMAIN}{domain}"))
+    told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": who.cause}
     barred.log(tx, "removed", f"@{domain}", told)
     others = select(BarredDomain.domain, BarredDomain.note, BarredDomain.actor)
     for row in tx.conn.execute(others).all():

@@ -14,6 +14,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from workflow.records.base import Base, Id, one_of
 
 LISTED: Final = ("added", "removed")
+OF_DOMAIN: Final = "suppressed.domain"
+BY_DOMAIN: Final = "domain:"
+"""The cause of an address that is barred for its domain alone, and how its source begins."""
 
 
 class Suppression(Base):

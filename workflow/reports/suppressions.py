@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, literal, or_, select, union_all
 
-from workflow.actions.barred import BY_DOMAIN, OF_DOMAIN
 from workflow.records.models import Suppression
-from workflow.records.suppressions import BarredDomain, SuppressionLog
+from workflow.records.suppressions import BY_DOMAIN, OF_DOMAIN, BarredDomain, SuppressionLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,11 +14,12 @@ from sqlalchemy.orm import aliased
 from workflow import ids
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import settle
+from workflow.engine import signals as kinds
 from workflow.engine import trail
 from workflow.engine.decide import Change
 from workflow.engine.reasons import Reason, because
 from workflow.errors import BadInput, Conflict, NotFound
-from workflow.records.models import Enrollment, Mailbox, Touch
+from workflow.records.models import Enrollment, Mailbox, Prospect, Touch
 
 if TYPE_CHECKING:
     from workflow.actions.prospects import Who
@@ -48,7 +49,8 @@ def skip(ws: Workspace, touch_id: str, who: Who) -> None:
 def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
     """Make an email due at once, before its window, gap or back-off; never past a stop or a paused mailbox.
 
-    Raises NotFound, and Conflict for a task, for an email that is not waiting, and while its mailbox is paused.
+    Raises NotFound, and Conflict for a task, for an email that is not waiting, while its mailbox is paused, and in a
+    pause that the prospect asked for.
     """
 
     def work(tx: Tx) -> None:
@@ -58,6 +60,7 @@ def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
         if tx.conn.execute(select(Mailbox.state).where(Mailbox.id == touch.mailbox_id)).scalar_one() != "active":
             message = "The mailbox of this email is paused: resume it first."
             raise Conflict(message)
+        _refuse_in_a_pause(tx, touch.prospect_id)
         reason = because("send_now", by=who.actor)
         values = {
             "forced": True,
@@ -149,6 +152,16 @@ def locked(tx: Tx, touch_id: str) -> Record:
         raise NotFound(message)
     prospects.lock(tx, prospect_id)
     return tx.conn.execute(select(*Touch.__table__.columns).where(Touch.id == touch_id)).one()
+
+
+def _refuse_in_a_pause(tx: Tx, prospect_id: str) -> None:
+    columns = select(Prospect.mail_hold_until, Prospect.mail_hold_why).where(Prospect.id == prospect_id)
+    row = tx.conn.execute(columns).one()
+    held = kinds.hold(row.mail_hold_until, row.mail_hold_why, tx.now)
+    if held is not None and held.why == kinds.PAUSE:
+        day = held.until.date().isoformat()
+        message = f"The prospect asked for a pause until {day}: only an administrator may end it, with a reason."
+        raise Conflict(message)
 
 
 def _arrived(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from workflow import ids
 from workflow.actions import enrolling
 from workflow.engine import sequences
-from workflow.mail import quoting, tokens
+from workflow.mail import links, quoting
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose, new_message_id
@@ -56,7 +56,7 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     step = playbook.sequences[touch.sequence].step(touch.step)
     person = _PERSON.all(tx, {"prospect": touch.prospect_id})[0]
     language = language_of(playbook, person.language)
-    token = tokens.sign("unsubscribe", touch.prospect_id, ws.key("links"))
+    token = links.sign(links.Link(touch.prospect_id, touch.enrollment_id), ws.key("links"))
     link = f"{ws.settings.base_url}/u/{token}"
     sender = outlet.sender
     facts = _facts(tx, playbook, touch.prospect_id, touch.meeting_id, person)

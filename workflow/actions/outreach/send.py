@@ -262,8 +262,11 @@ class Sender:
             return settle.skip(self.ws, tx, touch.id, because("suppressed"))
         playbook = self.ws.playbooks.version(tx, touch.playbook_digest)
         step = playbook.sequences[touch.sequence].step(touch.step)
-        asked = leaving.Asked(tx.now, touch.due_at, touch.not_after, touch.attempts, touch.forced)
-        asked.held = kinds.hold(touch.mail_hold_until, touch.mail_hold_why, tx.now)
+        held = kinds.hold(touch.mail_hold_until, touch.mail_hold_why, tx.now)
+        # No haste of ours outruns a pause that the prospect asked for.
+        forced = touch.forced and (held is None or held.why != kinds.PAUSE)
+        asked = leaving.Asked(tx.now, touch.due_at, touch.not_after, touch.attempts, forced)
+        asked.held = held
         until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
             reason = because("too_late", until=until.isoformat(timespec="minutes"))
@@ -279,7 +282,7 @@ class Sender:
             return asked.last_mail_at
 
         hold = None
-        if not touch.forced:
+        if not forced:
             hold = leaving.when_it_may_leave(
                 playbook,
                 step,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 
-from workflow.mail import tokens
+from workflow.mail import links
 from workflow.mail.address import LONGEST_LOCAL, key_of
 from workflow.mail.compose import touch_of
 
@@ -135,9 +135,9 @@ def by_tags(addresses: Iterable[str], ours: Ours, where: str) -> Iterator[Candid
 def by_link(token: str, ours: Ours, where: str) -> Iterator[Candidate]:
     """The candidate by the token of a link to unsubscribe, as the subject of such a mail carries it."""
     for key in ours.link_keys if token else ():
-        found = tokens.read("unsubscribe", token, key)
+        found = links.read(token, key)
         if found:
-            yield Candidate("link", token, "sure", prospect_id=found, where=where)
+            yield Candidate("link", token, "sure", prospect_id=found.prospect_id, where=where)
 
 
 def by_address(
