@@ -17,7 +17,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser test-kills soak differential lint format types words diagram bench lock wheel secrets clean
+.PHONY: help install run test test-browser test-kills soak differential fuzz lint format types words diagram bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ soak: $(READY_DEV) ## kill random processes under load for a minute, then count 
 
 differential: $(READY_DEV) ## hold the simulator against production, 10,000 times (minutes)
 	$(BIN)/python -m pytest -m differential -n $(JOBS) --dist worksteal $(or $(T),tests/engine)
+
+fuzz: $(READY_DEV) ## let a public fuzzer read the API's document and try to break it, for longer
+	$(BIN)/python -m pytest -m fuzz $(or $(T),tests/api)
 
 lint: $(READY_DEV) ## check style, arrows between the rooms, and the house's numbers
 	$(BIN)/ruff check

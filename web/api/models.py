@@ -8,11 +8,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 Id = Annotated[str, Field(description="A UUID in its lower-case form.")]
+
+
+def _whole(told: object) -> object:
+    """JSON knows one kind of number: 7.0 is the whole number 7."""
+    return int(told) if isinstance(told, float) and told.is_integer() else told
+
+
 Text = Annotated[str, Field(max_length=400)]
-Version = Annotated[int, Field(ge=1, description="The version you decided on; 409 when there is a newer one.")]
+Version = Annotated[
+    int, BeforeValidator(_whole), Field(ge=1, description="The version you decided on; 409 when there is a newer one.")
+]
 
 
 def _plausible(told: datetime) -> datetime:
