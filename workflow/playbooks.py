@@ -136,6 +136,11 @@ def put_in_force(
     return str(row["id"])
 
 
+def judge_by(tx: Tx, playbook: Playbook) -> None:
+    """Let `playbook` hold in this transaction only: for one that asks what would be, and is never committed."""
+    tx.known[_IN_FORCE] = playbook
+
+
 def begin_with(tx: Tx, playbook: Playbook) -> None:
     """Before the first publication: say that what was only read from a file held until now, and need not be offered."""
     if _fact(tx, _IN_FORCE) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html import unescape
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.panel.scene import PASSWORD, Scene, Visitor
-from tests.web.fixtures import Sender
+from tests.web.fixtures import FAST, Sender
 from workflow.actions import sources
 
 PLAIN = (
@@ -71,13 +72,14 @@ def test_deliveries_are_shown_with_what_became_of_them_and_replayed(scene: Scene
     crm.tell("answers.recorded", "later@example.com", data={"answers": {"budget": "5"}})
     crm.deliver(b"{torn")
     text = iva.read("/deliveries")
+    assert re.search(r'href="/deliveries\?only=parked"[^>]*>Waits for its prospect <span class="num">1<', text)
     assert [" ".join(tag.split()) for tag in re.findall(r'<span class="tag [^"]*">([^<]+)', text)] == [
         "Waits for its prospect", "Applied", "Applied",
     ]  # fmt: skip
     assert "Cannot be read" in text
     assert 'class="count alert">1' in text
-    parked = re.findall(r'href="/deliveries/([^"]+)"', iva.read("/deliveries?only=parked"))
-    dead = re.findall(r'href="/deliveries/([^"]+)"', iva.read("/deliveries?only=dead"))
+    parked = re.findall(r'class="name" href="/deliveries/([^"]+)"', iva.read("/deliveries?only=parked"))
+    dead = re.findall(r'class="name" href="/deliveries/([^"]+)"', iva.read("/deliveries?only=dead"))
     assert (len(parked), len(dead)) == (1, 1)
     assert "None of this kind" in iva.read("/deliveries?only=failed")
     page = iva.read(f"/deliveries/{parked[0]}")
@@ -89,6 +91,63 @@ def test_deliveries_are_shown_with_what_became_of_them_and_replayed(scene: Scene
     iva.htmx = True
     assert "it still cannot be read" in iva.post(f"/deliveries/{dead[0]}/replay").text
     assert iva.post("/deliveries/x/replay").status_code == 404
+
+
+def test_many_deliveries_are_rehearsed_and_replayed_and_their_list_is_fresh(scene: Scene, iva: Visitor) -> None:
+    crm = Sender(scene.app.test_client(), scene.clock, sources.add(scene.ws, "standard", "crm"))
+    for name in ("ana", "boris"):
+        crm.tell("prospect.upserted", f"{name}@example.com", data={"name": name})
+        crm.tell("deal.renamed", f"{name}@example.com", data={"value": "hot"})
+    ignored = iva.read("/deliveries?only=ignored&source=crm")
+    mark = re.search(r"mark=([0-9a-f]{16})", ignored)
+    assert mark is not None
+    assert iva.get(f"/deliveries/news?only=ignored&source=crm&mark={mark[1]}").status_code == 204
+    crm.tell("deal.renamed", "vera@example.com", data={"value": "hot"})
+    assert iva.get(f"/deliveries/news?only=ignored&source=crm&mark={mark[1]}").status_code == 200
+
+    draft = FAST.read_text(encoding="utf-8")
+    draft += "  - {source: crm, when: {kind: deal.renamed, value: hot}, do: qualify}\n"
+    file = (io.BytesIO(draft.encode()), "draft.yaml")
+    told = iva.post("/deliveries/dry-run", {"only": "ignored", "file": file}).text
+    assert "2 emails would be planned" in told
+    assert "boris" in told
+    assert "Nothing would change" in iva.post("/deliveries/dry-run", {"only": "ignored"}).text
+    assert iva.post("/deliveries/replay", {}).status_code == 422
+    answer = iva.post("/deliveries/replay", {"only": "ignored"})
+    assert answer.status_code == 303
+    page = iva.read(answer.headers["Location"])
+    assert "3 / 3" in page
+    assert "No effect here" in page
+
+
+def test_a_source_is_added_rotated_paused_and_removed(scene: Scene, iva: Visitor) -> None:
+    assert "No source yet" in iva.read("/settings/sources")
+    page = iva.post("/settings/sources", {"kind": "hubspot", "name": "deals", "secret": "its-client-secret"}).text
+    assert "its-client-secret" in page
+    assert "/webhooks/deals" in page
+    assert "client secret" in page
+    assert iva.post("/settings/sources", {"kind": "hubspot", "name": "deals"}).status_code == 409
+    assert iva.post("/settings/sources", {"kind": "hubspot", "name": "No Name"}).status_code == 422
+    address = re.findall(r'href="(/settings/sources/[^"]+)"', iva.read("/settings/sources"))[0]
+    page = iva.read(address)
+    assert "its-client-secret" not in page
+    assert "API token" in page
+    assert "a-new-secret" in iva.post(f"{address}/rotate", {"secret": "a-new-secret"}).text
+    assert iva.post(f"{address}/token", {"api_token": "pat-1"}).status_code == 303
+    assert "Kept." in iva.read(address)
+    with scene.ws.database.read() as tx:
+        source = sources.known(scene.ws, tx, "deals")
+        assert source.secrets == ("a-new-secret", "its-client-secret")
+        assert sources.token(scene.ws, tx, source.id) == "pat-1"
+    iva.post(f"{address}/pause")
+    assert "Resume" in iva.read(address)
+    with scene.ws.database.read() as tx:
+        assert sources.open_source(scene.ws, tx, "deals") is None
+    iva.post(f"{address}/resume")
+    assert iva.post(f"{address}/remove", {"name": "other"}).status_code == 422
+    assert iva.post(f"{address}/remove", {"name": "deals"}).status_code == 303
+    assert iva.get(address).status_code == 404
+    assert sources.add(scene.ws, "standard", "deals")
 
 
 def test_settings_are_kept_and_odd_ones_are_said(iva: Visitor) -> None:

@@ -20,6 +20,7 @@ from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
+from web.panel.sources import add_routes as add_sources
 from web.panel.suppressions import add_routes as add_suppressions
 from web.panel.texts import add_routes as add_texts
 from web.panel.today import add_routes as add_today
@@ -44,6 +45,7 @@ def register(app: Flask, ws: Workspace) -> None:
     pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_work, add_unmatched, add_why)
     for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
         add(inside)
+    add_sources(inside)
     add_texts(inside)
     add_suppressions(inside)
     app.register_blueprint(door())

@@ -148,6 +148,7 @@ _MEETINGS: Final = {
 }
 _FATES: Final = {
     "dead": later("Cannot be read"),
+    "given_up": later("Given up"),
     "applied": later("Applied"),
     "duplicate": later("Came before"),
     "ignored": later("No effect here"),

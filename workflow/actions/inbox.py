@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
@@ -85,40 +85,39 @@ def sweep(ws: Workspace, *, limit: int = 100) -> int:
     return len(waiting)
 
 
-def replay(
-    ws: Workspace, delivery_id: str, read: Callable[[str, bytes, Mapping[str, str]], Parcel], actor: str
-) -> Receipt:
+Read: TypeAlias = "Callable[[str, bytes, Mapping[str, str]], Parcel]"
+"""How a kept delivery is understood today, by its kind. Raises KeyError for a kind that is gone."""
+
+
+def replay(ws: Workspace, delivery_id: str, read: Read, actor: str) -> Receipt:
     """Apply a kept delivery again: its waiting and failed events, and a dead letter as `read` understands it today.
 
     Raises NotFound. What was applied once is never applied twice, because each event keeps its key.
     """
+    return ws.database.transact(lambda tx: replay_in(ws, tx, delivery_id, read, actor))
 
-    def work(tx: Tx) -> Receipt:
-        row = _delivery(tx, delivery_id)
-        source = _source_of(row)
-        known = _events(tx, delivery_id)
-        parcel = read(row.kind, row.body, row.headers)
-        if not known and parcel.unreadable is None:
-            receipts = [
-                _take(ws, tx, source, delivery_id, position, incoming, late=False)
-                for position, incoming in enumerate(parcel.events)
-            ]
-            changed = {"status": "accepted", "reason": None}
-            tx.conn.execute(update(Delivery).where(Delivery.id == delivery_id).values(**changed))
-            return Receipt(delivery_id, "accepted", tuple(receipts))
-        named = {incoming.event_id: incoming for incoming in parcel.events}
-        for event in known:
-            if event.outcome in _OPEN:
-                _retry(ws, tx, source, event, named.get(event.event_id) or unpack(event), actor=actor)
-        position = max((event.position for event in known), default=-1)
-        told = {event.event_id for event in known}
-        # Today's adapter may find more in the same bytes than that of an older release did.
-        for more, incoming in enumerate((each for each in named.values() if each.event_id not in told), position + 1):
-            _take(ws, tx, source, delivery_id, more, incoming, late=False)
-        receipts = [_receipt(event) for event in _events(tx, delivery_id)]
-        return Receipt(delivery_id, row.status, tuple(receipts))
 
-    return ws.database.transact(work)
+def replay_in(ws: Workspace, tx: Tx, delivery_id: str, read: Read, actor: str) -> Receipt:
+    """The same in the caller's transaction."""
+    row = _delivery(tx, delivery_id)
+    source = _source_of(row)
+    known = _events(tx, delivery_id)
+    parcel = read(row.kind, row.body, row.headers)
+    named = {incoming.event_id: incoming for incoming in parcel.events}
+    for event in known:
+        if event.outcome in _OPEN:
+            _retry(ws, tx, source, event, named.get(event.event_id) or unpack(event), actor=actor)
+    told = {event.event_id for event in known}
+    position = max((event.position for event in known), default=-1)
+    # Today's adapter may find more in the same bytes than that of an older release did; of a dead letter it finds all.
+    for more, incoming in enumerate((each for each in parcel.events if each.event_id not in told), position + 1):
+        _take(ws, tx, source, delivery_id, more, incoming, late=False)
+    if row.status == "dead":
+        reason = because("bad_event", problem=parcel.unreadable).pack() if parcel.unreadable else None
+        changed = {"status": "dead" if parcel.unreadable else "accepted", "reason": reason}
+        tx.conn.execute(update(Delivery).where(Delivery.id == delivery_id).values(**changed))
+    status = tx.conn.execute(select(Delivery.status).where(Delivery.id == delivery_id)).scalar_one()
+    return Receipt(delivery_id, status, tuple(_receipt(event) for event in _events(tx, delivery_id)))
 
 
 def _keep(tx: Tx, source: OpenSource, parcel: Parcel, delivery_id: str) -> bool:
@@ -305,7 +304,7 @@ def _usable_fields(tx: Tx, incoming: Incoming, known: Loaded | None, email_key: 
     email = incoming.fields.get("email")
     if not email or email_key is None or known is None or email == known.view.fields["email"]:
         return incoming.fields
-    if prospects.by_email(tx, email_key) in (None, known.view.id):
+    if prospects.holder(tx, email_key) in (None, known.view.id):
         return incoming.fields
     return {name: value for name, value in incoming.fields.items() if name != "email"}
 

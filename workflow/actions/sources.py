@@ -1,4 +1,4 @@
-"""Sources of webhooks: add one, rotate its secret, open one to verify what it sent. Secrets rest encrypted."""
+"""Sources of webhooks: add one, rotate its secret, pause or remove it, open it to verify. Secrets rest encrypted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import bindparam, insert, select, update
@@ -17,11 +17,14 @@ from workflow.errors import BadInput, Conflict, NotFound, StartError
 from workflow.records.models import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
 KINDS: Final = secret_forms.KINDS
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LONGEST_TOKEN: Final = 4000
 _OPEN: Final = select(Source.id, Source.kind, Source.secrets).where(
     Source.name == bindparam("name"), Source.disabled_at.is_(None)
 )
@@ -76,6 +79,55 @@ def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
     return ws.database.transact(work)
 
 
+def pause(ws: Workspace, source_id: str) -> None:
+    """Take nothing more from a source: it is answered as if there were none. Raises NotFound."""
+    _change(ws, source_id, lambda tx: {"disabled_at": tx.now})
+
+
+def resume(ws: Workspace, source_id: str) -> None:
+    """Take deliveries from a source again. Raises NotFound."""
+    _change(ws, source_id, lambda _tx: {"disabled_at": None})
+
+
+def remove(ws: Workspace, source_id: str) -> None:
+    """Put a source away for good. Its deliveries stay, its secrets go, and its name is free again. Raises NotFound."""
+
+    def gone(tx: Tx) -> dict[str, Any]:
+        # Longer than any name may be, so that nobody can take it.
+        name = f"removed-{source_id}"
+        return {
+            "name": name, "removed_at": tx.now, "disabled_at": tx.now, "secrets": _seal(ws, []), "api_token": None
+        }  # fmt: skip
+
+    _change(ws, source_id, gone)
+
+
+def keep_token(ws: Workspace, source_id: str, token: str) -> None:
+    """Keep the token by which the vendor's own API is asked; an empty one forgets it. Raises NotFound and BadInput."""
+    told = token.strip()
+    if len(told) > _LONGEST_TOKEN or not told.isascii() or not told.isprintable():
+        message = "The API token has up to 4,000 letters, digits and signs on one line: copy it from the vendor again."
+        raise BadInput(message, field="api_token")
+    _change(ws, source_id, lambda _tx: {"api_token": _seal(ws, [told]) if told else None})
+
+
+def token(ws: Workspace, tx: Tx, source_id: str) -> str | None:
+    """The token by which the vendor's own API is asked, in clear; None where there is none or the source is off."""
+    found = select(Source.api_token).where(Source.id == source_id, Source.disabled_at.is_(None))
+    sealed = tx.conn.execute(found).scalar_one_or_none()
+    return str(_opened(ws, sealed)[0]) if sealed else None
+
+
+def _change(ws: Workspace, source_id: str, change: Callable[[Tx], dict[str, Any]]) -> None:
+    def work(tx: Tx) -> None:
+        which = (Source.id == source_id) & Source.removed_at.is_(None)
+        if not tx.conn.execute(update(Source).where(which).values(**change(tx))).rowcount:
+            message = "There is no such source: check the id."
+            raise NotFound(message)
+
+    ws.database.transact(work)
+
+
 def known(ws: Workspace, tx: Tx, name: str) -> OpenSource:
     """The source named `name`. Raises NotFound."""
     opened = open_source(ws, tx, name)
@@ -101,14 +153,18 @@ def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
     row = tx.conn.execute(_OPEN, {"name": name}).one_or_none()
     if row is None:
         return None
+    return OpenSource(row.id, name, row.kind, tuple(_opened(ws, row.secrets)))
+
+
+def _opened(ws: Workspace, sealed: str) -> list[str]:
     try:
-        opened = json.loads(_box(ws).decrypt(row.secrets.encode()))
+        opened: list[str] = json.loads(_box(ws).decrypt(sealed.encode()))
     except InvalidToken as error:
         message = (
             "The secrets of the sources were sealed with another secret key: start with the key they were made with."
         )
         raise StartError(message) from error
-    return OpenSource(row.id, name, row.kind, tuple(opened))
+    return opened
 
 
 def _seal(ws: Workspace, kept: list[str]) -> str:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import case, func, literal, select, tuple_
 
 from workflow.engine import reasons
 from workflow.errors import NotFound
 from workflow.records.base import Moment
 from workflow.records.models import Delivery, Event, Source
+from workflow.wanted import GIVEN_UP as _GIVEN_UP
+from workflow.wanted import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from workflow.records.db import Record, Tx
+    from workflow.wanted import Wanted
 
-WAITING: Final = frozenset({"parked", "failed", "pending"})
-"""Outcomes of events that are not settled."""
+FATES: Final = ("dead", "given_up", "failed", "parked", "pending", "blocked", "ignored", "stale", "duplicate")
+"""What a delivery or an event may come to that is not `applied`: the urgent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +64,45 @@ class Letter:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many deliveries (`dead`) or events of one fate wait for somebody."""
+
+    fate: str
+    number: int
+
+
 def page(
-    tx: Tx,
-    language: str,
-    *,
-    status: str = "",
-    source: str = "",
-    outcome: str = "",
-    after: tuple[datetime, str] | None = None,
-    limit: int,
+    tx: Tx, language: str, wanted: Wanted, *, after: tuple[datetime, str] | None = None, limit: int
 ) -> tuple[DeliveryFacts, ...]:
-    """The newest deliveries with this status, from this source, with an event of this outcome; behind `after`."""
-    found = _DELIVERIES
-    if status:
-        found = found.where(Delivery.status == status)
-    if source:
-        found = found.where(Source.name == source)
-    if outcome:
-        found = found.where(Delivery.id.in_(select(Event.delivery_id).where(Event.outcome == outcome)))
+    """The newest deliveries that fit, behind `after`."""
+    found = _DELIVERIES.where(*fits(tx, wanted))
     if after is not None:
         behind = tuple_(literal(after[0], Moment()), literal(after[1]))
         found = found.where(tuple_(Delivery.received_at, Delivery.id) < behind)
     found = found.order_by(Delivery.received_at.desc(), Delivery.id.desc()).limit(limit)
     return _told(tx, tx.conn.execute(found).all(), language)
+
+
+def counts(tx: Tx, wanted: Wanted) -> tuple[Count, ...]:
+    """What was not simply applied, by fate, within the same sources, times, words and prospect."""
+    within = fits(tx, replace(wanted, status="", outcome=""))
+    dead = select(func.count()).select_from(Delivery).join(Source, Source.id == Delivery.source_id)
+    number = tx.conn.execute(dead.where(Delivery.status == "dead", *within)).scalar_one()
+    fate = case((_GIVEN_UP, "given_up"), else_=Event.outcome).label("fate")
+    events = select(fate, func.count().label("number")).where(Event.outcome != "applied")
+    if within:
+        events = events.join(Delivery, Delivery.id == Event.delivery_id).join(Source, Source.id == Delivery.source_id)
+    rows = tx.conn.execute(events.where(*within).group_by(fate))
+    found = {"dead": number, **{row.fate: row.number for row in rows}}
+    return tuple(Count(each, found[each]) for each in FATES if found.get(each))
+
+
+def mark(tx: Tx, wanted: Wanted) -> str:
+    """A short text that differs once something of the list has changed: an open page asks for it, and for no more."""
+    newest = tx.conn.execute(select(func.max(Delivery.id))).scalar_one()
+    told = [newest, *((each.fate, each.number) for each in counts(tx, wanted))]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def one(tx: Tx, delivery_id: str, language: str) -> Letter:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, func, or_, select
 
-from workflow.records.models import Delivery, Enrollment, Mailbox, Meeting, Message, Prospect, Touch
+from workflow.records.models import Delivery, Enrollment, Event, Mailbox, Meeting, Message, Prospect, Touch
 from workflow.reports import attention as attention_list
 from workflow.reports import board, steps
+from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,7 @@ class Today:
 
 
 def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
-    """What waits for this person, counted: uncertain emails, tasks due before `until`, lately unreadable deliveries."""
+    """What waits for this person, counted: uncertain emails, tasks due before `until`, dead letters of late."""
     waiting = (
         select(Touch.state, func.count().label("number"))
         .join(Prospect, Prospect.id == Touch.prospect_id)
@@ -82,6 +83,8 @@ def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
     counts = {row.state: row.number for row in tx.conn.execute(waiting)}
     lately = (Delivery.status == "dead", Delivery.received_at > until - _FAILED_FOR)
     dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(*lately)).scalar_one()
+    events = select(func.count()).select_from(Event).join(Delivery, Delivery.id == Event.delivery_id)
+    dead += tx.conn.execute(events.where(GIVEN_UP, Delivery.received_at > until - _FAILED_FOR)).scalar_one()
     unsure = counts.get("uncertain", 0)
     return Attention(today=counts.get("scheduled", 0) + unsure, needs=attention_list.number(tx, viewer), dead=dead)
 

@@ -1,0 +1,154 @@
+"""Settings > Sources: the senders of webhooks with their health; add, rotate, pause, remove. For administrators.
+
+A secret is shown on the page that made it, and never again.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import request
+
+from web.auth import require
+from web.forms import Form
+from web.forms import line as read_line
+from web.i18n import gettext as _
+from web.i18n import language
+from web.pages import workspace
+from web.panel.frame import Toast, done, page, reading, worded
+from workflow.actions import sources
+from workflow.commands.steps import THEIRS, steps
+from workflow.errors import BadInput, Conflict, NotFound
+from workflow.ids import is_id
+from workflow.reports import deliveries
+from workflow.reports import sources as reports
+from workflow.wanted import Wanted
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+    from flask.typing import ResponseReturnValue
+
+_PAGE: Final = "/settings/sources"
+_ASKED: Final = frozenset({"hubspot", "pipedrive"})
+"""Kinds whose vendor's own API can be asked for the rest."""
+_RECENT: Final = 10
+
+
+def add_routes(routes: Blueprint) -> None:
+    """Add what this module answers."""
+    routes.add_url_rule(_PAGE, view_func=all_sources, methods=["GET"])
+    routes.add_url_rule(_PAGE, view_func=add_source, methods=["POST"])
+    routes.add_url_rule(f"{_PAGE}/<source_id>", view_func=one_source, methods=["GET"])
+    for name, act in (
+        ("rotate", rotate_source), ("pause", pause_source), ("resume", resume_source), ("remove", remove_source),
+        ("token", keep_token),
+    ):  # fmt: skip
+        routes.add_url_rule(f"{_PAGE}/<source_id>/{name}", view_func=act, methods=["POST"])
+
+
+def all_sources() -> ResponseReturnValue:
+    """Every sender, and a form to add one."""
+    require("sources")
+    return _listed(Form())
+
+
+def add_source() -> ResponseReturnValue:
+    """Add a sender, and show its address, its secret and what to click at the vendor."""
+    require("sources")
+    form = Form({name: read_line(name, 40) for name in ("kind", "name")})
+    typed = request.form.get("secret", "").strip()
+    try:
+        secret = sources.add(workspace(), form["kind"], form["name"], typed or None)
+    except BadInput as error:
+        form.errors[error.field or "name"] = worded(error)
+        return _listed(form, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except Conflict as error:
+        form.errors["name"] = worded(error)
+        return _listed(form, HTTPStatus.CONFLICT)
+    with reading() as tx:
+        opened = sources.known(workspace(), tx, form["name"])
+    return _shown(opened.id, fresh=secret, toast=Toast(_("The source was added")))
+
+
+def one_source(source_id: str) -> ResponseReturnValue:
+    """One sender: its health, what it brought lately, and what can be done with it."""
+    require("sources")
+    return _shown(_checked(source_id))
+
+
+def rotate_source(source_id: str) -> ResponseReturnValue:
+    """Give it a new secret and show that; the one before stays good until the next."""
+    require("sources")
+    name = _name(source_id)
+    try:
+        secret = sources.rotate(workspace(), name, request.form.get("secret", "").strip() or None)
+    except BadInput as error:
+        form = Form(errors={"secret": worded(error)})
+        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return _shown(source_id, fresh=secret, toast=Toast(_("The source has a new secret")))
+
+
+def pause_source(source_id: str) -> ResponseReturnValue:
+    """Take nothing more from it."""
+    require("sources")
+    sources.pause(workspace(), _checked(source_id))
+    return done(f"{_PAGE}/{source_id}", Toast(_("The source is paused")))
+
+
+def resume_source(source_id: str) -> ResponseReturnValue:
+    """Take deliveries from it again."""
+    require("sources")
+    sources.resume(workspace(), _checked(source_id))
+    return done(f"{_PAGE}/{source_id}", Toast(_("The source is taken from again")))
+
+
+def remove_source(source_id: str) -> ResponseReturnValue:
+    """Put it away for good, once its name was typed."""
+    require("sources")
+    name = _name(source_id)
+    if read_line("name", 40) != name:
+        form = Form(errors={"name": _("Type the name of the source to remove it.")})
+        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    sources.remove(workspace(), source_id)
+    return done(_PAGE, Toast(_("The source was removed; its deliveries stay")))
+
+
+def keep_token(source_id: str) -> ResponseReturnValue:
+    """Keep or forget the token of the vendor's own API."""
+    require("sources")
+    try:
+        sources.keep_token(workspace(), _checked(source_id), request.form.get("api_token", ""))
+    except BadInput as error:
+        form = Form(errors={"api_token": worded(error)})
+        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
+
+
+def _listed(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+    with reading() as tx:
+        found = reports.all_of_them(tx)
+    return page("sources", here="settings", status=status, sources=found, form=form, kinds=sources.KINDS, theirs=THEIRS)
+
+
+def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **values: Any) -> ResponseReturnValue:  # noqa: ANN401
+    ws = workspace()
+    with reading() as tx:
+        source = reports.one(tx, source_id)
+        recent = deliveries.page(tx, language(), Wanted(source=source.name), limit=_RECENT)
+    return page(
+        "source", here="settings", source=source, recent=recent, fresh=fresh, form=form or Form(),
+        address=sources.address(ws, source.kind, source.name, fresh),
+        steps=steps(source.kind, source.name, language()), asks=source.kind in _ASKED, **values,
+    )  # fmt: skip
+
+
+def _checked(source_id: str) -> str:
+    if not is_id(source_id):
+        raise NotFound
+    return source_id
+
+
+def _name(source_id: str) -> str:
+    with reading() as tx:
+        return reports.one(tx, _checked(source_id)).name
