@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 
 from tests.conftest import Clock
 from tests.web.fixtures import Api, Sender, body_of
-from workflow.actions import people, received
+from workflow.actions import people, prospects, received
+from workflow.actions.prospects import Who
 from workflow.actions.received import Letter
+from workflow.engine import signals as kinds
 from workflow.engine import trail
 from workflow.engine.reasons import because
 from workflow.records.models import Incoming, Mailbox, Prospect, Touch
@@ -119,3 +121,24 @@ def test_a_prospect_tells_until_when_and_why_their_mail_waits(api: Api, crm: Sen
     clock.advance(days=6)
     later = api.get(f"/prospects/{known['id']}")
     assert (later["mail_hold_until"], later["mail_hold_why"]) == (None, None)
+
+
+def test_mail_that_waits_goes_on_and_a_pause_of_the_prospect_needs_a_reason(
+    api: Api, ws: Workspace, crm: Sender, clock: Clock
+) -> None:
+    crm.tell("call.ended")
+    (known,) = api.get("/prospects")["items"]
+    path = f"/prospects/{known['id']}/resume"
+    assert api.ask("POST", path).status_code == 409, "nothing waits"
+    day = (clock.now + timedelta(days=5)).date().isoformat()
+    crm.tell("email.auto_replied", data={"about": "away", "returns_on": day})
+    rep = Api(api.client, people.add_key(ws, "a rep", "rep"))
+    assert body_of(rep.ask("POST", path))["mail_hold_why"] is None
+    assert api.get(f"/prospects/{known['id']}/history")["items"][-1]["kind"] == "email.released"
+    prospects.tell(ws, known["id"], kinds.PAUSED, {}, Who("prospect", "test"))
+    assert api.get(f"/prospects/{known['id']}")["mail_hold_why"] == "pause"
+    assert rep.ask("POST", path, {"reason": "I want to"}).status_code == 403
+    assert api.ask("POST", path).status_code == 422
+    assert body_of(api.ask("POST", path, {"reason": "They called us"}))["mail_hold_until"] is None
+    last = api.get(f"/prospects/{known['id']}/history")["items"][-1]
+    assert (last["kind"], last["detail"]["detail"]) == ("email.pause.ended", "They called us")

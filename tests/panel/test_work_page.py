@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from sqlalchemy import update
 
@@ -147,3 +148,21 @@ def test_mailboxes_that_stopped_and_unmatched_mail_stand_in_the_list(scene: Scen
     with scene.ws.database.write() as tx:
         tx.conn.execute(update(Mailbox).values(state="paused", pause_reason=because("pause.by", by="Iva").pack()))
     assert "sends nothing" not in iva.read("/uncertain"), "whoever paused it knows"
+
+
+def test_mail_that_waits_for_somebody_goes_on_by_a_click(scene: Scene, iva: Visitor, swift: Visitor) -> None:
+    known = scene.prospect()
+    back = (scene.clock.now + timedelta(days=9)).date().isoformat()
+    scene.tell(known, "email.auto_replied", about="away", returns_on=back)
+    page = iva.read(f"/prospects/{known}")
+    assert "Out of office until" in page
+    assert "Resume mail now" in page
+    answer = swift.post(f"/prospects/{known}/mail/resume")
+    assert "Mail goes on" in answer.text
+    assert "Resume mail now" not in answer.text
+    assert scene.row(known).mail_hold_until is None
+    again = iva.post(f"/prospects/{known}/mail/resume")
+    assert (again.status_code, "does not wait any more" in again.text) == (409, True)
+    scene.tell(known, "email.paused")
+    assert "Resume mail now" not in iva.read(f"/prospects/{known}")
+    assert iva.post(f"/prospects/{known}/mail/resume").status_code == 403

@@ -150,8 +150,8 @@ def _language() -> str:
 
 
 def _body(raw: bytes, model: type[BaseModel]) -> BaseModel:
-    if not raw.strip() and model is Nothing:
-        return Nothing()
+    if not raw.strip() and issubclass(model, Nothing):
+        return model()
     if raw and not (_JSON.fullmatch(request.mimetype) and request.headers.get("Content-Encoding") is None):
         raise UnsupportedMediaType("Send JSON as it is, with the content type application/json.")
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - the models read it
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import Field
 
 from web.api import listing
 from web.api.listing import Key, List, OfProspects
@@ -39,6 +41,13 @@ class MailHold(Request):
     """Until when all emails to a prospect wait."""
 
     until: Moment
+    version: Version | None = None
+
+
+class Release(Nothing):
+    """Mail goes on. Only an administrator ends a pause that the prospect asked for, and says why."""
+
+    reason: Annotated[str, Field(max_length=400)] = ""
     version: Version | None = None
 
 
@@ -116,8 +125,9 @@ def paused(call: Call) -> Prospect:
 
 
 def resumed(call: Call) -> Prospect:
-    """Let emails go on that were made to wait by hand."""
-    by_hand.release(call.ws, call.id, call.who)
+    """Let emails go on that wait: by hand, or out of office. A pause that they asked for needs a reason."""
+    sent = call.body(Release)
+    by_hand.release(call.ws, call.id, call.who, role=call.key.role, reason=sent.reason, version=sent.version)
     return told_of(call, call.id)
 
 
@@ -164,6 +174,6 @@ ROUTES: Final = (
     ),
     Route("POST", "/enrollments/<id>/stop", "End an enrollment", stopped, Enrollment, Nothing, refusals=_REFUSALS),
     Route("POST", "/prospects/<id>/pause", "Let mail wait", paused, Prospect, MailHold, refusals=_REFUSALS),
-    Route("POST", "/prospects/<id>/resume", "Let mail go on", resumed, Prospect, Nothing, refusals=_REFUSALS),
+    Route("POST", "/prospects/<id>/resume", "Let mail go on", resumed, Prospect, Release, refusals=(403, *_REFUSALS)),
     Route("GET", "/sequences", "List sequences with their results", results, SequenceList),
 )  # fmt: skip

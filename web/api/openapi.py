@@ -157,7 +157,10 @@ def _operation(route: Route, record: Route | None) -> dict[str, Any]:
         told["security"] = [{"key": [f"{route.area}:{'write' if route.writes else 'read'}"]}]
     if route.body is not Nothing:
         schema = {"$ref": _REF.format(model=route.body.__name__)}
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        told["requestBody"] = {
+            "required": not issubclass(route.body, Nothing),
+            "content": {"application/json": {"schema": schema}},
+        }
     return told
 
 

@@ -17,10 +17,10 @@ from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.discovery import discovery, sheet
-from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, who
+from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, warn, who
 from web.panel.wording import changed
 from workflow import rights, text
-from workflow.actions import prospects
+from workflow.actions import by_hand, prospects
 from workflow.engine import calendar
 from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict
@@ -45,6 +45,7 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule("/prospects/<prospect_id>", view_func=one_prospect, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=show_edit, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=save_facts, methods=["POST"])
+    routes.add_url_rule("/prospects/<prospect_id>/mail/resume", view_func=resume_mail, methods=["POST"])
 
 
 def show_list() -> ResponseReturnValue:
@@ -199,6 +200,19 @@ def newest_change(tx: Tx, known: str) -> str:
 
 def _reps(tx: Tx) -> tuple[Record, ...]:
     return tuple(tx.conn.execute(select(Rep.id, Rep.name).where(Rep.disabled_at.is_(None)).order_by(Rep.name)))
+
+
+def resume_mail(prospect_id: str) -> ResponseReturnValue:
+    """Let mail go on that waits because the prospect is out of office, or because somebody let it wait."""
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+    toast = Toast(_("Mail goes on"))
+    try:
+        by_hand.release(workspace(), known, who())
+    except Conflict:
+        warn(_("The mail of this prospect does not wait any more."))
+        return show_prospect(known)
+    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
 
 
 def _owner(form: Form) -> str | None:

@@ -5,17 +5,19 @@ Asks the engine as everybody does; a wish that comes to nothing is told with its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from workflow import rights
 from workflow.actions import prospects
 from workflow.engine import signals as kinds
 from workflow.engine.by_hand import LONGEST_HOLD
 from workflow.engine.signals import Signal
-from workflow.errors import BadInput, Conflict, NotFound
+from workflow.errors import BadInput, Conflict, Forbidden, NotFound
 from workflow.playbook.findings import nearest
 from workflow.records.models import Enrollment
+from workflow.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from workflow.actions.prospects import Result, Who
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
+
+_LONGEST_REASON: Final = 400
 
 
 def start(ws: Workspace, prospect_id: str, sequence: str, who: Who, *, version: int | None = None) -> str:
@@ -74,14 +78,34 @@ def hold(ws: Workspace, prospect_id: str, until: datetime, who: Who, *, version:
     ws.database.transact(work)
 
 
-def release(ws: Workspace, prospect_id: str, who: Who, *, version: int | None = None) -> None:
-    """Let emails go on that `hold` made wait. Raises NotFound, and Conflict where nobody made them wait by hand."""
+def release(
+    ws: Workspace, prospect_id: str, who: Who, *, role: str = "", reason: str = "", version: int | None = None
+) -> None:
+    """Let emails go on that wait because `hold` made them, or because their prospect is out of office.
+
+    A pause that the prospect asked for ends only by a `role` that may end it, and for a `reason`. Raises NotFound,
+    Conflict where no mail waits, and for a pause Forbidden and BadInput.
+    """
 
     def work(tx: Tx) -> None:
-        if _ask(ws, tx, prospect_id, (kinds.RELEASED, {}), who, version).decision.verdict != "applied":
-            raise Conflict("Nobody let the mail of this prospect wait by hand.")
+        held = prospects.load(ws, tx, prospect_id).view.hold(tx.now)
+        asked: tuple[str, Mapping[str, Any]] = (kinds.RELEASED, {})
+        if held is not None and held.why == kinds.PAUSE:
+            asked = (kinds.PAUSE_ENDED, {"detail": _why(role, reason)})
+        if _ask(ws, tx, prospect_id, asked, who, version).decision.verdict != "applied":
+            raise Conflict("The mail of this prospect does not wait for anybody.")
 
     ws.database.transact(work)
+
+
+def _why(role: str, reason: str) -> str:
+    """The reason for ending a pause, by somebody who may."""
+    if not rights.may(role, "end_pause"):
+        raise Forbidden("The prospect asked for a pause: only an administrator ends it, with a reason.")
+    clean = line(reason, _LONGEST_REASON)
+    if not clean:
+        raise BadInput("Say why the pause ends: the prospect asked for it.", field="reason")
+    return clean
 
 
 def _ask(

@@ -37,7 +37,7 @@ def told(view: ProspectView, signal: Signal, now: datetime) -> Wish | None:
 def _held(view: ProspectView, signal: Signal, now: datetime) -> Wish | None:
     known = view.hold(now)
     if signal.kind == kinds.RELEASED:
-        if known is None or known.why != kinds.BY_HAND:
+        if known is None or known.why == kinds.PAUSE:
             return None
         return Wish({"mail_hold_until": None, "mail_hold_why": None}, resume=True)
     until = datetime.fromisoformat(str(signal.data["until"]))
