@@ -227,13 +227,15 @@ def _head(ws: Workspace, path: Path, read: Options) -> tuple[Options, dict[str, 
     with ws.database.read() as tx:
         found = select(ImportMapping.options).where(ImportMapping.fingerprint == columns.fingerprint(header))
         remembered = (tx.conn.execute(found).scalar_one_or_none() or {}).get("columns")
-    shown = []
+    shown: list[list[str]] = []
+    refused = False
     for row in tables.rows(path, read):
+        refused |= bool(row.problem)
         if row.number > 1 and not row.problem:
             shown.append([text.block(cell[:_SHOWN_CELL]) for cell in row.cells[: len(header)]])
         if len(shown) >= HEAD_ROWS:
             break
-    if not shown:
+    if not shown and not refused:
         raise BadInput("The file has a row of column names and nothing below it.", field="file")
     guessed = replace(read, columns=values.with_kinds(columns.guess(header, remembered), shown))
     return guessed, {"header": list(header), "rows": shown, "remembered": remembered is not None}

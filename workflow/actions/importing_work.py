@@ -296,7 +296,7 @@ class _Tally:
     """Counts of a check, and the first rows that mean somebody who is known."""
 
     def __init__(self) -> None:
-        self.found: Counter[str] = Counter()
+        self.found = Counter(dict.fromkeys(("new", "known", "repeated", "barred", "refused", "reachable"), 0))
         self._by: Counter[str] = Counter()
         self._hits: list[tuple[int, str, tuple[str, Why]]] = []
         # Rows whose person nothing sure names: number, whom it says, its weak keys, and whether it has an address.

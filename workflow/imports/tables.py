@@ -35,6 +35,8 @@ _OLD_OFFICE: Final = b"\xd0\xcf\x11\xe0"
 _LONGEST_FIELD: Final = 1024 * 1024
 _SAMPLED: Final = 64 * 1024
 _SAMPLED_ROWS: Final = 50
+# A zero byte that slipped into a name is taken off; a file full of them is no text.
+_STRAY_ZEROS: Final = 0.01
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
@@ -61,7 +63,7 @@ def kind_of(path: Path) -> Literal["csv", "xlsx"]:
         return "xlsx"
     if head.startswith(_OLD_OFFICE):
         raise BadInput("This is an old .xls file or has a password: save it as .xlsx or .csv.", field="file")
-    if b"\x00" in head and encoding_of_head(head) is None:
+    if head.count(0) > _STRAY_ZEROS * len(head) and encoding_of_head(head) is None:
         raise BadInput("This is neither a CSV file nor a spreadsheet: it holds zero bytes.", field="file")
     return "csv"
 
@@ -150,6 +152,8 @@ def header(path: Path, options: Options) -> tuple[str, ...]:
         raise BadInput(
             "The file is empty: it should have a row of column names and a row for each person.", field="file"
         )
+    if first.problem == "letters":
+        raise BadInput("The names of the columns cannot be read: choose another encoding.", field="encoding")
     if first.problem:
         raise BadInput("The first row cannot be read: its quotes do not match.", field="file")
     told = tuple(" ".join(cell.replace("\ufeff", "").split()) for cell in first.cells)
