@@ -17,6 +17,9 @@ from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belo
 from workflow.records import replays as replays  # noqa: PLC0414
 from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
+from workflow.records.deliveries import Delivery as Delivery  # noqa: PLC0414
+from workflow.records.deliveries import Event as Event  # noqa: PLC0414
+from workflow.records.deliveries import Source as Source  # noqa: PLC0414 - the others hang on its module
 from workflow.records.suppressions import Suppression as Suppression  # noqa: PLC0414 - the others hang on its module
 
 TOUCH_STATES: Final = (
@@ -26,9 +29,7 @@ TOUCH_STATES: Final = (
 # a statement names all of these states in its text, besides the ones it asks for.
 IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
-DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
-EVENT_OUTCOMES: Final = ("applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "pending")
 # The newest migration; a test holds the two together.
 REVISION: Final = "0012"
 
@@ -359,83 +360,6 @@ class Incoming(Base):
         Index("ix_incoming_received", "received_at", "id"),
         partial("ix_incoming_unmatched", "received_at", where="outcome = 'unmatched'"),
         Index("ix_incoming_prospect", "prospect_id", "received_at"),
-    )
-
-
-class Source(Base):
-    """A sender of webhooks. `secrets` is encrypted and may hold two while a key is rotated; so is `api_token`.
-
-    The token asks the vendor's own API. One that is `removed_at` keeps its deliveries and gave its name back.
-    """
-
-    __tablename__ = "source"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]
-    secrets: Mapped[str]
-    created_at: Mapped[datetime]
-    disabled_at: Mapped[datetime | None]
-    api_token: Mapped[str | None]
-    removed_at: Mapped[datetime | None]
-
-
-class Delivery(Base):
-    """One received webhook, body as received. Its key is inserted before anything is applied."""
-
-    __tablename__ = "delivery"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    source_id: Mapped[str] = mapped_column(Id, ForeignKey("source.id"))
-    dedupe_key: Mapped[str]
-    received_at: Mapped[datetime]
-    status: Mapped[str]
-    repeats: Mapped[int]
-    headers: Mapped[dict[str, Any]]
-    body: Mapped[bytes]
-    reason: Mapped[str | None]
-    __table_args__ = (
-        UniqueConstraint("source_id", "dedupe_key"),
-        one_of("status", DELIVERY_STATES, "status"),
-        Index("ix_delivery_received", "received_at", "id"),
-        partial("ix_delivery_status", "status", where="status <> 'accepted'"),
-    )
-
-
-class Event(Base):
-    """One event of a delivery and what became of it. Unique per source by the vendor's own id.
-
-    While it may have to be applied again, `payload` keeps it in normal form; a parked one says whom it waits for.
-    `failing_since` is set from its first failure until it is applied or given up.
-    """
-
-    __tablename__ = "event"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    delivery_id: Mapped[str] = mapped_column(Id, ForeignKey("delivery.id"))
-    position: Mapped[int]
-    source_id: Mapped[str] = mapped_column(Id, ForeignKey("source.id"))
-    event_key: Mapped[str]
-    event_id: Mapped[str]
-    type: Mapped[str]
-    occurred_at: Mapped[datetime | None]
-    prospect_id: Mapped[str | None] = mapped_column(Id, ForeignKey("prospect.id"), index=True)
-    outcome: Mapped[str]
-    stage: Mapped[str | None]
-    reason: Mapped[str | None]
-    attempts: Mapped[int]
-    next_attempt_at: Mapped[datetime | None]
-    waits_ref: Mapped[str | None]
-    waits_email: Mapped[str | None]
-    failing_since: Mapped[datetime | None]
-    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    __table_args__ = (
-        UniqueConstraint("source_id", "event_key"),
-        UniqueConstraint("delivery_id", "position"),
-        one_of("outcome", EVENT_OUTCOMES, "outcome"),
-        partial("ix_event_waiting", "next_attempt_at", where="next_attempt_at IS NOT NULL"),
-        partial("ix_event_parked", "waits_ref", where="outcome = 'parked'"),
-        partial("ix_event_parked_email", "waits_email", where="outcome = 'parked'"),
-        partial("ix_event_kept", "prospect_id", where="payload IS NOT NULL"),
-        partial("ix_event_failing", "waits_ref", where="failing_since IS NOT NULL"),
-        partial("ix_event_unsettled", "outcome", "delivery_id", where="outcome <> 'applied'"),
     )
 
 
