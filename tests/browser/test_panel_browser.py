@@ -10,6 +10,8 @@ from sqlalchemy import update
 
 from tests.browser.conftest import Desk
 from tests.panel.scene import Scene
+from workflow.actions import endpoints
+from workflow.actions.prospects import Who
 from workflow.engine.reasons import because
 from workflow.records.models import Touch
 
@@ -235,8 +237,10 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
             values = {"state": "failed" if number else "uncertain", "reason": why, "ended_at": tx.now}
             first = update(Touch).where(Touch.prospect_id == each, Touch.position == 0)
             tx.conn.execute(first.values(**values, committed_at=tx.now, recipient=f"{'n' * 50}@buyer.example"))
+    told = endpoints.add(scene.ws, "crm", f"https://hooks.example.com/{'long/' * 12}", Who("cli", "test"))
     desk.page.set_viewport_size({"width": width, "height": 800})
-    paths = ("/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
+    paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
+             "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries")  # fmt: skip
     for path in paths:

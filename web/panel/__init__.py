@@ -12,6 +12,7 @@ from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
+from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.letters import add_routes as add_letters
 from web.panel.mailboxes import add_routes as add_mailboxes
@@ -48,6 +49,7 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sources(inside)
     add_texts(inside)
     add_suppressions(inside)
+    add_endpoints(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
     app.extensions[PAGE] = error_page

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from web.pages import workspace
 from web.panel.frame import end_of_day, page, reading, viewer
-from workflow.reports import today
+from workflow.reports import endpoints, today
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -30,4 +30,5 @@ def show_today(*, toast: Toast | None = None) -> ResponseReturnValue:
     ws = workspace()
     with reading() as tx:
         found = today.today(ws, tx, viewer(), end_of_day(tx.now))
-    return page("today", here="today", toast=toast, found=found)
+        off = endpoints.switched_off(tx) if viewer().sees_everyone else ()
+    return page("today", here="today", toast=toast, found=found, off=off)
