@@ -17,7 +17,7 @@ from werkzeug.exceptions import Unauthorized
 from web.security import is_local
 from workflow.actions import people
 from workflow.errors import Unavailable
-from workflow.reports import health
+from workflow.reports import health, link_test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,14 @@ class _Numbers(Collector):
         """The metrics of this moment."""
         with self._ws.database.read() as tx:
             found = health.look(tx)
-        return iter(_metrics(found))
+            link = link_test.look(tx)
+            link_age = (tx.now - link.asked_at).total_seconds() if link is not None else None
+        metrics = _metrics(found)
+        if link is not None and link_age is not None:
+            words = "Whether the link to unsubscribe changed nothing when it was last opened by the daily test."
+            metrics.append(_gauge("link_test_ok", words, link.result == "passed"))
+            metrics.append(_gauge("link_test_age_seconds", "How long ago that was.", link_age))
+        return iter(metrics)
 
 
 def _metrics(found: Health) -> list[Metric]:

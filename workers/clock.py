@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from workers import jobs, notes
 from workers.importers import Importers
+from workers.linktest import LinkTests
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
@@ -66,6 +67,7 @@ class Clock:
         self._hints_arrive = True
         self._readers = Readers(ws)
         self._importers = Importers(ws)
+        self._link_tests = LinkTests(ws)
         beat_s, hint_s = _seconds(timings.beat_every), _seconds(timings.hint_again)
         self._chores = [
             _Chore(beat_s, self._beat),
@@ -83,6 +85,7 @@ class Clock:
             _Chore(_RELEASE_S, lambda: outbox.forget(ws)),
             _Chore(_LOOK_S, self._readers.look),
             _Chore(_SWEEP_S, self._importers.look),
+            _Chore(_HOLD_S, self._link_tests.look),
             _Chore(_FORGET_S, self._importers.forget),
         ]
 
@@ -120,6 +123,7 @@ class Clock:
                 stopped.wait(_POLL_S)
         self._importers.stop()
         self._readers.stop()
+        self._link_tests.stop()
         try:
             recover.farewell(self._ws, self._id)
         except (Unavailable, CommitUnknown):

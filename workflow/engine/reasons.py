@@ -361,6 +361,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Correct its settings, test it, then resume.",
         "Поправете настройките, изпробвайте и възобновете.",
     ),
+    "remedy.self_test": (
+        "Find what acts when the page is only opened, a proxy or a changed page; then resume it.",
+        "Намерете какво действа само при отваряне на страницата: прокси или променена страница; после я пуснете.",
+    ),
     "remedy.away": ("Its mail goes on when its rep is back.", "Имейлите ѝ продължават, когато търговецът се върне."),
     "remedy.by": ("Resume it when it may send again.", "Възобновете я, когато може отново да изпраща."),
     "pause.sender": ("the mail server refused the sender: {answer}", "пощенският сървър отказа подателя: {answer}"),

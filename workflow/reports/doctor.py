@@ -36,7 +36,7 @@ from workflow.records.models import (
     Suppression,
     Touch,
 )
-from workflow.reports import replay
+from workflow.reports import link_test, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.text import searchable
 
@@ -102,6 +102,9 @@ def remarks(ws: Workspace) -> tuple[str, ...]:
     """What is no fault but should be known: uncertain emails, dead letters, paused mailboxes, a silent clock."""
     with ws.database.read() as tx:
         told = [*_counts(tx)]
+        link = link_test.remark(tx, ws.settings.base_url)
+        if link is not None:
+            told.append(link)
         if _clock_since(tx) is None:
             told.append("No clock has been running for two minutes: what is due waits, and waiting was not judged.")
     if not ws.settings.base_url.startswith("https://"):
@@ -380,6 +383,12 @@ def _barred_before(tx: Tx, mark: Record) -> bool:
     return barred
 
 
+def _link(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
+    fault = link_test.fault(tx)
+    if fault is not None:
+        yield Finding("link.looking", fault)
+
+
 # --- deliveries: nothing is forgotten
 
 
@@ -420,5 +429,6 @@ _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (
     _overdue,
     _limits,
     _after_stop,
+    _link,
     _events,
 )
