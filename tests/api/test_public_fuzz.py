@@ -22,7 +22,7 @@ from workflow.workspace import Workspace
 # A schema cannot say that an address is taken, that a cursor is ours or that a playbook is sound: such a call fits it
 # and is refused with 422 all the same.
 BEYOND_SCHEMAS = [checks.positive_data_acceptance]
-SHORT, LONG = 3, 30
+SHORT, LONG = 3, 20
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def local(app: Flask) -> Flask:
         told: Iterable[bytes] = inner({**environ, "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8000"}, answer)
         return told
 
-    app.wsgi_app = from_here  # type: ignore[method-assign]
+    app.wsgi_app = from_here  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -69,6 +69,7 @@ def attack(app: Flask, api: Api, known: dict[str, str], examples: int) -> int:
 
         run()
 
+    found: Any
     for found in schema.get_all_operations():
         try_one(found.ok())
     return calls

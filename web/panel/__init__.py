@@ -12,8 +12,8 @@ from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
-from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.frame import begin, error_page, finish, guard
+from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
 from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.moves import add_routes as add_moves
@@ -44,12 +44,20 @@ def register(app: Flask, ws: Workspace) -> None:
     inside.before_request(guard)
     inside.after_request(finish)
     pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_work, add_unmatched, add_why)
-    for add in (*pages, add_letters, add_deliveries, add_settings, add_mailboxes, add_publishing, add_drawing):
+    for add in (
+        *pages,
+        add_letters,
+        add_deliveries,
+        add_settings,
+        add_keys,
+        add_mailboxes,
+        add_publishing,
+        add_drawing,
+    ):
         add(inside)
     add_sources(inside)
     add_texts(inside)
     add_suppressions(inside)
-    add_endpoints(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
     app.extensions[PAGE] = error_page

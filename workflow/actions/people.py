@@ -50,7 +50,9 @@ _PER_ADDRESS: Final = 20
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _API_KEY: Final = re.compile(r"ak_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
-_LONGEST_KEY: Final = timedelta(days=3660)
+MOST_DAYS: Final = 3660
+"""How long a key may be valid that does not last for ever."""
+_LONGEST_KEY: Final = timedelta(days=MOST_DAYS)
 _PREFIX_SIGNS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
