@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from web import create_app
+from web.replays import resume
 from web.server import options_from, serve
 from workflow import logs
 from workflow.errors import OnwardError
@@ -33,6 +34,7 @@ def main(argv: Sequence[str]) -> None:
 
     def application() -> WSGIApplication:
         ws.database.after_fork()
+        resume(ws)
         return create_app(ws)
 
     serve(application, options)

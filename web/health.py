@@ -102,6 +102,7 @@ def _metrics(found: Health) -> list[Metric]:
         ("inbox_waiting", "Events that will be tried again.", found.events_waiting),
         ("inbox_oldest_wait_seconds", "How long the oldest of them has been overdue.", found.oldest_event_s),
         ("inbox_dead", "Deliveries that could not be read.", found.dead_letters),
+        ("inbox_given_up", "Events that nothing tries again by itself.", found.events_given_up),
         ("uncertain", "Emails of which nobody knows whether they arrived.", found.touches["uncertain"]),
         ("mailboxes_paused", "Mailboxes that wait for somebody to resume them.", found.mailboxes_paused),
         ("hints_arrive", "Whether the clock reaches the queue.", pulse.hints_arrive),

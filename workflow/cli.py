@@ -21,6 +21,7 @@ _PROCESSES: Final = {
     "web": ("web", None, "Serve the panel, the API and the webhooks."),
     "worker": ("workers", "worker", "Send mail on the hints of a clock."),
     "clock": ("workers", "clock", "Claim what is due; two or more are safe."),
+    "deliveries": ("web.desk", None, "List, rehearse and replay what senders brought."),
 }
 _COMMANDS: Final = {
     "db": ("installation", "Make or upgrade the database."),

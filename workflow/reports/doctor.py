@@ -39,6 +39,7 @@ from workflow.records.models import (
 from workflow.reports import link_test, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.text import searchable
+from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,6 +120,9 @@ def _counts(tx: Tx) -> Iterator[str]:
     dead = tx.conn.execute(select(func.count()).where(Delivery.status == "dead")).scalar_one()
     if dead:
         yield f"There are {dead} deliveries that could not be read: look at them, mend their sender, replay them."
+    given_up = tx.conn.execute(select(func.count()).select_from(Event).where(GIVEN_UP)).scalar_one()
+    if given_up:
+        yield f"There are {given_up} events that were given up: see `onward deliveries list --fate given_up`."
     for row in tx.conn.execute(select(Mailbox.name, Mailbox.pause_reason).where(Mailbox.state == "paused")):
         why = (reasons.words(row.pause_reason, "en") or "nobody said why").rstrip(".")
         yield f"The mailbox {row.name} is paused, its mail waits: {why}. {reasons.remedy(row.pause_reason, 'en')}"

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from workflow.records.models import REVISION, Delivery, Event, Heartbeat, Mailbox, Reading, Rep, Touch
+from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,7 @@ class Health:
     events_waiting: int
     oldest_event_s: float | None
     dead_letters: int
+    events_given_up: int
     mailboxes_paused: int
 
 
@@ -84,6 +86,7 @@ def look(tx: Tx) -> Health:
         events_waiting=events,
         oldest_event_s=max(_age(tx.now, next_event) or 0.0, 0.0) if events else None,
         dead_letters=tx.conn.execute(dead).scalar_one(),
+        events_given_up=tx.conn.execute(select(func.count()).select_from(Event).where(GIVEN_UP)).scalar_one(),
         mailboxes_paused=tx.conn.execute(paused).scalar_one(),
     )
 
