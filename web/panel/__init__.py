@@ -12,6 +12,7 @@ from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
+from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
@@ -49,6 +50,7 @@ def register(app: Flask, ws: Workspace) -> None:
         add_letters,
         add_deliveries,
         add_settings,
+        add_endpoints,
         add_keys,
         add_mailboxes,
         add_publishing,
