@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import jobs, notes
+from workers.confirmations import Confirmations
 from workers.importers import Importers
 from workers.linktest import LinkTests
 from workers.queue import Queue
@@ -68,6 +69,7 @@ class Clock:
         self._readers = Readers(ws)
         self._importers = Importers(ws)
         self._link_tests = LinkTests(ws)
+        self._confirmations = Confirmations(ws)
         beat_s, hint_s = _seconds(timings.beat_every), _seconds(timings.hint_again)
         self._chores = [
             _Chore(beat_s, self._beat),
@@ -86,6 +88,8 @@ class Clock:
             _Chore(_LOOK_S, self._readers.look),
             _Chore(_SWEEP_S, self._importers.look),
             _Chore(_HOLD_S, self._link_tests.look),
+            _Chore(_HOLD_S, self._confirmations.look),
+            _Chore(_FORGET_S, lambda: inbox.forget(ws)),
             _Chore(_FORGET_S, self._importers.forget),
         ]
 

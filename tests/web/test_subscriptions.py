@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from tests.conftest import Clock
 from tests.web.vendors import BASE, CERTIFICATE_URL, TOPIC, amazon, sns
 from web import create_app
+from workers.confirmations import Confirmations
 from workflow.actions import sources, subscriptions
 from workflow.errors import BadInput, NotFound
 from workflow.workspace import Workspace
@@ -54,6 +55,28 @@ def test_it_is_confirmed_and_from_then_on_only_its_signature_counts(
     # Amazon's next certificate is not known yet: until it is fetched, the token in the address stands for it.
     later = CERTIFICATE_URL.replace("0000.pem", "0001.pem")
     assert client.post(path, data=sns("x", clock.now, number=1, parts={"SigningCertURL": later})).status_code == 200
+
+
+def test_an_offer_is_taken_up_by_itself_and_not_for_ever(
+    ws: Workspace, client: FlaskClient, clock: Clock, path: str
+) -> None:
+    assert subscriptions.offered(ws) == ()
+    client.post(path, data=sns("", clock.now, parts=OFFER))
+    forged = Amazon(amazon(1)[1])
+    for _ in range(subscriptions.TRIES):
+        assert subscriptions.offered(ws) == ("mail",)
+        assert not subscriptions.take_up(ws, "mail", forged)
+    assert subscriptions.offered(ws) == ()
+    assert OFFER["SubscribeURL"] not in forged.asked
+
+    clock.advance(seconds=5)
+    client.post(path, data=sns("", clock.now, parts=OFFER | {"MessageId": "another-offer"}))
+    told = Amazon(amazon(0)[1])
+    confirmations = Confirmations(ws, told)
+    confirmations.look()
+    confirmations.wait(10)
+    assert told.asked == [CERTIFICATE_URL, OFFER["SubscribeURL"]]
+    assert subscriptions.offered(ws) == ()
 
 
 def test_an_offer_that_is_not_signed_so_is_left(ws: Workspace, client: FlaskClient, clock: Clock, path: str) -> None:

@@ -85,6 +85,17 @@ def sweep(ws: Workspace, *, limit: int = 100) -> int:
     return len(waiting)
 
 
+def forget(ws: Workspace) -> int:
+    """Let the contents of refused events go after a week: no older news is awaited then. A replay reads the body."""
+
+    def work(tx: Tx) -> int:
+        late = select(Delivery.id).where(Delivery.received_at < tx.now - PARKED_FOR)
+        old = (Event.outcome.in_(turns.REFUSED), Event.payload.is_not(None), Event.delivery_id.in_(late))
+        return tx.conn.execute(update(Event).where(*old).values(payload=None, next_attempt_at=None)).rowcount
+
+    return ws.database.transact(work)
+
+
 Read: TypeAlias = "Callable[[str, bytes, Mapping[str, str]], Parcel]"
 """How a kept delivery is understood today, by its kind. Raises KeyError for a kind that is gone."""
 

@@ -1,31 +1,41 @@
 """Takes up an offer of Amazon SNS: fetches the certificate, checks the offer with it, and confirms the subscription.
 
-The one place of the webhooks that calls out, and only when a person asks for it, to hosts of Amazon's own.
+The one place of the webhooks that calls out: to hosts of Amazon's own, for an offer that came to the source's secret
+address, a few times for each offer, and never from the web.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import logging
 import ssl
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from workflow import sns
 from workflow.actions import sources
 from workflow.errors import BadInput, NotFound, Unavailable
-from workflow.records.models import Delivery, Event
+from workflow.records.models import Delivery, Event, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import Select
 
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
 OFFERED: Final = "subscription.offered"
+TRIES: Final = 5
+"""How often an offer is taken up by itself; then a person must ask for it."""
+_LOG: Final = logging.getLogger(__name__)
+_GOOD_FOR: Final = timedelta(days=3)
 _LARGEST: Final = 64 * 1024
 _TIMEOUT_S: Final = 5.0
 _OK: Final = 200
@@ -62,6 +72,51 @@ def confirm(ws: Workspace, name: str, fetch: Callable[[str], bytes]) -> Confirme
     fetch(subscribe_url)
     ws.database.transact(lambda tx: _trust(ws, tx, name, topic, replace(found[0], url=certificate_url)))
     return Confirmed(topic)
+
+
+def offered(ws: Workspace) -> tuple[str, ...]:
+    """The sources that trust no topic yet and were offered one of late, by name; each offer is tried a few times."""
+    with ws.database.read() as tx:
+        mail = select(Source.id, Source.name).where(Source.kind == "ses", Source.disabled_at.is_(None))
+        found = []
+        for row in tx.conn.execute(mail).all():
+            source = sources.open_source(ws, tx, row.name)
+            if source is None or sns.Trust.of(source.secrets[0]).topics:
+                continue
+            offer = tx.conn.execute(_waiting(row.id, tx.now)).first()
+            if offer is not None and offer.attempts <= TRIES:
+                found.append(row.name)
+        return tuple(found)
+
+
+def take_up(ws: Workspace, name: str, fetch: Callable[[str], bytes]) -> bool:
+    """Confirm what was offered to a source, and count the attempt; tells whether it is confirmed now."""
+    try:
+        confirm(ws, name, fetch)
+    except (BadInput, NotFound, Unavailable) as error:
+        _LOG.warning("the subscription of the source %s is not confirmed: %s", name, error.message)
+        confirmed = False
+    else:
+        confirmed = True
+
+    def work(tx: Tx) -> None:
+        source = sources.known(ws, tx, name)
+        offer = tx.conn.execute(_waiting(source.id, tx.now)).first()
+        if offer is None:
+            return
+        changed = {"outcome": "applied", "reason": None} if confirmed else {}
+        tx.conn.execute(update(Event).where(Event.id == offer.id).values(attempts=offer.attempts + 1, **changed))
+
+    ws.database.transact(work)
+    return confirmed
+
+
+def _waiting(source_id: str, now: datetime) -> Select[str, int]:
+    """The newest offer to a source that nobody took up."""
+    found = select(Event.id, Event.attempts).join(Delivery, Delivery.id == Event.delivery_id)
+    found = found.where(Event.source_id == source_id, Event.type == OFFERED, Event.outcome == "ignored")
+    newest = found.where(Delivery.received_at > now - _GOOD_FOR).order_by(Delivery.received_at.desc())
+    return newest.limit(1)
 
 
 def fetch(url: str) -> bytes:
