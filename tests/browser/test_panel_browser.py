@@ -13,6 +13,7 @@ from tests.panel.scene import Scene
 from workflow.actions import endpoints
 from workflow.actions.prospects import Who
 from workflow.engine.reasons import because
+from workflow.mail import links
 from workflow.records.models import Touch
 
 pytestmark = pytest.mark.browser
@@ -242,7 +243,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
-             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/settings/suppression")  # fmt: skip
+             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/settings/suppression",
+             f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:
         page = desk.open(f"{path}{'&' if '?' in path else '?'}lang=bg")
         wider = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")

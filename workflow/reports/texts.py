@@ -16,6 +16,7 @@ from workflow.reports import variants
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from workflow.mail.templates import Templates
     from workflow.playbook.schema import Playbook
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -27,6 +28,8 @@ class Listed:
 
     name: str
     versions: Mapping[str, int]
+    subjects: Mapping[str, str]
+    """As they are written, by language."""
     used: tuple[tuple[str, str], ...]
     """Sequence and step of each use in the playbook in force."""
     missing: tuple[str, ...]
@@ -44,6 +47,7 @@ def listed(ws: Workspace, tx: Tx) -> tuple[Listed, ...]:
         Listed(
             name,
             {language: templates.version(name, language) for language in templates.languages(name)},
+            _subjects(templates, name),
             used.get(name, ()),
             tuple(each for each in playbook.languages if each not in templates.languages(name)) if name in used else (),
             tuple(templates.problems(name)),
@@ -51,6 +55,14 @@ def listed(ws: Workspace, tx: Tx) -> tuple[Listed, ...]:
         )
         for name in templates.names()
     )
+
+
+def _subjects(templates: Templates, name: str) -> Mapping[str, str]:
+    try:
+        return {language: templates.source(name, language).subject.strip() for language in templates.languages(name)}
+    except TemplateError:
+        # An unreadable file is told among the problems.
+        return {}
 
 
 def uses(playbook: Playbook) -> Mapping[str, tuple[tuple[str, str], ...]]:
