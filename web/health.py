@@ -17,7 +17,7 @@ from werkzeug.exceptions import Unauthorized
 from web.security import is_local
 from workflow.actions import people
 from workflow.errors import Unavailable
-from workflow.reports import health, link_test
+from workflow.reports import health, link_test, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from workflow.reports.health import Health, Pulse
+    from workflow.reports.outbox import Numbers
     from workflow.workspace import Workspace
 
 _BEARER: Final = "Bearer "
@@ -85,8 +86,8 @@ class _Numbers(Collector):
         with self._ws.database.read() as tx:
             found = health.look(tx)
             link = link_test.look(tx)
+            metrics = [*_metrics(found), *_of_the_outbox(outbox.look(tx))]
             link_age = (tx.now - link.asked_at).total_seconds() if link is not None else None
-        metrics = _metrics(found)
         if link is not None and link_age is not None:
             words = "Whether the link to unsubscribe changed nothing when it was last opened by the daily test."
             metrics.append(_gauge("link_test_ok", words, link.result == "passed"))
@@ -118,6 +119,16 @@ def _metrics(found: Health) -> list[Metric]:
         if beats.age_s is not None:
             ages.add_metric([role], beats.age_s)
     return [*metrics, touches, alive, ages]
+
+
+def _of_the_outbox(found: Numbers) -> list[Metric]:
+    return [
+        _gauge("outbox_waiting", "Events that wait to be told to others.", found.waiting),
+        _gauge("outbox_dead", "Events that were given up.", found.dead),
+        _gauge("outbox_overdue_seconds", "How long the most overdue target has waited.", found.overdue_s),
+        _gauge("endpoints_off", "Endpoints that were switched off.", found.switched_off),
+        _gauge("outbox_targets_failing", "Targets that take nothing just now.", found.failing),
+    ]
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

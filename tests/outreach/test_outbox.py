@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from tests.outreach.scene import REP, Scene
 from workflow import ids
@@ -17,7 +17,10 @@ from workflow.actions.outreach import acts
 from workflow.engine.signals import Signal
 from workflow.errors import Conflict, NotFound
 from workflow.records.db import Record, Tx
-from workflow.records.outbox import Attempt, Endpoint, Outgoing, Target
+from workflow.records.models import Fact
+from workflow.records.outbox import ROUTES, Attempt, Endpoint, Outgoing, Target
+from workflow.reports import doctor
+from workflow.reports import outbox as numbers
 
 NOT_NOW = Answer("again", 503, "busy")
 
@@ -218,3 +221,28 @@ def test_where_nobody_listens_no_statement_is_run_for_it(scene: Scene, monkeypat
     own = [sql for sql in seen if "outbox" in sql and "'playbook'" not in sql and "enrollment" not in sql]
     assert own == []
     assert not [sql for sql in seen if "outbox_target" in sql]
+
+
+def test_doctor_finds_a_gap_a_sleeper_and_a_wrong_list_and_nothing_else(scene: Scene) -> None:
+    only = target(scene, "prospect.created")
+    for number in range(3):
+        scene.prospect(f"p{number}@sink.test")
+
+    def codes() -> list[str]:
+        return sorted(each.code for each in doctor.examine(scene.ws) if each.code.startswith("outbox"))
+
+    assert codes() == []
+    drain(scene, only, NOT_NOW)
+    assert [each for each in doctor.remarks(scene.ws) if "has taken nothing" in each]
+    scene.clock.advance(seconds=7)
+    drain(scene, only, Answer("done", 200), Answer("never", 404))
+    assert codes() == []
+    with scene.ws.database.read() as tx:
+        found = numbers.look(tx)
+    assert (found.waiting, found.dead, found.switched_off, found.failing) == (0, 1, 0, 0)
+    with scene.ws.database.write() as tx:
+        tx.conn.execute(update(Outgoing).where(Outgoing.sequence == 1).values(state="waiting"))
+        tx.conn.execute(delete(Attempt))
+        tx.conn.execute(delete(Outgoing).where(Outgoing.sequence == 2))
+        tx.conn.execute(update(Fact).where(Fact.name == ROUTES).values(value="[]"))
+    assert codes() == ["outbox.asleep", "outbox.gap", "outbox.routes"]

@@ -36,7 +36,7 @@ from workflow.records.models import (
     Suppression,
     Touch,
 )
-from workflow.reports import link_test, replay
+from workflow.reports import link_test, outbox, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.text import searchable
 from workflow.wanted import GIVEN_UP
@@ -102,7 +102,7 @@ def examine(ws: Workspace, *, seed: int = 0) -> tuple[Finding, ...]:
 def remarks(ws: Workspace) -> tuple[str, ...]:
     """What is no fault but should be known: uncertain emails, dead letters, paused mailboxes, a silent clock."""
     with ws.database.read() as tx:
-        told = [*_counts(tx)]
+        told = [*_counts(tx), *outbox.remarks(tx)]
         link = link_test.remark(tx, ws.settings.base_url)
         if link is not None:
             told.append(link)
@@ -422,6 +422,10 @@ def _clock_since(tx: Tx) -> datetime | None:
     ).scalar_one()
 
 
+def _outbox(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
+    yield from (Finding(code, sentence) for code, sentence in outbox.faults(tx, _clock_since(tx)))
+
+
 _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (
     _history,
     _merged,
@@ -435,4 +439,5 @@ _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (
     _after_stop,
     _link,
     _events,
+    _outbox,
 )
