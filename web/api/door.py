@@ -63,6 +63,9 @@ class Door:
         self._check_right(key)
         if not all(ids.is_id(value) for name, value in params.items() if name != "key"):
             raise NotFound
+        if "id" in params:
+            with self.ws.database.read() as tx:
+                scope.check(tx, scope.Viewer(key.rep_id or "", key.role), self.route.word, params["id"])
         raw = raw_body(request) if self.route.method != "GET" else b""
         try:
             asked = self.route.query.model_validate(request.args.to_dict())
@@ -72,9 +75,6 @@ class Door:
         language = _language()
         who = Who(f"api:{key.name}", f"request:{request_id()}")
         call = Call(self.ws, key, who, language, params, sent, asked)
-        if "id" in params:
-            with self.ws.database.read() as tx:
-                scope.check(tx, call.viewer, self.route.word, call.id)
         name = request.headers.get("Idempotency-Key")
         if name is None or self.route.method != "POST":
             return self._run(call)
