@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Action = Literal[
     "suppressions", "unsuppress", "end_pause",
     "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
-    "endpoints", "templates",
+    "endpoints", "templates", "import",
 ]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
@@ -21,6 +21,8 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     "see_everyone": frozenset({"manager", "admin"}),
     "assign": frozenset({"manager", "admin"}),
     "resume_mailbox": frozenset({"manager", "admin"}),
+    # A file may name the prospects of everybody.
+    "import": frozenset({"manager", "admin"}),
     # Whoever names the servers decides where the mail of everybody goes, and who reads what comes back.
     "mailboxes": frozenset({"admin"}),
     # Bodies of deliveries hold what every sender knows of everybody.

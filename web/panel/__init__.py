@@ -14,9 +14,11 @@ from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.frame import begin, error_page, finish, guard
+from web.panel.importing import add_routes as add_importing
 from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
 from web.panel.mailboxes import add_routes as add_mailboxes
+from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
@@ -60,6 +62,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sources(inside)
     add_texts(inside)
     add_suppressions(inside)
+    add_importing(inside)
+    add_merging(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
     app.extensions[PAGE] = error_page

@@ -90,6 +90,10 @@ class Notice:
 _CYRILLIC: Final = re.compile("[а-я]")
 
 
+# Files that people bring are larger than any form; nobody without a session may send one.
+_LARGE: Final = {"/prospects/import": 65 * 1024 * 1024}
+
+
 def begin() -> None:
     """Find out who asks, in which language and by whose clock to answer."""
     load_session()
@@ -114,6 +118,8 @@ def guard() -> AnyResponse | None:
     """Let nobody in without a session, and take no form that was not ours."""
     if signed_in() is None:
         return _to_sign_in()
+    if request.path in _LARGE:
+        request.max_content_length = _LARGE[request.path]
     if not is_safe_method():
         check_form()
     return None

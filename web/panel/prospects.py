@@ -62,7 +62,7 @@ def show_list() -> ResponseReturnValue:
     kept = {"q": wanted.search, "stage": wanted.stage, "mine": "1" if wanted.mine else ""}
     rest = {name: value for name, value in kept.items() if value}
     older = urlencode({**rest, "after": found.next}) if found.next else ""
-    return page("prospects", here="prospects", wanted=wanted, found=found, older=older)
+    return page("prospects", here="prospects", wanted=wanted, found=found, older=older, rest=urlencode(rest))
 
 
 def show_new() -> ResponseReturnValue:
