@@ -6,7 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -16,7 +20,7 @@ from tests.support.receiver import Came, Receiver, Told
 from workers.clock import Clock
 from workers.jobs import Hands
 from workers.queue import Queue
-from workflow.actions import endpoints, notices, outbox, people, sealing
+from workflow.actions import endpoints, news, notices, outbox, people, sealing, secret_forms
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.mail.transport import FakeTransport
 from workflow.probe import SILENT, Probe
@@ -158,3 +162,19 @@ def test_a_name_is_free_again_once_its_endpoint_is_removed_and_private_places_ar
     with ws.database.read() as tx:
         assert tx.conn.execute(select(Outgoing.id)).all() == []
         assert tx.conn.execute(select(Target.sequence)).scalars().all() == [0, 0]
+
+
+def test_the_verification_of_the_docs_takes_what_is_sent_and_nothing_else(scene: Scene) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "endpoints.md").read_text(encoding="utf-8")
+    told: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], told)  # noqa: S102 - our own page
+    assert all(f"`{each}`" in page for each in news.TYPES)
+    with Receiver() as receiver:
+        made = endpoints.add(lab(scene).ws, "crm", receiver.url, REP)
+        endpoints.try_out(lab(scene).ws, made.id)
+    (came,) = receiver.came
+    now, verify = time.time(), told["verify"]
+    assert verify(came.headers, came.body, made.secret, now)
+    assert not verify(came.headers, came.body + b" ", made.secret, now)
+    assert not verify(came.headers, came.body, secret_forms.fresh("standard"), now)
+    assert not verify(came.headers, came.body, made.secret, now + 400)
