@@ -57,6 +57,7 @@ format: $(READY_DEV) ## let ruff mend what it can
 
 types: $(READY_BROWSER) ## check the types, strictly
 	$(BIN)/mypy
+	$(BIN)/mypy docs/client.py
 
 words: $(READY_RUN) ## check that every word of the panel has its Bulgarian translation
 	$(BIN)/python -m web.words check
