@@ -87,6 +87,19 @@ def test_a_failed_email_is_settled_by_a_new_generation_and_undone(
     assert api.get(f"/touches/{told['goes_on_as']}")["state"] == "cancelled"
 
 
+def test_a_mail_service_that_has_an_email_settles_what_was_uncertain(
+    api: Api, ws: Workspace, crm: Sender, clock: Clock
+) -> None:
+    """Delivered, delayed, opened: it had left. What names another email settles nothing."""
+    uncertain, *_ = broken(ws, crm, clock)
+    with ws.database.write() as tx:
+        tx.conn.execute(update(Touch).where(Touch.id == uncertain).values(message_id="<one@ours.example>"))
+    for named, state in (("two@ours.example", "uncertain"), ("one@ours.example", "sent")):
+        crm.tell("email.delivered", "p0@example.com", data={"message_id": named})
+        assert api.get(f"/touches/{uncertain}")["state"] == state
+    assert api.get(f"/touches/{uncertain}")["reason"] == "A mail server reports on it, so it had left."
+
+
 def test_unmatched_mail_is_assigned_or_put_aside_by_whoever_may_read_it(
     api: Api, ws: Workspace, crm: Sender, clock: Clock
 ) -> None:

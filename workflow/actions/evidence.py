@@ -26,10 +26,24 @@ if TYPE_CHECKING:
 ANSWERED: Final = because("sent_confirmed")
 FOUND: Final = because("sent_found")
 RELAYED: Final = because("sent_relayed")
+PASSED_ON: Final = frozenset(
+    {
+        "email.delivered",
+        "email.delivery",
+        "email.deferred",
+        "email.opened",
+        "email.open",
+        "email.clicked",
+        "email.click",
+    }
+)
+"""What mail services tell of an email that they have; it means nothing else here."""
 
 
 def by_signal(kind: str, data: Mapping[str, Any]) -> Reason:
-    """What a signal about mail that names an email of ours shows: it was answered, or it came back."""
+    """What a signal about mail that names an email of ours shows: it was answered, passed on, or it came back."""
+    if kind in PASSED_ON:
+        return RELAYED
     if kind != kinds.BOUNCED:
         return ANSWERED
     return because("sent_bounced", answer=str(data.get("detail") or "")[:300])

@@ -293,7 +293,7 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Inc
     result = prospects.put(ws, tx, known, signal)
     if incoming.ref and not ref_known:
         prospects.remember_ref(tx, source.id, incoming.ref, result.prospect_id)
-    if incoming.type in kinds.MAIL_KINDS and isinstance(message_id, str):
+    if incoming.type in kinds.MAIL_KINDS | evidence.PASSED_ON and isinstance(message_id, str):
         evidence.confirm(ws, tx, message_id, evidence.by_signal(incoming.type, incoming.data))
         if incoming.type == kinds.BOUNCED:
             breaker.came_back(tx, message_id, incoming.data)
