@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import bindparam, func, select
 
-from workflow.mail.templates import Templates, Text
+from workflow.mail.templates import NAME, Templates, Text
 from workflow.records.prepared import Prepared
 from workflow.records.texts import TemplateVersion
 
@@ -50,6 +50,9 @@ class Texts:
 
     def of(self, tx: Tx, name: str) -> Templates:
         """The templates of which `name` is as it holds in this transaction: one short look, whatever else was saved."""
+        if not NAME.fullmatch(name):
+            # No text has such a name, and not every database takes every sign of one.
+            return self.folder
         return self._with(tx, _OF_ONE.all(tx, {"name": name}))
 
     def all(self, tx: Tx) -> Templates:

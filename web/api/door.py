@@ -22,7 +22,7 @@ from web.api import tags
 from web.api.idempotent import Once
 from web.api.models import Nothing
 from web.api.refusal import Refusal
-from web.api.route import Call, Route
+from web.api.route import WORDS, Call, Route
 from web.errors import problem, request_id
 from web.security import is_local, raw_body
 from web.strict import Unreadable, loads
@@ -61,7 +61,7 @@ class Door:
         """Let a call in, or answer why not."""
         key = self._key()
         self._check_right(key)
-        if not all(ids.is_id(value) for name, value in params.items() if name != "key"):
+        if not all(ids.is_id(value) for name, value in params.items() if name not in WORDS):
             raise NotFound
         if "id" in params:
             with self.ws.database.read() as tx:

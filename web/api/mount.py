@@ -28,6 +28,7 @@ from web.api.received import ROUTES as RECEIVED
 from web.api.simulations import ROUTES as SIMULATIONS
 from web.api.sources import ROUTES as SOURCES
 from web.api.suppressions import ROUTES as SUPPRESSIONS
+from web.api.texts import ROUTES as TEXTS
 from web.api.touches import ROUTES as TOUCHES
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ ROUTES: Final = (
     *SOURCES,
     *INSTALLATION,
     *MAILBOXES,
+    *TEXTS,
     *RECEIVED,
     *ATTENTION,
     *PUBLISHING,

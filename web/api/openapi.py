@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from web.api.examples import example
 from web.api.models import Nothing, Problem
+from web.api.route import WORDS, Route
 from workflow import rights
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from web.api.route import Route
 
 _REF: Final = "#/components/schemas/{model}"
 # What any route may answer: a request that is no request, no key, a wrong body, too many calls, and trouble of ours.
@@ -171,7 +171,7 @@ _ADDRESS: Final = {"type": "string", "minLength": 1}
 
 def _parameters(route: Route, record: Route | None) -> list[dict[str, Any]]:
     told: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": _ADDRESS if name == "key" else _UUID}
+        {"name": name, "in": "path", "required": True, "schema": _ADDRESS if name in WORDS else _UUID}
         for name in re.findall(r"<(\w+)>", route.path)
     ]
     properties = route.query.model_json_schema().get("properties", {})

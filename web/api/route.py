@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from workflow.rights import Action
     from workflow.workspace import Workspace
 
+WORDS: Final = frozenset({"key", "name", "language"})
+"""Parts of an address that are words; all others are ids."""
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from workflow.errors import NotFound
-from workflow.mail.templates import TemplateError, Text
+from workflow.mail.templates import NAME, TemplateError, Text
 from workflow.records.texts import TemplateVersion
 from workflow.reports import variants
 
@@ -85,6 +85,8 @@ def source(ws: Workspace, tx: Tx, name: str, language: str) -> Text:
 
 def history(tx: Tx, name: str, language: str) -> Sequence[Record]:
     """Every saved version, the newest first."""
+    if not NAME.fullmatch(name):
+        return ()
     found = select(
         TemplateVersion.version, TemplateVersion.subject, TemplateVersion.text, TemplateVersion.html,
         TemplateVersion.actor, TemplateVersion.at,
