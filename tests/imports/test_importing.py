@@ -87,7 +87,7 @@ def test_a_file_is_looked_at_written_once_and_named_by_its_bytes_and_choices(sce
     begun = count(scene, Enrollment)
     file = (
         f"{HEAD}known@sink.test;Ana Petrova;Example;+359 888 123 456\nnew@sink.test;Нов Човек;Фирма;\n"
-        "NEW@sink.test;Same Again;;\nno address;X;;\n;Ana;Example;\n;;;\nbarred@sink.test;B;;\n;Only;Phone;0888 000 111\n"
+        "NEW@sink.test;Same Again;;\nno address;X;;\n;Ana;Example;\n;;;\nbarred@sink.test;B;;\n;Only;Tel;0888 000 111\n"
     )
     job = checked(scene, sent(scene, place, file), double="merge")
     assert job.options.columns == ("email", "name", "company", "phone")

@@ -42,7 +42,8 @@ def test_what_both_knew_is_kept_and_everything_about_the_old_one_reaches_the_oth
     row = scene.prospect_row(kept)
     assert (row.name, row.company, row.phone, row.email) == ("A. Petrova", "Example", "+359888123456", "ana@sink.test")
     assert (done.prospect_id, done.version, done.stopped) == (kept, row.version, 0)
-    assert scene.history(gone)[-1] == "merged.away" and scene.history(kept)[-1] == "merged"
+    assert scene.history(gone)[-1] == "merged.away"
+    assert scene.history(kept)[-1] == "merged"
     # The sequence goes on to the one address, in the name of the one prospect, and an answer from the other ends it.
     assert {touch.prospect_id for touch in scene.touches()} == {kept}
     with scene.ws.database.write() as tx:
@@ -106,7 +107,8 @@ def test_who_wants_no_mail_at_one_address_gets_none_at_the_other(scene: Scene) -
     scene.send()
     assert sorted(scene.suppressed()) == ["ana@sink.test", "anna@sink.test"]
     assert {touch.state for touch in scene.touches(kept)} == {"skipped"}
-    assert scene.sent == [] and faults(scene) == ()
+    assert scene.sent == []
+    assert faults(scene) == ()
 
 
 def test_mail_that_was_begun_is_written_anew_and_mail_in_doubt_is_not(scene: Scene) -> None:

@@ -21,6 +21,7 @@ from web.api.installation import ROUTES as INSTALLATION
 from web.api.limits import Buckets
 from web.api.mailboxes import ROUTES as MAILBOXES
 from web.api.meetings import ROUTES as MEETINGS
+from web.api.merging import ROUTES as MERGING
 from web.api.people import ROUTES as PEOPLE
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "/api/v1"
 ROUTES: Final = (
     *PROSPECTS,
+    *MERGING,
     *DISCOVERY,
     *CALLS,
     *MEETINGS,

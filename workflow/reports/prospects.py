@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from workflow.errors import NotFound
 from workflow.mail.address import key_of
@@ -90,8 +91,10 @@ def page(tx: Tx, wanted: Wanted, viewer: Viewer, asked: Asked) -> tuple[tuple[Pr
 
 
 def one(tx: Tx, prospect_id: str) -> ProspectFacts:
-    """One prospect. Raises NotFound."""
-    rows = tx.conn.execute(_FACTS.where(Prospect.id == prospect_id)).all()
+    """One prospect; for one that was merged, the one it went into. Raises NotFound."""
+    marked = aliased(Prospect)
+    into = select(marked.merged_into).where(marked.id == prospect_id).scalar_subquery()
+    rows = tx.conn.execute(_FACTS.where(Prospect.id == func.coalesce(into, prospect_id))).all()
     if not rows:
         raise NotFound("There is no such prospect: check the id.")
     return _told(tx, rows)[0]

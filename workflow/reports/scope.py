@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy.orm import aliased
 
 from workflow import ids, rights
 from workflow.errors import NotFound
+from workflow.records.base import Id
 from workflow.records.models import Call, Enrollment, Incoming, Meeting, Prospect, Rep, Touch
 
 if TYPE_CHECKING:
@@ -49,9 +51,7 @@ def prospect_id(tx: Tx, viewer: Viewer, told: str) -> str:
     """
     found = None
     if ids.is_id(told):
-        into = select(Prospect.merged_into).where(Prospect.id == told).scalar_subquery()
-        named = Prospect.id == func.coalesce(into, told)
-        found = tx.conn.execute(select(Prospect.id).where(named, viewer.sees())).scalar_one_or_none()
+        found = tx.conn.execute(_NAMED.where(viewer.sees()), {"row": told}).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such prospect: it may have been removed, or belong to somebody else.")
     return found
@@ -88,8 +88,17 @@ def _belonging(model: Any) -> Select[Any]:  # noqa: ANN401 - any table that name
     return select(Prospect.id).join(model, model.prospect_id == Prospect.id).where(model.id == bindparam("row"))
 
 
+_MARK: Final = aliased(Prospect)
+# A prospect by its own id, or by that of one that was merged into it.
+_NAMED: Final = select(Prospect.id).where(
+    Prospect.id
+    == func.coalesce(
+        select(_MARK.merged_into).where(_MARK.id == bindparam("row", type_=Id)).scalar_subquery(),
+        bindparam("row", type_=Id),
+    )
+)
 _BELONGING: Final = {
-    "prospects": select(Prospect.id).where(Prospect.id == bindparam("row")),
+    "prospects": _NAMED,
     "touches": _belonging(Touch),
     "tasks": _belonging(Touch),
     "enrollments": _belonging(Enrollment),
