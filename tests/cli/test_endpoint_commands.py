@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from tests.support.receiver import Receiver, Told
 from workflow.cli import cli
-from workflow.errors import BadInput, NotFound
+from workflow.errors import BadInput, NotFound, StartError
 
 
 def test_an_endpoint_from_its_secret_to_its_removal(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,5 +40,7 @@ def test_an_endpoint_from_its_secret_to_its_removal(place: Path, monkeypatch: py
     run("endpoint", "remove", "crm")
     assert run("endpoint", "list") == ""
     assert isinstance(runner.invoke(cli, ["endpoint", "test", "crm"]).exception, NotFound)
+    monkeypatch.setenv("ONWARD_ALLOW_PRIVATE_ENDPOINTS", "perhaps")
+    assert isinstance(runner.invoke(cli, ["endpoint", "list"]).exception, StartError)
     monkeypatch.delenv("ONWARD_ALLOW_PRIVATE_ENDPOINTS")
     assert isinstance(runner.invoke(cli, ["endpoint", "add", "x", "http://127.0.0.1/"]).exception, BadInput)

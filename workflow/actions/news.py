@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, func, insert, literal, literal_column, select, update
 
 from workflow import ids
+from workflow.records import upserts
 from workflow.records.chain import plain
 from workflow.records.models import ExternalRef, Fact, Prospect, Rep, Source, Touch
 from workflow.records.outbox import ROUTES, Outgoing, Target
@@ -56,6 +57,7 @@ _IN_PROSPECT: Final = (
 _IN_TASK: Final = ("id", "prospect_id", "sequence", "step", "next_attempt_at")
 _DUE_WITHIN: Final = timedelta(days=1)
 _CHUNK: Final = 400
+_TURN: Final = "outbox.tasks"
 _ASK: Final = Prepared(select(Fact.value).where(Fact.name == bindparam("fact")))
 _PUT: Final = Prepared(insert(Outgoing))
 
@@ -170,9 +172,7 @@ def tell_due_tasks(ws: Workspace) -> int:
             return 0
 
     def work(tx: Tx) -> int:
-        # Two clocks take turns: the second finds what the first has told.
-        turn = select(Fact.name).where(Fact.name == ROUTES)
-        tx.conn.execute(turn.with_for_update() if tx.locks_rows else turn).all()
+        _take_turns(tx)
         listening = [route.target_id for route in routes(tx) if route.wants("task.due")]
         since = select(func.min(Target.created_at)).where(Target.id.in_(listening))
         begun = tx.conn.execute(since).scalar_one_or_none() or tx.now
@@ -184,6 +184,7 @@ def tell_due_tasks(ws: Workspace) -> int:
             Touch.next_attempt_at <= tx.now,
         )
         rows = {_due_id(row.id, row.next_attempt_at): row for row in tx.conn.execute(due)}
+        _hold(tx, sorted({row.prospect_id for row in rows.values()}))
         known_ids: set[str] = set()
         names = list(rows)
         for start in range(0, len(names), _CHUNK):
@@ -219,6 +220,20 @@ def body(news: News, event_id: str, at: datetime, prospect: Mapping[str, Any] | 
 def fresh_id() -> str:
     """An id for a new event."""
     return "evt_" + ids.new_id().replace("-", "")
+
+
+def _take_turns(tx: Tx) -> None:
+    """Let two clocks come one after the other: the second finds what the first has told."""
+    upserts.insert_new(tx, Fact, {"name": _TURN, "value": ""})
+    turn = select(Fact.name).where(Fact.name == _TURN)
+    tx.conn.execute(turn.with_for_update() if tx.locks_rows else turn).all()
+
+
+def _hold(tx: Tx, prospect_ids: Sequence[str]) -> None:
+    """Lock what the rows will point at: prospects come before targets in the one order of locks."""
+    for start in range(0, len(prospect_ids) if tx.locks_rows else 0, _CHUNK):
+        theirs = select(Prospect.id).where(Prospect.id.in_(prospect_ids[start : start + _CHUNK]))
+        tx.conn.execute(theirs.order_by(Prospect.id).with_for_update(read=True, key_share=True)).all()
 
 
 def _due_id(touch_id: str, at: datetime) -> str:
