@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench import harness, wire
+from bench import batches, harness, wire
 from bench.harness import Figure, Ground
 from bench.recipe import Recipe, record
 from tests.support.processes import free_port
@@ -47,10 +47,17 @@ def _database(ground: Ground, kind: str) -> list[Figure]:
         sides = {"product": product, "literal": literal, "two": two}
         given = {name: _Side(name, pid, port, secret) for name, (pid, port) in sides.items()}
         cpu = harness.alternate({name: side.round for name, side in given.items()})
+        batch = _batches(ground, kind)
     label = "SQLite, FULL" if kind == "sqlite" else "PostgreSQL"
     words = {name: f"{median(cpu[name]):,.0f} us CPU, {median(side.rates):,.0f}/s" for name, side in given.items()}
     count = len(recipe(url).statements) - 1
     return [
+        Figure(
+            f"webhook, {label}: signed deliveries a second of one web process",
+            median(given["product"].rates), None, "/s",
+            note=f"of the bare limit's {median(given['literal'].rates):,.0f}/s",
+        ),
+        batch,
         Figure(
             f"webhook, {label}: the {count} statements as literal SQL, CPU of bare over product",
             harness.ratio(cpu, "literal", "product"), _OF_BARE, at_least=True,
@@ -62,6 +69,19 @@ def _database(ground: Ground, kind: str) -> list[Figure]:
             note=f"{words['two']} against {words['product']}",
         ),
     ]  # fmt: skip
+
+
+def _batches(ground: Ground, kind: str) -> Figure:
+    """On an installation of its own, with a source of HubSpot's beside the other."""
+    url = ground.database(kind)
+    ws = open_workspace(ground.workspace(url))
+    single = sources.add(ws, "standard", "crm")
+    secret = sources.add(ws, "hubspot", "hub", "a-client-secret-of-the-bench")
+    ws.database.close()
+    label = "SQLite, FULL" if kind == "sqlite" else "PostgreSQL"
+    with _product(ground, url) as (_, port):
+        wire.pour(port, [wire.webhook(single, number, "warm") for number in range(WARM)], b'"accepted"')
+        return batches.figure(label, port, f"http://127.0.0.1:{port}", secret, single, range(WARM, WARM + EACH_ROUND))
 
 
 class _Side:

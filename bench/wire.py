@@ -56,9 +56,9 @@ def pour(port: int, requests: Sequence[bytes], wanted: bytes, connections: int =
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for request in mine:
                 sock.sendall(request)
-                answer = _answer(answers)
-                if wanted not in answer:
-                    raise SystemExit(f"an answer that was not expected: {answer.decode(errors='replace')[:500]}")
+                told = answer(answers)
+                if wanted not in told:
+                    raise SystemExit(f"an answer that was not expected: {told.decode(errors='replace')[:500]}")
 
     begun = time.perf_counter()
     with ThreadPoolExecutor(connections) as pool:
@@ -67,7 +67,8 @@ def pour(port: int, requests: Sequence[bytes], wanted: bytes, connections: int =
     return time.perf_counter() - begun
 
 
-def _answer(stream: BinaryIO) -> bytes:
+def answer(stream: BinaryIO) -> bytes:
+    """One answer, head and body."""
     head = b""
     length = 0
     while line := stream.readline():

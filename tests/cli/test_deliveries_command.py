@@ -17,7 +17,10 @@ from workflow.errors import BadInput
 from workflow.settings import load
 from workflow.workspace import open_workspace
 
-BODY = b'{"id": "e1", "type": "deal.renamed", "prospect": {"email": "ana@sink.test"}, "data": {"value": "hot", "token": "SECRET1"}}'
+BODY = (
+    b'{"id": "e1", "type": "deal.renamed", "prospect": {"email": "ana@sink.test"},'
+    b' "data": {"value": "hot", "token": "SECRET1"}}'
+)
 
 
 def test_deliveries_are_listed_shown_rehearsed_and_replayed(place: Path, sqlite_url: str) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from workflow.errors import OnwardError, Unavailable
+from workflow.records.line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,6 +141,7 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self._clock = clock
+        self._line = Line()
         self._engine = _engine(url, pooled=pooled, pool_size=pool_size, statement_timeout_s=statement_timeout_s)
 
     @contextmanager
@@ -156,7 +158,7 @@ class Database:
         With `alone` no other one writes meanwhile, on PostgreSQL either. Raises Unavailable when the database is away
         or busy, CommitUnknown when the commit was not answered.
         """
-        with _named_errors(), self._begun(_ALONE if alone else _WRITE) as tx:
+        with _named_errors(), self._turn(), self._begun(_ALONE if alone else _WRITE) as tx:
             yield tx
             tx.finish()
             try:
@@ -186,10 +188,22 @@ class Database:
     def after_fork(self) -> None:
         """Forget the parent's connections without closing them: the sockets still belong to the parent."""
         self._engine.dispose(close=False)
+        # A thread of the parent may have been in the middle of its turn.
+        self._line = Line()
 
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Threads of this process come to write on SQLite in the order in which they asked."""
+        if not self.is_sqlite:
+            yield
+            return
+        # Whoever waited in vain asks SQLite all the same: it then says so itself, or lets them in.
+        with self._line.turn(_WAITED_ENOUGH_S):
+            yield
 
     @contextmanager
     def _begun(self, begin: str) -> Iterator[Tx]:
