@@ -243,7 +243,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
-             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/settings/suppression",
+             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead", "/settings/sources",
+             "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
              f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:

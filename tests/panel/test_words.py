@@ -18,7 +18,8 @@ from workflow import places
 from workflow.engine import signals
 from workflow.engine.reasons import codes
 from workflow.playbook.schema import OUTCOMES
-from workflow.records.models import EVENT_OUTCOMES, TOUCH_STATES
+from workflow.records.deliveries import EVENT_OUTCOMES
+from workflow.records.models import TOUCH_STATES
 
 WEB = Path(words.__file__).parent
 
