@@ -242,7 +242,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
-             "/settings", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram", "/uncertain",
+             "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
+             "/uncertain",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead", "/settings/sources",
              "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",

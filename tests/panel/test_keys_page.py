@@ -27,6 +27,9 @@ def test_a_key_is_shown_once_and_does_what_was_chosen_until_it_is_revoked(scene:
     assert "Choose at least one area." in again.text
     assert "Write a number of days" in again.text
     assert iva.post(AT, {"name": "zap", "role": "admin"}).status_code == 422
+    forgot = iva.post(AT, {"name": "more", "role": "admin", "all": "", "scope_audit": "read"})
+    assert "only they count" in forgot.text
+    assert "ak_" not in forgot.text
     iva.post(f"{AT}/{key.id}/revoke")
     assert people.key_of(scene.ws, token) is None
     assert "No key yet" in iva.read(AT)

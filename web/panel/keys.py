@@ -65,6 +65,9 @@ def add_key() -> ResponseReturnValue:
         scopes = [f"{area}:{act}" for area, act in chosen.items() if act]
         if not scopes:
             form.errors["all"] = _("Choose at least one area.")
+    elif any(chosen.values()):
+        # Whoever chose areas and left it at “everything” would give away more than they meant to.
+        form.errors["all"] = _("Areas are chosen below: say that only they count, or choose none.")
     valid = _days(form)
     if not form.is_good:
         return _page(form, status=HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from workflow.errors import NotFound
 from workflow.records.models import ApiKey, Rep, Source
@@ -63,8 +63,8 @@ _REPS: Final = select(
     Rep.created_at, Rep.password_hash.is_not(None).label("has_password"),
 )  # fmt: skip
 _KEYS: Final = select(
-    ApiKey.id, ApiKey.name, ApiKey.prefix, ApiKey.role, ApiKey.scopes, Rep.email.label("rep"), ApiKey.created_at,
-    ApiKey.used_at, ApiKey.expires_at, ApiKey.revoked_at,
+    ApiKey.id, ApiKey.name, ApiKey.prefix, func.coalesce(Rep.role, ApiKey.role).label("role"), ApiKey.scopes,
+    Rep.email.label("rep"), ApiKey.created_at, ApiKey.used_at, ApiKey.expires_at, ApiKey.revoked_at,
 ).outerjoin(Rep, Rep.id == ApiKey.rep_id)  # fmt: skip
 _SOURCES: Final = select(Source.id, Source.name, Source.kind, Source.created_at, Source.disabled_at)
 
