@@ -11,6 +11,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from workflow import masking
+
 
 class JsonLines(logging.Formatter):
     """One line of JSON for each record; a trace becomes one field of it."""
@@ -27,10 +29,10 @@ class JsonLines(logging.Formatter):
             "process": self._process,
             "pid": record.process,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": masking.text(record.getMessage()),
         }
         if record.exc_info:
-            entry["trace"] = self.formatException(record.exc_info)
+            entry["trace"] = masking.text(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
