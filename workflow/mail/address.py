@@ -63,7 +63,8 @@ class Mailbox:
 
 
 # One delivery asks for the same address two or three times.
-@lru_cache(maxsize=64)
+# More than the rows of one batch of an import, each of which is asked for ten times.
+@lru_cache(maxsize=512)
 def parse_address(text: str, *, local_host: bool = False) -> Address:
     """The address in `text`, spaces around it aside. Raises BadInput with one sentence.
 
