@@ -243,7 +243,7 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
-             "/uncertain",
+             "/uncertain", "/prospects/import", f"/prospects/{known}/merge",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead", "/settings/sources",
              "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
