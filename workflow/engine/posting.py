@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow.engine import calendar, leaving, rows, sequences
-from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Letter, Written
+from workflow.engine.companies import company_of
+from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Left, Letter, Written
 from workflow.engine.reasons import because
 from workflow.errors import OnwardError
 
@@ -50,7 +51,7 @@ def next_at(world: World) -> datetime | None:
         if touch.counts_as_sent_at is not None and touch.enrollment.active:
             # The clock asks for those whose time has passed.
             times.append(touch.counts_as_sent_at + timedelta.resolution)
-        if touch.next_attempt_at is None or touch.state != "scheduled":
+        if touch.next_attempt_at is None or touch.state != "scheduled" or touch.asks:
             continue
         if not _only_told(world, touch):
             times.append(_mailbox_free(world, touch))
@@ -73,7 +74,8 @@ def _announce(world: World, touch: Touch) -> None:
 
 
 def _is_due(touch: Touch, now: datetime) -> bool:
-    return touch.state == "scheduled" and touch.next_attempt_at is not None and touch.next_attempt_at <= now
+    waits = touch.state == "scheduled" and not touch.asks
+    return waits and touch.next_attempt_at is not None and touch.next_attempt_at <= now
 
 
 def _mailbox_free(world: World, touch: Touch) -> datetime:
@@ -107,6 +109,8 @@ def _let_go_on(world: World, touch: Touch) -> None:
 
 
 def _leave(world: World, touch: Touch) -> None:
+    if _put_off(world, touch):
+        return
     if not world.view.fields.get("email"):
         _skip(world, touch, because("no_address"))
         return
@@ -120,16 +124,53 @@ def _leave(world: World, touch: Touch) -> None:
             touch.not_after = max(touch.not_after, world.now)
     until = leaving.leaves_until(touch.step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
-        _skip(world, touch, because("too_late", until=until.isoformat(timespec="minutes")))
+        _come_late(world, touch, until)
         return
-    hold = None if touch.forced else _hold(world, touch)
+    hold = _hold(world, touch)
     if hold is None:
         _send(world, touch)
-        return
+    else:
+        _wait(world, touch, hold)
+
+
+def _put_off(world: World, touch: Touch) -> bool:
+    """Whether its company has got enough for now, of this prospect alone: of its others nothing is known here."""
+    limits, now = world.playbook.limits.domain, world.now
+    company = company_of(world.view.fields.get("email"))
+    if not limits.any or company is None or leaving.passes_limits(now, touch.not_after, touch.attempts):
+        return False
+    times = [left.at for left in world.mails if left.company == company]
+    recent = [at for at in times if at > now - timedelta(days=1)]
+    until = leaving.company_opens(recent, 0, limits, now)
+    if until is None and not touch.forced:
+        until = leaving.company_at_ease(times[-1] if times else None, 0, limits, now)
+    if until is None:
+        return False
+    _wait(world, touch, leaving.put_off(touch.step, until, touch.not_after, because("limit.company", what=company)))
+    return True
+
+
+def _wait(world: World, touch: Touch, hold: leaving.Hold) -> None:
     touch.next_attempt_at, touch.reason, touch.known_at = hold.until, hold.reason, world.now
     touch.not_after = hold.not_after or touch.not_after
     touch.holds = (*touch.holds, hold.reason)
     world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
+
+
+def _come_late(world: World, touch: Touch, until: datetime) -> None:
+    """What becomes of an email that is too late: skipped, left to a person, or given another day."""
+    late = touch.step.late
+    told = until.isoformat(timespec="minutes")
+    if late == "skip":
+        _skip(world, touch, because("too_late", until=told))
+        return
+    touch.reason, touch.known_at = because(f"late.{late}", until=told), world.now
+    if late == "ask":
+        touch.asks = True
+        world.note("held", touch, (touch.reason,), planned_at=touch.due_at)
+        return
+    touch.next_attempt_at, touch.not_after = world.now, world.now + leaving.STILL_GOOD_FOR
+    touch.holds = (*touch.holds, touch.reason)
 
 
 def _hold(world: World, touch: Touch) -> leaving.Hold | None:
@@ -137,11 +178,11 @@ def _hold(world: World, touch: Touch) -> leaving.Hold | None:
     return leaving.when_it_may_leave(
         playbook,
         touch.step,
-        world.now,
-        not_after=touch.not_after,
-        held=world.view.hold(world.now),
+        leaving.Asked(
+            world.now, touch.due_at, touch.not_after, touch.attempts, touch.forced, held=world.view.hold(world.now)
+        ),
         where=lambda: world.where(playbook),
-        last_mail_at=lambda: world.last_mail_at,
+        mails=lambda: leaving.known([left.at for left in reversed(world.mails)], playbook.limits.prospect),
     )
 
 
@@ -168,7 +209,7 @@ def _send(world: World, touch: Touch) -> None:
     planned = _planned_at(world, touch)
     why = (touch.reason,) if touch.forced else (because("due"), *_moved_by_window(touch, planned))
     why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
-    world.last_mail_at = world.now
+    world.mails.append(Left(world.now, company_of(world.view.fields.get("email"))))
     mailbox = world.mailbox_of(touch)
     calm = world.now if mailbox.backoff_until is not None else mailbox.calm_since
     world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None, calm_since=calm)
@@ -247,6 +288,7 @@ def act(world: World, happening: Happening) -> None:
         rows.step_ended(world, touch, None if waited else world.now)
     else:
         touch.forced, touch.next_attempt_at, touch.known_at = True, world.now, world.now
+        touch.asks = False
         touch.due_at = min(touch.due_at, world.now)
         touch.not_after = max(touch.not_after, world.now + leaving.STILL_GOOD_FOR)
         touch.reason = because("send_now", by="rep")

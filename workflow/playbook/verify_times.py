@@ -87,7 +87,7 @@ def no_meeting_time(case: Case) -> Iterator[Finding]:
 
 
 def limits_starve(case: Case) -> Iterator[Finding]:
-    """A mailbox may send less, or a prospect, a company or the whole may get less, than one prospect on one sequence."""
+    """A mailbox may send less, or a prospect or a company may get less, than one prospect on one sequence is due."""
     for path, most, span in _counts(case.playbook.limits):
         crowds = (
             (sequence, crowd)

@@ -20,6 +20,7 @@ TOUCH_STATES: Final = (
 # States of the touches that are in somebody's hands or in doubt, few among the many. SQLite looks only among them when
 # a statement names all of these states in its text, besides the ones it asks for.
 IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
+URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 DELIVERY_STATES: Final = ("accepted", "pending", "dead")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
@@ -278,14 +279,7 @@ class Touch(Base):
             where="state = 'scheduled' AND next_attempt_at IS NOT NULL AND asks_since IS NULL",
         ),
         # Few have a priority, and the claim asks for those first.
-        partial(
-            "ix_touch_urgent",
-            "mailbox_id",
-            "priority",
-            "next_attempt_at",
-            "id",
-            where="state = 'scheduled' AND priority > 0",
-        ),
+        partial("ix_touch_urgent", "mailbox_id", "priority", "next_attempt_at", "id", where=URGENT),
         partial("ix_touch_domain", "domain", "committed_at", where="domain IS NOT NULL"),
         partial("ix_touch_asks", "asks_since", "id", where="state = 'scheduled' AND asks_since IS NOT NULL"),
         partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),

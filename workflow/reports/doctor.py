@@ -281,9 +281,10 @@ def _overdue(ws: Workspace, tx: Tx) -> Iterator[Finding]:
     busy = aliased(Touch)
     # A mailbox that is at work is working off what waits; one that is not has forgotten it.
     at_work = exists().where(busy.mailbox_id == Touch.mailbox_id, busy.state.in_(("claimed", "sending", "committing")))
-    due = (Touch.state == "scheduled") & (Touch.next_attempt_at < long_ago) & Touch.mailbox_id.is_not(None) & ~at_work
+    waits = (Touch.state == "scheduled") & (Touch.next_attempt_at < long_ago) & Touch.asks_since.is_(None)
+    due = waits & Touch.mailbox_id.is_not(None) & ~at_work
     rows = tx.conn.execute(select(Touch.id, Touch.mailbox_id).where(due).limit(MOST_OF_A_KIND + 1)).all()
-    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.in_force(tx).limits.mailbox) if rows else {}
+    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.in_force(tx).limits) if rows else {}
     for row in rows:
         if row.mailbox_id not in held:
             yield Finding("touch.overdue", f"Touch {row.id} has been due for ten minutes, and nothing holds it.")
