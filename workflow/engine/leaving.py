@@ -151,14 +151,19 @@ def company_at_ease(last: datetime | None, more: int, limits: DomainLimits, now:
     return last + limits.min_gap if last is not None and last + limits.min_gap > now else None
 
 
-def put_off(step: Step, until: datetime, not_after: datetime, reason: Reason) -> Hold:
+def is_lost(step: Step, row: Any, now: datetime) -> bool:  # noqa: ANN401 - a row of the database or of a life
+    """Whether an email is too late and does not leave by itself at this turn, so that it takes up no room."""
+    return step.late != "send" and _is_late(step, row, now)
+
+
+def put_off(step: Step, row: Any, now: datetime, until: datetime, reason: Reason) -> Hold:  # noqa: ANN401
     """Let an email wait for a limit that it shares with others; that makes it no later than it is."""
-    return Hold(until, reason, None if step.before_meeting else max(not_after, until + STILL_GOOD_FOR))
+    stays = step.before_meeting or _is_late(step, row, now)
+    return Hold(until, reason, None if stays else max(row.not_after, until + STILL_GOOD_FOR))
 
 
-def passes_limits(now: datetime, not_after: datetime, attempts: int) -> bool:
-    """Whether an email takes up no room of a company: it is too late, and does not leave by itself at this turn."""
-    return attempts == 0 and now > not_after
+def _is_late(step: Step, row: Any, now: datetime) -> bool:  # noqa: ANN401
+    return now > leaves_until(step, due_at=row.due_at, not_after=row.not_after, attempts=row.attempts)
 
 
 def waiting_behind(sequence: Steps, rows: Iterable[_Row], position: int) -> dict[int, _Row]:

@@ -125,7 +125,8 @@ def _leave(world: World, touch: Touch) -> None:
     until = leaving.leaves_until(touch.step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
         _come_late(world, touch, until)
-        return
+        if touch.asks or touch.state != "scheduled":
+            return
     hold = _hold(world, touch)
     if hold is None:
         _send(world, touch)
@@ -137,7 +138,7 @@ def _put_off(world: World, touch: Touch) -> bool:
     """Whether its company has got enough for now, of this prospect alone: of its others nothing is known here."""
     limits, now = world.playbook.limits.domain, world.now
     company = company_of(world.view.fields.get("email"))
-    if not limits.any or company is None or leaving.passes_limits(now, touch.not_after, touch.attempts):
+    if not limits.any or company is None or leaving.is_lost(touch.step, touch, now):
         return False
     times = [left.at for left in world.mails if left.company == company]
     recent = [at for at in times if at > now - timedelta(days=1)]
@@ -146,7 +147,7 @@ def _put_off(world: World, touch: Touch) -> bool:
         until = leaving.company_at_ease(times[-1] if times else None, 0, limits, now)
     if until is None:
         return False
-    _wait(world, touch, leaving.put_off(touch.step, until, touch.not_after, because("limit.company", what=company)))
+    _wait(world, touch, leaving.put_off(touch.step, touch, now, until, because("limit.company", what=company)))
     return True
 
 
@@ -164,13 +165,13 @@ def _come_late(world: World, touch: Touch, until: datetime) -> None:
     if late == "skip":
         _skip(world, touch, because("too_late", until=told))
         return
-    touch.reason, touch.known_at = because(f"late.{late}", until=told), world.now
+    reason = because(f"late.{late}", until=told)
     if late == "ask":
-        touch.asks = True
-        world.note("held", touch, (touch.reason,), planned_at=touch.due_at)
+        touch.reason, touch.asks = reason, True
+        world.note("held", touch, (reason,), planned_at=touch.due_at)
         return
-    touch.next_attempt_at, touch.not_after = world.now, world.now + leaving.STILL_GOOD_FOR
-    touch.holds = (*touch.holds, touch.reason)
+    touch.not_after = world.now + leaving.STILL_GOOD_FOR
+    touch.holds = (*touch.holds, reason)
 
 
 def _hold(world: World, touch: Touch) -> leaving.Hold | None:

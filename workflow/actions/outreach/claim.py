@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from workflow.engine.reasons import Reason
     from workflow.playbook.schema import DomainLimits, MailboxLimits, Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -81,7 +82,7 @@ _NEXT_OF: Final = _next_of(*_OF)
 _NEXT_FORCED_OF: Final = _next_of(*_OF, _FORCED)
 _WHOSE: Final = (
     select(
-        Touch.id, Touch.forced, Touch.not_after, Touch.attempts, Touch.sequence, Touch.step, Touch.reason,
+        Touch.id, Touch.forced, Touch.due_at, Touch.not_after, Touch.attempts, Touch.sequence, Touch.step, Touch.reason,
         Enrollment.playbook_digest, Prospect.email_key,
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
@@ -210,27 +211,31 @@ class _Claim:
         while taken < room and looked < BATCH:
             due = self._next(room - taken)
             found = {row.id: row for row in self.tx.conn.execute(_WHOSE.where(Touch.id.in_(due)))} if due else {}
-            rows = [found[touch_id] for touch_id in due]
-            looked += len(rows)
-            whose = {row.id: company_of(row.email_key) for row in rows}
-            companies.count(whose.values())
+            looked += len(due)
+            companies.count(company_of(row.email_key) for row in found.values())
             chosen: dict[str | None, list[str]] = defaultdict(list)
-            for row in rows:
-                company = whose[row.id]
-                if leaving.passes_limits(self.tx.now, row.not_after, row.attempts):
-                    # It will be found too late and does not leave, so it is claimed for no company.
-                    company = None
-                until = companies.opens(company, forced=row.forced) if company else None
-                if company and until is not None:
-                    self._put_off(row, company, until)
-                    continue
-                chosen[company].append(row.id)
-                if company:
-                    companies.take(company)
-            taken += sum(self._mark(touches, domain=company) for company, touches in chosen.items())
-            if sum(map(len, chosen.values())) == len(rows):
+            for touch_id in due:
+                company, until = self._turn(companies, found[touch_id])
+                if until is None:
+                    chosen[company].append(touch_id)
+            going = sum(self._mark(touches, domain=company) for company, touches in chosen.items())
+            taken += going
+            if going == len(due):
                 break
         return taken
+
+    def _turn(self, companies: rooms.Companies, row: Record) -> tuple[str | None, datetime | None]:
+        """The company that an email is claimed for, or until when it is put off."""
+        company, step = company_of(row.email_key), _step(self.ws, self.tx, row)
+        if company is None or (step is not None and leaving.is_lost(step, row, self.tx.now)):
+            # It will be found too late and does not leave, so it is claimed for no company.
+            return None, None
+        until = companies.opens(company, forced=row.forced)
+        if until is None:
+            companies.take(company)
+        else:
+            self._put_off(row, step, until, because("limit.company", what=company))
+        return company, until
 
     def _next(self, most: int) -> list[str]:
         """What is due: of a higher priority first, then what has been due for longest."""
@@ -256,12 +261,10 @@ class _Claim:
         mine = update(Touch).where(Touch.id.in_(chosen), Touch.state == "scheduled")
         return self.tx.conn.execute(mine.values(**claimed)).rowcount
 
-    def _put_off(self, row: Record, company: str, until: datetime) -> None:
-        reason = because("limit.company", what=company)
+    def _put_off(self, row: Record, step: Step | None, until: datetime, reason: Reason) -> None:
         # Of a version that this release cannot read nothing leaves anyway.
-        step = _step(self.ws, self.tx, row)
-        not_after = leaving.put_off(step, until, row.not_after, reason).not_after if step is not None else None
-        values = {"next_attempt_at": until, "reason": reason.pack(), "not_after": not_after or row.not_after}
+        moved = leaving.put_off(step, row, self.tx.now, until, reason).not_after if step is not None else None
+        values = {"next_attempt_at": until, "reason": reason.pack(), "not_after": moved or row.not_after}
         # Told once: it may be put off many times for the same.
         told = "" if row.reason == values["reason"] else trail.told("waits", self.tx.now, reason, next=until)
         _PUT_OFF.run(self.tx, {**values, "touch": row.id, "line": told})

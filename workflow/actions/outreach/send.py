@@ -267,7 +267,9 @@ class Sender:
         asked.held = kinds.hold(touch.mail_hold_until, touch.mail_hold_why, tx.now)
         until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
-            return self._come_late(tx, touch, step, asked, until)
+            gone = self._come_late(tx, touch, step, asked, until)
+            if gone is not None:
+                return gone
         if not self._is_claimed_for(tx, touch):
             return settle.put_back(tx, touch.id, tx.now, because("due"))
 
@@ -283,8 +285,8 @@ class Sender:
         line = trail.held(playbook.digest, asked, hold)
         return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after, line=line)
 
-    def _come_late(self, tx: Tx, touch: Record, step: Step, asked: leaving.Asked, until: datetime) -> Reason:
-        """What becomes of an email that is too late: skipped, left to a person, or given another day."""
+    def _come_late(self, tx: Tx, touch: Record, step: Step, asked: leaving.Asked, until: datetime) -> Reason | None:
+        """What becomes of an email that is too late: skipped, left to a person, or given another day (None)."""
         told = until.isoformat(timespec="minutes")
         reason = because("too_late", until=told) if step.late == "skip" else because(f"late.{step.late}", until=told)
         line = trail.late(touch.playbook_digest, asked, until, reason, step.late)
@@ -292,7 +294,9 @@ class Sender:
             return settle.skip(self.ws, tx, touch.id, reason, line=line)
         if step.late == "ask":
             return settle.ask(tx, touch.id, reason, line)
-        return settle.put_back(tx, touch.id, tx.now, reason, not_after=tx.now + leaving.STILL_GOOD_FOR, line=line)
+        asked.not_after = tx.now + leaving.STILL_GOOD_FOR
+        settle.renew(tx, touch.id, asked.not_after, line)
+        return None
 
     def _is_claimed_for(self, tx: Tx, touch: Record) -> bool:
         """Whether it was counted for the company that it goes to: the address may be another one since the claim."""

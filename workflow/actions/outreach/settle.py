@@ -125,6 +125,12 @@ def ask(tx: Tx, touch_id: str, reason: Reason, line: str) -> Reason:
     return reason
 
 
+def renew(tx: Tx, touch_id: str, not_after: datetime, line: str) -> None:
+    """Give an email in hand another deadline."""
+    mine = update(Touch).where(Touch.id == touch_id, Touch.state == "claimed")
+    tx.conn.execute(mine.values(not_after=not_after, trail=enrolling.trail_with(line)))
+
+
 def skip(
     ws: Workspace, tx: Tx, touch_id: str, reason: Reason, *, waited: bool = False, line: str | None = None
 ) -> Reason:
