@@ -35,7 +35,7 @@ def run_until(world: World, limit: datetime) -> None:
         for touch in list(world.open):
             if touch.counts_as_sent_at is not None and touch.counts_as_sent_at < world.now:
                 _let_go_on(world, touch)
-        for touch in _ready(world):
+        for touch in _claimed(world):
             if touch.state == "scheduled":
                 _leave(world, touch)
         for touch in world.open:
@@ -93,10 +93,23 @@ def _ready(world: World) -> list[Touch]:
     """What the clock would claim now: all that is due, or one of each mailbox where they keep a gap."""
     due = [touch for touch in world.open if _is_due(touch, world.now) and not _only_told(world, touch)]
     ready = [touch for touch in due if _mailbox_free(world, touch) <= world.now]
-    ready.sort(key=lambda touch: (touch.next_attempt_at, touch.serial))
+    ready.sort(key=lambda touch: (-touch.enrollment.sequence.priority, touch.next_attempt_at, touch.serial))
     if not world.playbook.limits.mailbox.min_gap:
         return ready
     return list({touch.mailbox: touch for touch in reversed(ready)}.values())
+
+
+def _claimed(world: World) -> list[Touch]:
+    """What the clock claims of that, in the order in which it leaves; what its company has no room for is put off."""
+    claimed: list[Touch] = []
+    for touch in _ready(world):
+        more = sum(not leaving.is_lost(each.step, each, world.now) for each in claimed)
+        hold = _company_hold(world, touch, more)
+        if hold is None:
+            claimed.append(touch)
+        else:
+            _wait(world, touch, hold)
+    return sorted(claimed, key=lambda touch: (touch.next_attempt_at, touch.serial))
 
 
 def _let_go_on(world: World, touch: Touch) -> None:
@@ -109,8 +122,6 @@ def _let_go_on(world: World, touch: Touch) -> None:
 
 
 def _leave(world: World, touch: Touch) -> None:
-    if _put_off(world, touch):
-        return
     if not world.view.fields.get("email"):
         _skip(world, touch, because("no_address"))
         return
@@ -134,21 +145,23 @@ def _leave(world: World, touch: Touch) -> None:
         _wait(world, touch, hold)
 
 
-def _put_off(world: World, touch: Touch) -> bool:
-    """Whether its company has got enough for now, of this prospect alone: of its others nothing is known here."""
+def _company_hold(world: World, touch: Touch, more: int) -> leaving.Hold | None:
+    """Until when its company has got enough, by this prospect's emails alone: of its others nothing is known here.
+
+    `more` are claimed together with it.
+    """
     limits, now = world.playbook.limits.domain, world.now
     company = company_of(world.view.fields.get("email"))
     if not limits.any or company is None or leaving.is_lost(touch.step, touch, now):
-        return False
+        return None
     times = [left.at for left in world.mails if left.company == company]
     recent = [at for at in times if at > now - timedelta(days=1)]
-    until = leaving.company_opens(recent, 0, limits, now)
+    until = leaving.company_opens(recent, more, limits, now)
     if until is None and not touch.forced:
-        until = leaving.company_at_ease(times[-1] if times else None, 0, limits, now)
+        until = leaving.company_at_ease(times[-1] if times else None, more, limits, now)
     if until is None:
-        return False
-    _wait(world, touch, leaving.put_off(touch.step, touch, now, until, because("limit.company", what=company)))
-    return True
+        return None
+    return leaving.put_off(touch.step, touch, now, until, because("limit.company", what=company))
 
 
 def _wait(world: World, touch: Touch, hold: leaving.Hold) -> None:
