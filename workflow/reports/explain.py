@@ -243,8 +243,7 @@ class _Touch:
         elif step is not None and line.kind in ("begun", "held"):
             yield from _turn(line, playbook, step)
         elif line.kind == "late":
-            then = line.gave.get("then")
-            yield part(f"late.{then}" if then else "late", until=line.gave.get("until"))
+            yield part(_LATE.get(line.gave.get("then", "skip"), "late"), until=line.gave.get("until"))
         elif line.kind in ("waits", "retried"):
             reason = self.people.named(line.reason)
             told = reason is not None and reason.code != "due"
@@ -431,6 +430,9 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
     if where is not None and playbook.calendar.window is not None:
         code = "place.country" if where.country else "place"
         yield part(code, zone=where.zone.key, whose=Words.of(where.whose), country=where.country)
+
+
+_LATE: Final = {"ask": "late.ask", "send": "late.send"}
 
 
 def _window(playbook: Playbook) -> Fact:

@@ -56,7 +56,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An email or task, waiting or ended. `at` is when it is due, or when it ended."""
+    """An email or task, waiting or ended. `at` is when it is due, or when it ended; one that `asks` came too late."""
 
     id: str
     kind: str
@@ -71,6 +71,7 @@ class Line:
     subject: str | None
     recipient: str | None
     waits: bool
+    asks: bool
     hold: Hold | None
 
 
@@ -185,6 +186,7 @@ def _line(ws: Workspace, tx: Tx, row: Record, hold: Hold | None = None) -> Line:
         subject=row.subject,
         recipient=row.recipient,
         waits=row.state == "scheduled" and row.next_attempt_at is None,
+        asks=row.state == "scheduled" and row.asks_since is not None,
         hold=hold if hold is not None and (hold.always or not row.forced) else None,
     )
 
