@@ -38,7 +38,7 @@ _TICK: Final = timedelta(minutes=1)
 _MOST_MB: Final = 16.0
 _LIMITS: Final = (
     f"  mailbox: {{per_hour: 4000, per_day: 1000000, min_gap: 0s, pause_after_uncertain: 1000000}}\n"
-    f"  domain: {{per_day: 100}}\n  all: {{per_hour: {_ALL}}}\n  prospect: {{min_gap: 0s, per_day: 3}}"
+    f"  domain: {{per_day: 125}}\n  all: {{per_hour: {_ALL}}}\n  prospect: {{min_gap: 0s, per_day: 3}}"
 )
 
 
@@ -140,7 +140,7 @@ def _people(tx: Tx, digest: str, boxes: list[str], numbers: range) -> None:
     times = dict.fromkeys(("entered_stage_at", "moved_at", "created_at", "updated_at"), tx.now)
     for number in numbers:
         person, enrollment = ids.new_id(), ids.new_id()
-        # One in four has an address where anybody has one.
+        # One in four has an address where anybody has one; the others are just as many as their company may get.
         host = "gmail.com" if number % 4 == 0 else f"c{number % COMPANIES}.example.com"
         address = f"p{number:06}@{host}"
         row = {"id": person, "email": address, "email_key": address, "custom": {}, "stage": "qualified", "version": 1}

@@ -75,8 +75,8 @@ def _next_of(*further: ColumnElement[bool]) -> Prepared:
 
 
 _FORCED: Final = Touch.forced.is_(True)
-_NEXT: Final = _next_of(Touch.priority == 0)
-_NEXT_FORCED: Final = _next_of(Touch.priority == 0, _FORCED)
+_NEXT: Final = _next_of()
+_NEXT_FORCED: Final = _next_of(_FORCED)
 _OF: Final = (Touch.priority > 0, Touch.priority == bindparam("priority", type_=Integer()))
 _NEXT_OF: Final = _next_of(*_OF)
 _NEXT_FORCED_OF: Final = _next_of(*_OF, _FORCED)
@@ -250,7 +250,10 @@ class _Claim:
             priority = top
             touches += [row.id for row in urgent.all(self.tx, {**self._asked(most - len(touches)), "priority": top})]
         if len(touches) < most:
-            touches += [row.id for row in ordinary.all(self.tx, self._asked(most - len(touches)))]
+            # The index knows no priority, and must alone be enough to answer: those known by now are passed over.
+            known = set(touches)
+            rows = ordinary.all(self.tx, self._asked(most))
+            touches += [row.id for row in rows if row.id not in known][: most - len(touches)]
         return touches
 
     def _asked(self, most: int) -> dict[str, object]:
