@@ -6,7 +6,7 @@ import importlib
 import logging
 import sys
 
-BENCHES = ("parts", "webhook", "mail", "verify", "simulate", "dispatch", "imports", "live")
+BENCHES = ("parts", "webhook", "mail", "verify", "simulate", "dispatch", "pace", "imports", "live")
 
 
 def main(names: list[str]) -> int:

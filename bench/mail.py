@@ -1,7 +1,8 @@
 """One email's way through the whole protocol, against the least it could cost.
 
 That is the statements of its three transactions as literal SQL, and before the last of them the same bytes on a kept
-connection: one worker, one server, the same commits in the same order. `python -m bench mail`.
+connection: one worker, one server, the same commits in the same order. Beside it stands what the server itself can take
+on one connection, with no database at all: no worker can be faster. `python -m bench mail`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _database(ground: Ground, kind: str, port: int) -> list[Figure]:
     with _opened(ground, url) as ws, smtplib.SMTP("localhost", port) as plain:
         sender, mailbox_id = _sender(ws, port), ws.mailbox_id
         todo = iter(_claimed(ws))
-        cpu: dict[str, list[float]] = {"product": [], "bare": []}
+        cpu: dict[str, list[float]] = {"product": [], "bare": [], "server": []}
         last = max(at for at, each in enumerate(statements[:-1]) if each.sql == COMMIT) + 1
 
         def one_mail() -> None:
@@ -67,14 +68,26 @@ def _database(ground: Ground, kind: str, port: int) -> list[Figure]:
             plain.sendmail(sample.sender, [sample.rcpt], sample.content)
             bare.replay(literal, statements[last:], facts)
 
-        sides = {"product": one_mail, "bare": bare_mail}
+        def server_mail() -> None:
+            plain.sendmail(sample.sender, [sample.rcpt], sample.content)
+
+        sides = {"product": one_mail, "bare": bare_mail, "server": server_mail}
         wall = harness.alternate({name: _timed(work, cpu[name]) for name, work in sides.items()})
     literal.close()
     label = "SQLite, FULL" if kind == "sqlite" else "PostgreSQL"
     return [
         _figure(f"one email, {label}: time", wall),
         _figure(f"one email, {label}: CPU of the worker", cpu),
+        _ceiling(label, wall),
     ]
+
+
+def _ceiling(label: str, wall: dict[str, list[float]]) -> Figure:
+    """How much of what the mail server can take on one connection one worker makes use of."""
+    worker, server = (1 / median(wall[name]) for name in ("product", "server"))
+    share = 1 / harness.ratio(wall, "product", "server")
+    words = f"{worker:,.0f}/s of {server:,.0f}/s that the server takes on one connection"
+    return Figure(f"emails a second of one worker, {label}, of the server's own limit", share, None, note=words)
 
 
 def _figure(what: str, given: dict[str, list[float]]) -> Figure:

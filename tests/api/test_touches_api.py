@@ -109,6 +109,34 @@ def test_a_due_email_says_that_the_limit_is_reached(api: Api, called: str, ws: W
     assert touches(api, called)[0]["reason"] == "Due by the plan of its sequence."
 
 
+def test_a_late_email_that_asks_says_so_until_it_is_sent_or_skipped(
+    api: Api, called: str, ws: Workspace, clock: Clock
+) -> None:
+    assert touches(api, called)[0]["asks_since"] is None
+    clock.advance(days=6)
+    why = because("late.ask", until="2026-11-11T08:00+00:00").pack()
+    with ws.database.write() as tx:
+        tx.conn.execute(update(Touch).where(Touch.position == 0).values(asks_since=clock.now, reason=why))
+    told = touches(api, called)[0]
+    assert (told["state"], told["asks_since"]) == ("scheduled", clock.now.isoformat().replace("+00:00", "Z"))
+    assert told["reason"].startswith("It should have left by 2026-11-11T08:00+00:00")
+    told = body_of(api.ask("POST", f"/touches/{told['id']}/send-now"))
+    assert (told["state"], told["asks_since"]) == ("scheduled", None)
+
+
+def test_a_due_email_says_that_all_mailboxes_have_sent_enough(
+    api: Api, called: str, ws: Workspace, clock: Clock
+) -> None:
+    clock.advance(seconds=3)
+    playbook = ws.playbooks.current
+    strict = replace(playbook.limits, overall=replace(playbook.limits.overall, per_day=1))
+    ws.playbooks.current = replace(playbook, limits=strict)
+    assert touches(api, called)[0]["reason"] == "Due by the plan of its sequence."
+    with ws.database.write() as tx:
+        tx.conn.execute(update(Touch).where(Touch.position == 1).values(state="sent", committed_at=clock.now))
+    assert touches(api, called)[0]["reason"] == "Waits for the limit of emails of all mailboxes together."
+
+
 def test_skipping_lets_the_next_step_go_on(api: Api, called: str) -> None:
     first, second = touches(api, called)
     answer = api.ask("POST", f"/touches/{first['id']}/skip")

@@ -61,7 +61,7 @@ def _one(value: object, *where: object, name: str) -> Any:
     return select(value).where(*where).scalar_subquery().label(name)  # type: ignore[call-overload]
 
 
-_SCHEDULED: Final = Touch.state == "scheduled"
+_SCHEDULED: Final = (Touch.state == "scheduled") & Touch.asks_since.is_(None)
 _WAITS: Final = Prepared(
     select(
         Mailbox.state,
@@ -315,7 +315,8 @@ class _Life:
             self.clock.now = max(self.clock.now, at)
             claim.hold_open(self.ws)
             claimed = claim.claim_due(self.ws)
-            assert claimed or not stood, "what is due may leave, and nobody claims it"
+            put_off = stood and not claimed and self._next()[0] != at
+            assert claimed or put_off or not stood, "what is due may leave, and nobody claims it"
             self.sender.drain(self.ws.mailbox_id)
 
     def _next(self) -> tuple[datetime | None, Record]:

@@ -143,11 +143,9 @@ def test_what_is_about_a_meeting_does_not_wait(step: Step, *, waits_too: bool) -
     found = leaving.when_it_may_leave(
         FAST,
         step,
-        NOW,
-        not_after=NOW,
-        held=MailHold(until, kinds.AWAY),
+        leaving.Asked(NOW, NOW, NOW, 0, forced=False, held=MailHold(until, kinds.AWAY)),
         where=lambda: Whereabouts(ZoneInfo("UTC"), None),
-        last_mail_at=lambda: None,
+        mails=leaving.Mails,
     )
     assert (found is not None) == waits_too
     if found is not None:

@@ -15,6 +15,7 @@ from workflow.playbook.schema import Calendar, Delay, Window
 
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 MINUTE = timedelta(minutes=1)
+EVERY_DAY = frozenset(range(7))
 
 
 @lru_cache
@@ -184,3 +185,54 @@ def test_every_zone_opens_on_monday_morning() -> None:
         saturday = datetime(2026, 6, 13, 12, tzinfo=zone)
         local = calendar.opening(saturday, plan, zone, None).astimezone(zone)
         assert (local.date(), local.time()) == (date(2026, 6, 15), time(8, 30)), name
+
+
+def test_across_each_change_of_a_clock_three_working_days_keep_its_time_and_72_hours_do_not() -> None:
+    """Of every zone, each change of 2026: over it the two differ by just as much as the clock was moved."""
+    plan = Calendar(working_days=EVERY_DAY)
+    met = 0
+    for name in ZONES:
+        zone = ZoneInfo(name)
+        noons = [datetime.combine(date(2026, 1, 1), time(12)) + timedelta(days=day) for day in range(365)]
+        offsets = [noon.replace(tzinfo=zone).utcoffset() for noon in noons]
+        for before, after, noon in zip(offsets, offsets[1:], noons, strict=False):
+            if before is None or after is None or before == after:
+                continue
+            met += 1
+            asked = (noon - timedelta(days=1)).replace(tzinfo=zone)
+            worked = calendar.add(Delay(working_days=3), asked, plan, zone, None)
+            waited = calendar.add(Delay(timedelta(hours=72)), asked, plan, zone, None)
+            assert worked.astimezone(zone).replace(tzinfo=None) == noon + timedelta(days=2), name
+            assert worked - waited == before - after, name
+            # A window of the minutes that the clock skips opens as much later; of those that it shows twice, once.
+            moved = _jump(zone, noon)
+            window = Window(moved.time(), time(23, 59))
+            gap = max(after - before, timedelta())
+            # A gap that ends at midnight leaves nothing of the window of that day.
+            if moved.time() > time(0, 1) and (moved + gap).date() == moved.date():
+                morning = datetime.combine(moved.date(), time(0, 1), zone)
+                opened = calendar.opening(morning, Calendar(window, EVERY_DAY), zone, None)
+                shown = opened.astimezone(zone)
+                assert shown.replace(tzinfo=None, fold=0) == moved + gap, name
+                assert shown.fold == 0, name
+    assert met > 200
+
+
+def _jump(zone: ZoneInfo, noon: datetime) -> datetime:
+    """The first time on the wall, between this noon and the next, that the clock skips or shows a second time."""
+    low, high = (
+        noon.replace(tzinfo=zone).astimezone(UTC),
+        (noon + timedelta(days=1)).replace(tzinfo=zone).astimezone(UTC),
+    )
+    before = low.astimezone(zone).utcoffset()
+    assert before is not None
+    while high - low > MINUTE:
+        middle = low + (high - low) // 2
+        if middle.astimezone(zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    at = high.replace(second=0, microsecond=0)
+    after = at.astimezone(zone).utcoffset()
+    assert after is not None
+    return (at + min(before, after)).replace(tzinfo=None)

@@ -36,7 +36,8 @@ languages: [en]
 time_zone: Europe/Sofia
 calendar: {send_window: {from: "02:30", to: "05:00"}, working_days: [sun, mon, wed], holidays: [BG]}
 out_of_office: {resume_after: 40h}
-limits: {mailbox: {min_gap: 90m, per_hour: 1000, per_day: 1000}, prospect: {min_gap: 26h}}
+limits: {mailbox: {min_gap: 90m, per_hour: 1000, per_day: 1000}, prospect: {min_gap: 26h, per_day: 1, per_week: 3},
+         domain: {per_day: 2, min_gap: 27h}}
 stages: {planned: {title: {en: P}}, talking: {title: {en: T}}, closed: {title: {en: C}, final: true}}
 transitions:
   - {trigger: qualify, from: [planned, closed], to: talking}
@@ -53,13 +54,13 @@ sequences:
       - {key: look, task: {en: Look}, after: 1wd}
       - {key: hello, email: follow_up_questions, after: 0s}
       - {key: ask, task: {en: Ask}, after: 3h, blocking: true}
-      - {key: again, email: schedule_next_call, after: 2wd, thread: same, lateness: 3d}
+      - {key: again, email: schedule_next_call, after: 2wd, thread: same, lateness: 3d, late: ask}
       - {key: last, email: decision, window: any}
   calls:
     start: {when: call.ended}
     stop: [colleague_reply]
     steps:
-      - {key: questions, email: follow_up_questions, after: 40h}
+      - {key: questions, email: follow_up_questions, after: 40h, late: send}
       - {key: note, task: {en: Note}}
       - {key: next_call, email: schedule_next_call, after: 1wd, thread: same}
   meets:

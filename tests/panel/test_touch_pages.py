@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from tests.panel.scene import LOST, Scene, Visitor
 from workflow.engine.reasons import because
-from workflow.records.models import Mailbox
+from workflow.records.models import Mailbox, Touch
 
 
 def act_forms(text: str) -> list[tuple[str, str]]:
@@ -34,6 +34,26 @@ def test_a_scheduled_email_can_be_skipped_or_sent_now(scene: Scene, iva: Visitor
     assert scene.touches(known)[1].next_attempt_at == scene.clock.now
     assert len(scene.send_due().sent) == 1
     assert "Sent: " in swift.get(f"/prospects/{known}").text
+
+
+def test_an_email_that_is_too_late_asks_for_a_word_on_the_page_of_its_prospect(scene: Scene) -> None:
+    known = scene.prospect()
+    scene.tell(known, "call.ended", minutes=5)
+    first = scene.touches(known)[0]
+    why = because("late.ask", until="2026-11-11T09:00+00:00").pack()
+    with scene.ws.database.write() as tx:
+        tx.conn.execute(
+            update(Touch).where(Touch.id == first.id).values(asks_since=tx.now, next_attempt_at=tx.now, reason=why)
+        )
+    iva = scene.visitor("iva")
+    text = iva.read(f"/prospects/{known}")
+    assert "Too late" in text
+    assert "it does not leave by itself any more" in text
+    assert "This email leaves by itself" not in text
+    assert act_forms(text)[:2] == [("skip", ""), ("send-now", "")]
+    assert scene.send_due().sent == []
+    assert iva.post(f"/touches/{first.id}/send-now", {"view": "prospect"}).location == f"/prospects/{known}"
+    assert len(scene.send_due().sent) == 1
 
 
 def test_a_task_waits_on_today_until_it_is_done(scene: Scene) -> None:

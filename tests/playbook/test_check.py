@@ -144,7 +144,7 @@ CASES = [
     ("after: 30d", "after: 30d, thread: same", 24, "thread_without_email"),
     ("from: open, to: met}", "from: open, to: met, outcomes: [won]}", 9, "outcome_of_open_stage"),
     ("key: ask, email: hello", "key: ask, variants: {a: {email: hello}, b: {email: bye}}", 24, "unknown_template"),
-    ("    stop: [reply]", "    priority: 3\n    stop: [reply]", 21, "priority_alone"),
+    ("    stop: [reply]", "    priority: 3\n    stop: [reply]", None, ""),
     ("questions: goal,", "questions: goals,", 36, "unknown_question"),
     ("questions: [goal]", "questions: [goals]", 40, "unknown_question"),
     ("answers: [goal, fit]", "answers: [goal, fits]", 42, "unknown_question"),

@@ -13,7 +13,7 @@ import pytest
 from workflow.errors import PlaybookError
 from workflow.playbook.loader import load, read
 from workflow.playbook.needs import Filled
-from workflow.playbook.schema import Calendar, Delay, Limits, MailboxLimits, Start, Window
+from workflow.playbook.schema import Calendar, Delay, Limits, MailboxLimits, ProspectLimits, Start, Window
 
 FAST = Path(__file__).with_name("fast.yaml")
 
@@ -61,7 +61,7 @@ def test_it_reads_the_contracts_playbook_as_it_stands() -> None:
         mailbox=MailboxLimits(
             per_hour=100_000, per_day=1_000_000, min_gap=timedelta(0), pause_after_uncertain=1_000_000
         ),
-        prospect_min_gap=timedelta(0),
+        prospect=ProspectLimits(min_gap=timedelta(0)),
     )
     assert list(playbook.stages) == ["planned", "qualified", "diagnosed", "meeting_scheduled", "followed_up", "closed"]
     assert playbook.stages["diagnosed"].title == {"en": "Diagnosed", "bg": "Изяснена нужда"}
@@ -135,7 +135,7 @@ def test_it_reads_window_holidays_limits_titles_and_outcomes() -> None:
     )
     assert playbook.calendar == Calendar(Window(time(8, 30), time(17, 30)), frozenset({0, 6}), ("BG", "NO"))
     assert playbook.limits.mailbox == MailboxLimits(concurrency=2, min_gap=timedelta(minutes=1))
-    assert playbook.limits.prospect_min_gap == timedelta(hours=4)
+    assert playbook.limits.prospect.min_gap == timedelta(hours=4)
     assert playbook.stages["open"].stalled_after == timedelta(days=7)
     assert playbook.transitions[0].needs == (Filled("outcome"), Filled("reason"))
     assert playbook.sequences["won"].title == {"bg": "Спечелени"}

@@ -17,7 +17,7 @@ from workflow.engine import signals as kinds
 from workflow.engine.life import Happening, Imagined
 from workflow.playbook import loader
 from workflow.playbook.needs import CALL_WORDS, MEETING_WORDS, ROLES, SPIN
-from workflow.playbook.schema import OUTCOMES, START_WORDS, STOP_WORDS, Playbook
+from workflow.playbook.schema import LATE, OUTCOMES, START_WORDS, STOP_WORDS, Playbook
 
 SOURCES: Final = (("standard", "crm"), ("hubspot", "hub"))
 HORIZON: Final = timedelta(days=60)
@@ -116,8 +116,13 @@ class _Book:
     def _limits(self) -> dict[str, Any]:
         chance = self.chance
         mailbox = {"min_gap": chance.choice(("0s", "0s", "20s", "20s", "90m", "5h")), "per_hour": 1000, "per_day": 5000}
-        prospect = {"min_gap": chance.choice(("0s", "0s", "4h", "26h", "3d"))}
-        return {"mailbox": {**mailbox, "concurrency": chance.choice((1, 4))}, "prospect": prospect}
+        prospect: dict[str, Any] = {"min_gap": chance.choice(("0s", "0s", "4h", "26h", "3d"))}
+        told = {"mailbox": {**mailbox, "concurrency": chance.choice((1, 4))}, "prospect": prospect}
+        if chance.random() < 0.4:
+            prospect |= {"per_day": chance.choice((1, 2)), "per_week": chance.choice((2, 4))}
+        if chance.random() < 0.4:
+            told["domain"] = {"per_day": chance.choice((1, 2)), "min_gap": chance.choice(("0s", "30m", "50h"))}
+        return told
 
     def _transition(self) -> dict[str, Any]:
         chance = self.chance
@@ -194,6 +199,8 @@ class _Book:
             told["again"] = chance.choice(("always", "never", "1h", "2d", "20d"))
         if chance.random() < 0.35:
             told |= {"exclusive": True, "priority": chance.choice((0, 0, 1, 2))}
+        elif chance.random() < 0.3:
+            told["priority"] = chance.choice((1, 5))
         return told
 
     def _step(self, number: int, when: str) -> dict[str, Any]:
@@ -219,6 +226,7 @@ class _Book:
             told |= {"thread": "same"} if chance.random() < 0.25 else {}
             told |= {"window": "any"} if chance.random() < 0.2 else {}
             told |= {"lateness": chance.choice(("1h", "3d"))} if chance.random() < 0.2 else {}
+            told |= {"late": chance.choice(LATE)} if chance.random() < 0.3 and "before" not in told else {}
         return told
 
     def _question(self) -> dict[str, Any]:

@@ -244,6 +244,7 @@ class Touch(Reply):
     title: str | None
     recipient: str | None
     smtp_code: int | None
+    asks_since: datetime | None
 
 
 class Resolved(Touch):

@@ -102,7 +102,7 @@ def start(
     rows = []
     for planned in enroll.touches:
         line = trail.planned(digest, enroll.counted, planned)
-        rows.append(touch_row(enrollment, planned, mailbox_id, tx.now, line))
+        rows.append(touch_row(enrollment, planned, mailbox_id, tx.now, enroll.sequence.priority, line))
     _PLAN.run_all(tx, rows)
     return str(enrollment["id"])
 
@@ -231,9 +231,17 @@ def mailbox_of(ws: Workspace, tx: Tx, prospect_id: str) -> str:
 
 
 def touch_row(
-    enrollment: Mapping[str, Any], planned: Planned, mailbox_id: str, now: datetime, line: str | None = None
+    enrollment: Mapping[str, Any],
+    planned: Planned,
+    mailbox_id: str,
+    now: datetime,
+    priority: int,
+    line: str | None = None,
 ) -> dict[str, Any]:
-    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as planned; `line` begins its trail."""
+    """The row of a touch of an enrollment (`id`, `prospect_id`, `sequence`) as planned; `line` begins its trail.
+
+    `priority` is that of its sequence.
+    """
     step, email = planned.step, planned.step.email is not None
     return {
         "id": ids.new_id(),
@@ -252,6 +260,7 @@ def touch_row(
         "attempts": 0,
         "begin_errors": 0,
         "forced": False,
+        "priority": priority if email else 0,
         "reason": planned.reason.pack(),
         "trail": line,
         "ended_at": now if planned.state == "skipped" else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Integer, bindparam, func, insert, select, tuple_, update
 
 from workflow.actions import enrolling
 from workflow.engine import replan, trail
@@ -52,7 +52,18 @@ _FLIGHTS: Final = (
 _TOUCHES: Final = select(
     Touch.id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.kind, Touch.state, Touch.due_at,
     Touch.next_attempt_at, Touch.created_at, Touch.ended_at, Touch.committed_at, Touch.attempts, Touch.forced,
+    Touch.asks_since,
 ).order_by(Touch.enrollment_id, Touch.position, Touch.generation)  # fmt: skip
+_RANK: Final = Prepared(
+    update(Touch)
+    .where(
+        Touch.enrollment_id == bindparam("enrollment"),
+        Touch.state == "scheduled",
+        Touch.kind == "email",
+        Touch.priority != bindparam("rank", type_=Integer()),
+    )
+    .values(priority=bindparam("rank", type_=Integer()))
+)
 _PLACE: Final = Prepared(update(Touch).where(Touch.id == bindparam("which")))
 _TAKE_BACK: Final = Prepared(
     update(Touch).where(Touch.id == bindparam("which"), one_of(Touch.state, enrolling.REVOCABLE))
@@ -95,12 +106,14 @@ def follow(ws: Workspace, tx: Tx, flight: InFlight, playbook: Playbook, planned:
             tx.conn.execute(update(Touch).where(waits).values(**retimed))
     for touch_id, position in planned.positions.items():
         _PLACE.run(tx, {"which": touch_id, "position": position})
+    priority = playbook.sequences[flight.sequence].priority
+    _RANK.run(tx, {"enrollment": flight.id, "rank": priority})
     mailbox_id = enrolling.mailbox_of(ws, tx, flight.prospect_id)
     row = {"id": flight.id, "prospect_id": flight.prospect_id, "sequence": flight.sequence}
     for change in planned.changes:
         if change.before is None and change.after is not None:
             line = _told("joined", tx, change.after, version)
-            gained = enrolling.touch_row(row, _planned(change.after), mailbox_id, tx.now, line)
+            gained = enrolling.touch_row(row, _planned(change.after), mailbox_id, tx.now, priority, line)
             tx.conn.execute(insert(Touch), gained | {"generation": change.generation})
     ended: dict[str, Any] = {"state": "completed", "ended_at": tx.now} if planned.over else {}
     mine = update(Enrollment).where(Enrollment.id == flight.id, Enrollment.state == "active")

@@ -103,18 +103,17 @@ def _asked(playbook: Playbook, step: Step, line: Line) -> tuple[Mapping[str, Any
     until = leaving.leaves_until(step, due_at=given["due_at"], not_after=given["not_after"], attempts=given["attempts"])
     if line.kind == "late":
         # The reason tells the same time in words, and is not asked again.
-        return ({"until": until} if now > until else {}), line.reason
-    hold = None
-    if not given.get("forced", False):
-        hold = leaving.when_it_may_leave(
-            playbook,
-            step,
-            now,
-            not_after=given["not_after"],
-            held=MailHold(given["held"], given["held_by"]) if "held" in given else None,
-            where=lambda: _where(line),
-            last_mail_at=lambda: given.get("last"),
-        )
+        then = {"then": step.late} if step.late != "skip" else {}
+        return ({"until": until, **then} if now > until else {}), line.reason
+    asked = leaving.Asked(now, given["due_at"], given["not_after"], given["attempts"], given.get("forced", False))
+    asked.held = MailHold(given["held"], given["held_by"]) if "held" in given else None
+    hold = leaving.when_it_may_leave(
+        playbook,
+        step,
+        asked,
+        where=lambda: _where(line),
+        mails=lambda: leaving.Mails(given.get("last"), given.get("day"), given.get("week")),
+    )
     if (hold is not None) != (line.kind == "held") or now > until:
         return {line.kind: False}, line.reason
     return ({"next": hold.until, "until": hold.not_after}, hold.reason) if hold else ({}, None)

@@ -51,7 +51,7 @@ class Imagined:
 class KnownTouch:
     """A touch as the records hold it. `mailbox` is that of an email; `subject` its subject, once it was written.
 
-    `counts_as_sent_at` is when what waits behind an uncertain email goes on.
+    `counts_as_sent_at` is when what waits behind an uncertain email goes on. One that `asks` waits for a person.
     """
 
     step: Step
@@ -66,6 +66,7 @@ class KnownTouch:
     subject: str = ""
     ended_at: datetime | None = None
     counts_as_sent_at: datetime | None = None
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ class KnownEnrollment:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """That an email left, when, and to which company."""
+
+    at: datetime
+    company: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MailboxState:
     """What holds a mailbox back: its last email, a back-off after a failure, or a pause with its reason.
 
@@ -98,7 +107,7 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A real prospect, as the installation knows them. `last_mail_at` is when they last got an email.
+    """A real prospect, as the installation knows them. `mails` are those they got of late, the oldest first.
 
     `mailbox` names the one by which the emails of a new sequence leave; all that matter are in `mailboxes`.
     """
@@ -106,7 +115,7 @@ class Known:
     view: ProspectView
     meetings: tuple[MeetingFact, ...] = ()
     enrollments: tuple[KnownEnrollment, ...] = ()
-    last_mail_at: datetime | None = None
+    mails: tuple[Left, ...] = ()
     mailbox: str = ""
     mailboxes: Mapping[str, MailboxState] = field(default_factory=dict)
 

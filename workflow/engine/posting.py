@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from workflow.engine import calendar, leaving, rows, sequences
-from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Letter, Written
+from workflow.engine.companies import company_of
+from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Left, Letter, Written
 from workflow.engine.reasons import because
 from workflow.errors import OnwardError
 
@@ -34,7 +35,7 @@ def run_until(world: World, limit: datetime) -> None:
         for touch in list(world.open):
             if touch.counts_as_sent_at is not None and touch.counts_as_sent_at < world.now:
                 _let_go_on(world, touch)
-        for touch in _ready(world):
+        for touch in _claimed(world):
             if touch.state == "scheduled":
                 _leave(world, touch)
         for touch in world.open:
@@ -50,7 +51,7 @@ def next_at(world: World) -> datetime | None:
         if touch.counts_as_sent_at is not None and touch.enrollment.active:
             # The clock asks for those whose time has passed.
             times.append(touch.counts_as_sent_at + timedelta.resolution)
-        if touch.next_attempt_at is None or touch.state != "scheduled":
+        if touch.next_attempt_at is None or touch.state != "scheduled" or touch.asks:
             continue
         if not _only_told(world, touch):
             times.append(_mailbox_free(world, touch))
@@ -73,7 +74,8 @@ def _announce(world: World, touch: Touch) -> None:
 
 
 def _is_due(touch: Touch, now: datetime) -> bool:
-    return touch.state == "scheduled" and touch.next_attempt_at is not None and touch.next_attempt_at <= now
+    waits = touch.state == "scheduled" and not touch.asks
+    return waits and touch.next_attempt_at is not None and touch.next_attempt_at <= now
 
 
 def _mailbox_free(world: World, touch: Touch) -> datetime:
@@ -91,10 +93,23 @@ def _ready(world: World) -> list[Touch]:
     """What the clock would claim now: all that is due, or one of each mailbox where they keep a gap."""
     due = [touch for touch in world.open if _is_due(touch, world.now) and not _only_told(world, touch)]
     ready = [touch for touch in due if _mailbox_free(world, touch) <= world.now]
-    ready.sort(key=lambda touch: (touch.next_attempt_at, touch.serial))
+    ready.sort(key=lambda touch: (-touch.enrollment.sequence.priority, touch.next_attempt_at, touch.serial))
     if not world.playbook.limits.mailbox.min_gap:
         return ready
     return list({touch.mailbox: touch for touch in reversed(ready)}.values())
+
+
+def _claimed(world: World) -> list[Touch]:
+    """What the clock claims of that, in the order in which it leaves; what its company has no room for is put off."""
+    claimed: list[Touch] = []
+    for touch in _ready(world):
+        more = sum(not leaving.is_lost(each.step, each, world.now) for each in claimed)
+        hold = _company_hold(world, touch, more)
+        if hold is None:
+            claimed.append(touch)
+        else:
+            _wait(world, touch, hold)
+    return sorted(claimed, key=lambda touch: (touch.next_attempt_at, touch.serial))
 
 
 def _let_go_on(world: World, touch: Touch) -> None:
@@ -120,16 +135,56 @@ def _leave(world: World, touch: Touch) -> None:
             touch.not_after = max(touch.not_after, world.now)
     until = leaving.leaves_until(touch.step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
-        _skip(world, touch, because("too_late", until=until.isoformat(timespec="minutes")))
-        return
-    hold = None if touch.forced else _hold(world, touch)
+        _come_late(world, touch, until)
+        if touch.asks or touch.state != "scheduled":
+            return
+    hold = _hold(world, touch)
     if hold is None:
         _send(world, touch)
-        return
+    else:
+        _wait(world, touch, hold)
+
+
+def _company_hold(world: World, touch: Touch, more: int) -> leaving.Hold | None:
+    """Until when its company has got enough, by this prospect's emails alone: of its others nothing is known here.
+
+    `more` are claimed together with it.
+    """
+    limits, now = world.playbook.limits.domain, world.now
+    company = company_of(world.view.fields.get("email"))
+    if not limits.any or company is None or leaving.is_lost(touch.step, touch, now):
+        return None
+    times = [left.at for left in world.mails if left.company == company]
+    recent = [at for at in times if at > now - timedelta(days=1)]
+    until = leaving.company_opens(recent, more, limits, now)
+    if until is None and not touch.forced:
+        until = leaving.company_at_ease(times[-1] if times else None, more, limits, now)
+    if until is None:
+        return None
+    return leaving.put_off(touch.step, touch, now, until, because("limit.company", what=company))
+
+
+def _wait(world: World, touch: Touch, hold: leaving.Hold) -> None:
     touch.next_attempt_at, touch.reason, touch.known_at = hold.until, hold.reason, world.now
     touch.not_after = hold.not_after or touch.not_after
     touch.holds = (*touch.holds, hold.reason)
     world.note("held", touch, (hold.reason,), planned_at=_planned_at(world, touch), until=hold.until)
+
+
+def _come_late(world: World, touch: Touch, until: datetime) -> None:
+    """What becomes of an email that is too late: skipped, left to a person, or given another day."""
+    late = touch.step.late
+    told = until.isoformat(timespec="minutes")
+    if late == "skip":
+        _skip(world, touch, because("too_late", until=told))
+        return
+    reason = because(f"late.{late}", until=told)
+    if late == "ask":
+        touch.reason, touch.asks = reason, True
+        world.note("held", touch, (reason,), planned_at=touch.due_at)
+        return
+    touch.not_after = world.now + leaving.STILL_GOOD_FOR
+    touch.holds = (*touch.holds, reason)
 
 
 def _hold(world: World, touch: Touch) -> leaving.Hold | None:
@@ -137,11 +192,11 @@ def _hold(world: World, touch: Touch) -> leaving.Hold | None:
     return leaving.when_it_may_leave(
         playbook,
         touch.step,
-        world.now,
-        not_after=touch.not_after,
-        held=world.view.hold(world.now),
+        leaving.Asked(
+            world.now, touch.due_at, touch.not_after, touch.attempts, touch.forced, held=world.view.hold(world.now)
+        ),
         where=lambda: world.where(playbook),
-        last_mail_at=lambda: world.last_mail_at,
+        mails=lambda: leaving.known([left.at for left in reversed(world.mails)], playbook.limits.prospect),
     )
 
 
@@ -168,7 +223,7 @@ def _send(world: World, touch: Touch) -> None:
     planned = _planned_at(world, touch)
     why = (touch.reason,) if touch.forced else (because("due"), *_moved_by_window(touch, planned))
     why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
-    world.last_mail_at = world.now
+    world.mails.append(Left(world.now, company_of(world.view.fields.get("email"))))
     mailbox = world.mailbox_of(touch)
     calm = world.now if mailbox.backoff_until is not None else mailbox.calm_since
     world.mailboxes[touch.mailbox] = replace(mailbox, last_mail_at=world.now, backoff_until=None, calm_since=calm)
@@ -247,6 +302,7 @@ def act(world: World, happening: Happening) -> None:
         rows.step_ended(world, touch, None if waited else world.now)
     else:
         touch.forced, touch.next_attempt_at, touch.known_at = True, world.now, world.now
+        touch.asks = False
         touch.due_at = min(touch.due_at, world.now)
         touch.not_after = max(touch.not_after, world.now + leaving.STILL_GOOD_FOR)
         touch.reason = because("send_now", by="rep")

@@ -167,6 +167,18 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Изчаква, за да не получи клиентът два имейла наведнъж.",
     ),
     "limit": ("Waits for the mailbox's limit of emails.", "Изчаква заради ограничението на пощенската кутия."),
+    "limit.all": (
+        "Waits for the limit of emails of all mailboxes together.",
+        "Изчаква заради общото ограничение на всички пощенски кутии.",
+    ),
+    "limit.company": (
+        "Waits for the limit of emails to {what}.",
+        "Изчаква заради ограничението на имейлите до {what}.",
+    ),
+    "limit.prospect": (
+        "Waits, because the prospect has got as many emails as the playbook allows.",
+        "Изчаква, защото клиентът е получил толкова имейла, колкото позволява наръчникът.",
+    ),
     "sequence_ended": ("Its sequence has ended.", "Поредицата му приключи."),
     "paused": ("Waits, because the mailbox is paused: {why}", "Изчаква, защото пощенската кутия е спряна: {why}"),
     "retry": (
@@ -246,6 +258,14 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Пощенският сървър не поддържа такъв адрес.",
     ),
     "too_late": ("Too late by now: it should have left by {until}.", "Вече е късно: трябваше да тръгне до {until}."),
+    "late.ask": (
+        "It should have left by {until}: send it or skip it, it does not leave by itself any more.",
+        "Трябваше да тръгне до {until}: изпратете го или го пропуснете, сам вече няма да тръгне.",
+    ),
+    "late.send": (
+        "It should have left by {until}, and leaves all the same, as its playbook says.",
+        "Трябваше да тръгне до {until} и тръгва въпреки това, както казва наръчникът.",
+    ),
     "meeting_passed": ("Its time before the meeting had already passed.", "Времето му преди срещата вече беше минало."),
     "skipped_by": ("Skipped by {by}.", "Пропуснат от {by}."),
     "held": ("Waits until {until}: a colleague wants it so.", "Изчаква до {until}: така иска колега."),

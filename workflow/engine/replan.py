@@ -47,6 +47,7 @@ class Stood:
     committed_at: datetime | None
     attempts: int
     forced: bool
+    asks_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +287,8 @@ class _Course:
         return touch.state in (*_ENDED, "uncertain") or self._stays(touch)
 
     def _stays(self, touch: Stood) -> bool:
-        """Whether a touch keeps its time: in a sender's hands, tried before, or sent ahead by a person's wish."""
-        return touch.state in _IN_HANDS or touch.forced or touch.attempts > 0
+        """Whether a touch keeps its time: in a sender's hands, tried before, or a person's to send, now or later."""
+        return touch.state in _IN_HANDS or touch.forced or touch.attempts > 0 or touch.asks_since is not None
 
     def _go_past(self, step: Step, touch: Stood) -> None:
         if step.before_meeting or self.holder is not None or _at_once(touch) or touch.ended_at is None:

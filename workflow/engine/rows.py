@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from workflow.engine import leaving, sequences
-from workflow.engine.life import Entry, MailboxState, Standing, Written
+from workflow.engine.life import Entry, Left, MailboxState, Standing, Written
 from workflow.engine.reasons import Reason, because
 from workflow.engine.signals import AWAY, BY_HAND, PAUSE, EnrollmentView
 
@@ -49,7 +49,8 @@ class Enrollment:
 class Touch:
     """A touch as a row would hold it. `since` is the end of the step before it, `holds` what it has waited for.
 
-    `known_at` is when its next attempt was set: it may wait for its mailbox from then on.
+    `known_at` is when its next attempt was set: it may wait for its mailbox from then on. One that `asks` is too late
+    to leave by itself.
     """
 
     enrollment: Enrollment
@@ -65,6 +66,7 @@ class Touch:
     since: datetime | None = None
     ended_at: datetime | None = None
     forced: bool = False
+    asks: bool = False
     attempts: int = 0
     announced: bool = False
     subject: str = ""
@@ -107,7 +109,7 @@ class World:
     enrollments: list[Enrollment] = field(default_factory=list)
     touches: list[Touch] = field(default_factory=list)
     open: list[Touch] = field(default_factory=list)
-    last_mail_at: datetime | None = None
+    mails: list[Left] = field(default_factory=list)
     mailbox: str = ""
     mailboxes: dict[str, MailboxState] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
@@ -167,7 +169,7 @@ def take_over(world: World, known: Known) -> None:
     """Put what the installation holds of a prospect into an empty world."""
     world.meetings = {fact.uid: fact for fact in known.meetings}
     world.answers = dict(known.view.answers)
-    world.last_mail_at = known.last_mail_at
+    world.mails = list(known.mails)
     world.mailbox = known.mailbox
     world.mailboxes = dict(known.mailboxes)
     for each in known.enrollments:
@@ -195,6 +197,7 @@ def _take_over(world: World, known: KnownEnrollment) -> None:
             row.mailbox,
             ended_at=row.ended_at,
             forced=row.forced,
+            asks=row.asks,
             attempts=row.attempts,
             subject=row.subject,
             counts_as_sent_at=row.counts_as_sent_at,

@@ -75,6 +75,10 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
         "A person sent it ahead of its time, so neither window nor gap was asked.",
         "Изпратен е предсрочно от човек, затова не са гледани нито времето за изпращане, нито паузата.",
     ),
+    "held.limit": (
+        "Held: the prospect has got as many emails as the playbook allows. Asked again {next}.",
+        "Задържан: клиентът е получил толкова имейла, колкото позволява наръчникът. Нов ред {next}.",
+    ),
     "begun.gap": (
         "The prospect's last email was {last}, longer ago than the gap of {gap}.",
         "Последният имейл до клиента беше {last}, по-отдавна от паузата от {gap}.",
@@ -90,6 +94,24 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
     "late": (
         "Skipped: it should have left by {until}, and its turn came later.",
         "Пропуснат: трябваше да тръгне до {until}, а редът му дойде по-късно.",
+    ),
+    "late.ask": (
+        "It should have left by {until}, and its turn came later: since then it waits for a person to send or skip it.",
+        "Трябваше да тръгне до {until}, а редът му дойде по-късно: оттогава чака човек да го изпрати или пропусне.",
+    ),
+    "late.send": (
+        "It should have left by {until}, and its turn came later: its playbook sends it all the same.",
+        "Трябваше да тръгне до {until}, а редът му дойде по-късно: по наръчника се изпраща въпреки това.",
+    ),
+    "limit.all": (
+        (
+            "It was due {due} and left {span} later: all mailboxes together had sent {count} emails,"
+            " and the playbook allows {limit} in {window}."
+        ),
+        (
+            "Беше за {due} и тръгна {span} по-късно: всички кутии заедно вече бяха изпратили {count} имейла,"
+            " а наръчникът позволява {limit} за {window}."
+        ),
     ),
     "limit.hour": (
         (
@@ -136,6 +158,10 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
         "Изчаква стъпка „{before}“, която е {state}.",
     ),
     "stands.due": ("It is planned for {due}.", "Планиран е за {due}."),
+    "stands.asks": (
+        "It waits since {since} for a person to send or skip it.",
+        "От {since} чака човек да го изпрати или пропусне.",
+    ),
     "stands.held": ("It is due, and does not leave now: {reason}", "Време му е, а сега не тръгва: {reason}"),
     "stands.ended": ("It is {state}: {reason}", "Състояние: {state}. {reason}"),
     "stands": ("It is {state}.", "Състояние: {state}."),

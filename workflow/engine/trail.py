@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.leaving import Asked, Hold
     from workflow.engine.sequences import Counted, Planned, Released
+    from workflow.playbook.schema import Late
 
 DIGITS: Final = 12
 """How much of a version's digest a line carries."""
@@ -98,9 +99,10 @@ def held(digest: str, asked: Asked, hold: Hold) -> str:
     return _line("held", asked.now, digest, _asked(asked), gave, hold.reason)
 
 
-def late(digest: str, asked: Asked, until: datetime, reason: Reason) -> str:
-    """An email that is skipped because its time is over."""
-    return _line("late", asked.now, digest, _asked(asked), {"until": written(until)}, reason)
+def late(digest: str, asked: Asked, until: datetime, reason: Reason, then: Late) -> str:
+    """An email whose time is over; `then` says what becomes of it."""
+    gave = {"until": written(until)} | ({"then": then} if then != "skip" else {})
+    return _line("late", asked.now, digest, _asked(asked), gave, reason)
 
 
 def retried(now: datetime, attempts: int, spread: float, again_at: datetime, reason: Reason) -> str:
@@ -139,7 +141,20 @@ def _lines(trail: str) -> Iterator[Line]:
             yield Line(UNREADABLE, None)
 
 
-_MOMENTS: Final = ("anchor", "since", "meeting", "due", "until", "next", "due_at", "not_after", "last", "held")
+_MOMENTS: Final = (
+    "anchor",
+    "since",
+    "meeting",
+    "due",
+    "until",
+    "next",
+    "due_at",
+    "not_after",
+    "last",
+    "day",
+    "week",
+    "held",
+)
 
 
 def _times(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,8 +182,9 @@ def _asked(asked: Asked) -> dict[str, object]:
         told["forced"] = True
     if asked.where is not None:
         told |= _place(asked.where)
-    if asked.last_mail_at is not None:
-        told["last"] = written(asked.last_mail_at)
+    if asked.mails is not None:
+        times = {"last": asked.mails.last, "day": asked.mails.day, "week": asked.mails.week}
+        told |= {name: written(at) for name, at in times.items() if at is not None}
     if asked.held is not None:
         told |= {"held": written(asked.held.until), "held_by": asked.held.why}
     return told

@@ -78,6 +78,7 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "any_hour": ("at any hour", "по всяко време"),
     "blocking": ("blocking", "задържа"),
     "lateness": ("lateness", "закъснение"),
+    "late": ("when too late", "при закъснение"),
     "variants": ("variants", "варианти"),
     "quotes": ("quoting", "цитиране"),
     "window": ("send window", "часове за изпращане"),
@@ -88,7 +89,13 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "min_gap": ("gap between emails", "време между имейлите"),
     "pause_after_uncertain": ("pause after uncertain emails", "спиране след неясни имейли"),
     "concurrency": ("emails at once", "имейли наведнъж"),
+    "prospect_per_day": ("emails a day to one prospect", "имейли на ден до един клиент"),
+    "prospect_per_week": ("emails a week to one prospect", "имейли на седмица до един клиент"),
     "prospect_min_gap": ("gap for one prospect", "време между имейлите до един клиент"),
+    "domain_per_day": ("emails a day to one company", "имейли на ден до една фирма"),
+    "domain_min_gap": ("gap for one company", "време между имейлите до една фирма"),
+    "overall_per_hour": ("emails an hour of all mailboxes", "имейли на час от всички кутии"),
+    "overall_per_day": ("emails a day of all mailboxes", "имейли на ден от всички кутии"),
 }
 _CONTENT: Final = (
     ("persona", "personas"), ("journey", "journey"), ("question", "questions"), ("script", "scripts"),
@@ -133,7 +140,10 @@ def _all(old: Playbook, new: Playbook) -> Iterator[Difference]:
         yield from _part("playbook", "", name, getattr(old, name), getattr(new, name))
     yield from _parts("calendar", "", old.calendar, new.calendar)
     yield from _parts("limits", "", old.limits.mailbox, new.limits.mailbox)
-    yield from _part("limits", "", "prospect_min_gap", old.limits.prospect_min_gap, new.limits.prospect_min_gap)
+    for group in ("prospect", "domain", "overall"):
+        was, now = getattr(old.limits, group), getattr(new.limits, group)
+        for part in fields(was):
+            yield from _part("limits", "", f"{group}_{part.name}", getattr(was, part.name), getattr(now, part.name))
     yield from _parts("out_of_office", "", old.out_of_office, new.out_of_office)
     yield from _things("stage", old.stages, new.stages)
     yield from _order("stage", old.stages, new.stages)

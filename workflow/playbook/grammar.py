@@ -89,15 +89,37 @@ MAILBOX: Final = record(
 )
 PROSPECT_LIMITS: Final = record(
     "prospect_limits",
-    lambda _at, min_gap=timedelta(): min_gap,
-    (Key("min_gap", SPAN, "The least time between two emails to one prospect."),),
+    value(schema.ProspectLimits),
+    (
+        Key("per_day", count(1, MOST), "Emails to one prospect in any 24 hours."),
+        Key("per_week", count(1, MOST), "Emails to one prospect in any 7 days."),
+        Key("min_gap", SPAN, "The least time between two emails to one prospect."),
+    ),
+)
+DOMAIN_LIMITS: Final = record(
+    "domain_limits",
+    value(schema.DomainLimits),
+    (
+        Key("per_day", count(1, MOST), "Emails to one company in any 24 hours."),
+        Key("min_gap", SPAN, "The least time between two emails to one company."),
+    ),
+)
+OVERALL_LIMITS: Final = record(
+    "overall_limits",
+    value(schema.OverallLimits),
+    (
+        Key("per_hour", count(1, MOST), "Emails of all mailboxes in any 60 minutes."),
+        Key("per_day", count(1, MOST), "Emails of all mailboxes in any 24 hours."),
+    ),
 )
 LIMITS: Final = record(
     "limits",
     _limits,
     (
         Key("mailbox", MAILBOX, "What one mailbox may send."),
-        Key("prospect", PROSPECT_LIMITS, "What one prospect may get.", attribute="prospect_min_gap"),
+        Key("prospect", PROSPECT_LIMITS, "What one prospect may get."),
+        Key("domain", DOMAIN_LIMITS, "What the prospects of one company may get together."),
+        Key("all", OVERALL_LIMITS, "What all mailboxes may send together.", attribute="overall"),
     ),
 )
 OUT_OF_OFFICE: Final = record(
@@ -155,13 +177,14 @@ def _agree_on_step(keys: Fields) -> None:
         has = f"has {named}" if named else "has neither an email nor a task"
         keys.place.wrong("step", f"This step {has}: write one of `email`, `variants` and `task`.")
     elif task:
-        _refuse(keys, ("thread", "quote", "window", "lateness"), "goes only with an email")
+        _refuse(keys, ("thread", "quote", "window", "lateness", "late"), "goes only with an email")
     else:
         _refuse(keys, ("blocking",), "goes only with a task")
     if "thread" not in keys:
         _refuse(keys, ("quote",), "goes only with `thread: same`")
     if "before" in keys:
         _refuse(keys, ("after",), "cannot go with `before`: write `lead` for the time before the meeting")
+        _refuse(keys, ("late",), "cannot go with `before`: after the meeting the email is of no use")
     else:
         _refuse(keys, ("lead",), "goes only with `before: meeting`")
 
@@ -230,6 +253,7 @@ STEP: Final = record(
         Key("thread", is_word("same"), "The email answers the one before it.", attribute="same_thread"),
         Key("quote", FLAG, "Whether the text of the email before it stands below it, quoted.", attribute="quotes"),
         Key("window", is_word("any"), "The email may leave at any hour of any day.", attribute="any_hour"),
+        Key("late", choice(*schema.LATE), "What becomes of an email that is too late: skip, ask the rep, or send."),
         Key("blocking", FLAG, "Whether the next step waits until the task is done."),
         Key("lateness", SPAN, "How late the email may still leave by itself, if more than a day."),
     ),
@@ -238,10 +262,10 @@ STEP: Final = record(
         {
             "oneOf": [{"required": ["email"]}, {"required": ["variants"]}, {"required": ["task"]}],
             "dependentSchemas": {
-                "task": {"properties": {"thread": False, "quote": False, "window": False, "lateness": False}},
+                "task": {"properties": dict.fromkeys(("thread", "quote", "window", "lateness", "late"), False)},
                 "email": {"properties": {"blocking": False}},
                 "variants": {"properties": {"blocking": False}},
-                "before": {"properties": {"after": False}},
+                "before": {"properties": {"after": False, "late": False}},
             },
             "dependentRequired": {"lead": ["before"], "quote": ["thread"]},
         },
@@ -260,7 +284,7 @@ SEQUENCE: Final = record(
             "Whether it may begin anew: always, never, or so long after it last began.",
         ),
         Key("exclusive", FLAG, "Whether a prospect is on one such sequence at a time."),
-        Key("priority", count(0, 100), "Of two exclusive sequences the one with more of it goes on."),
+        Key("priority", count(0, 100), "What has more of it leaves first, and of two exclusive sequences goes on."),
         Key("steps", rows(STEP, some=True, unique="key"), "What happens, in order.", required=True),
     ),
 )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from workflow.playbook.needs import Need
 
+Late = Literal["skip", "ask", "send"]
+LATE: Final = ("skip", "ask", "send")
 Outcome = Literal["won", "lost", "no_decision", "disqualified"]
 OUTCOMES: Final = ("won", "lost", "no_decision", "disqualified")
 
@@ -75,11 +77,53 @@ class MailboxLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ProspectLimits:
+    """What one prospect may get, in rolling windows, and the least time between two emails; None is no limit."""
+
+    per_day: int | None = None
+    per_week: int | None = None
+    min_gap: timedelta = timedelta()
+
+    @property
+    def most(self) -> int:
+        """How many of a prospect's newest emails must be known to judge; none where nothing is limited."""
+        return max(self.per_day or 0, self.per_week or 0, 1 if self.min_gap else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLimits:
+    """What all prospects of one company may get together, in any day, and the least time between two emails."""
+
+    per_day: int | None = None
+    min_gap: timedelta = timedelta()
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.per_day is not None or bool(self.min_gap)
+
+
+@dataclass(frozen=True, slots=True)
+class OverallLimits:
+    """What all mailboxes may send together, in rolling windows; None is no limit."""
+
+    per_hour: int | None = None
+    per_day: int | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.per_hour is not None or self.per_day is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """How much mail may leave: per mailbox, and per prospect the least time between two emails."""
+    """How much mail may leave: of one mailbox, to one prospect, to one company, and of all mailboxes together."""
 
     mailbox: MailboxLimits = field(default_factory=MailboxLimits)
-    prospect_min_gap: timedelta = timedelta()
+    prospect: ProspectLimits = field(default_factory=ProspectLimits)
+    domain: DomainLimits = field(default_factory=DomainLimits)
+    overall: OverallLimits = field(default_factory=OverallLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +198,8 @@ class Step:
 
     With `variants` the step sends one of them, and `email` is the first. `after` counts from the end of the step
     before. With `before_meeting` the step is due `lead` before the meeting starts instead, whatever the steps before
-    it do. `lateness` widens the day in which a late email still leaves. With `quotes` the email before stands below it.
+    it do. `lateness` widens the day in which a late email still leaves, and `late` says what becomes of it after that.
+    With `quotes` the email before stands below it.
     """
 
     key: str
@@ -169,6 +214,7 @@ class Step:
     any_hour: bool = False
     blocking: bool = False
     lateness: timedelta = timedelta()
+    late: Late = "skip"
     variants: tuple[Variant, ...] = ()
     line: int = 0
 
@@ -185,7 +231,8 @@ class Sequence:
     """Emails and tasks that follow one another after a start, until done or stopped by one of the `stop` words.
 
     It starts anew `again` after it last began, at any time with zero, and never with None. Of the `exclusive` ones a
-    prospect is on one at a time: a higher `priority` ends the lower one, any other start is left out.
+    prospect is on one at a time: a higher `priority` ends the lower one, any other start is left out. Of the emails
+    that wait for their mailbox those of a higher `priority` leave first.
     """
 
     key: str

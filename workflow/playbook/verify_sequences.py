@@ -112,17 +112,6 @@ def thread_without_email(case: Case) -> Iterator[Finding]:
             )
 
 
-def priority_alone(case: Case) -> Iterator[Finding]:
-    """A priority where nothing competes."""
-    for key, sequence in case.playbook.sequences.items():
-        if sequence.priority and not sequence.exclusive:
-            yield Finding(
-                case.playbook.line(f"sequences.{key}.priority"),
-                "priority_alone",
-                "`priority` counts between exclusive sequences only: add `exclusive: true`, or remove it.",
-            )
-
-
 RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     no_stop_words,
     stop_never_comes,
@@ -130,7 +119,6 @@ RULES: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     always_gives_way,
     before_no_meeting,
     thread_without_email,
-    priority_alone,
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import time
 
     from workflow.playbook.case import Case
-    from workflow.playbook.schema import Playbook, Sequence, Step, Window
+    from workflow.playbook.schema import Limits, Playbook, Sequence, Step, Window
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -87,20 +87,19 @@ def no_meeting_time(case: Case) -> Iterator[Finding]:
 
 
 def limits_starve(case: Case) -> Iterator[Finding]:
-    """A mailbox may send less than a single prospect on one sequence gets."""
-    limits = case.playbook.limits.mailbox
-    for word, most, span in (("per_hour", limits.per_hour, _HOUR), ("per_day", limits.per_day, _DAY)):
+    """A mailbox may send less, or a prospect or a company may get less, than one prospect on one sequence is due."""
+    for path, most, span in _counts(case.playbook.limits):
         crowds = (
             (sequence, crowd)
             for sequence in case.playbook.sequences.values()
             for group in _emails(sequence)
-            if (crowd := _crowd(group, most, span))
+            if (crowd := _crowd(_bound(group, path), most, span))
         )
         for sequence, crowd in islice(crowds, 1):
             yield Finding(
-                case.playbook.line(f"limits.mailbox.{word}"),
+                case.playbook.line(f"limits.{path}"),
                 "limits_starve",
-                f"With `{word}: {most}` the sequence `{sequence.key}` is late even for a single prospect, who is due "
+                f"With `{path}: {most}` the sequence `{sequence.key}` is late even for a single prospect, who is due "
                 f"{len(crowd)} emails within {_span(span)}: raise the limit, or spread the steps: "
                 f"{_way(sequence, crowd)}",
             )
@@ -125,7 +124,8 @@ def gap_outlasts_delay(case: Case) -> Iterator[Finding]:
     """The gap between two emails is longer than a sequence waits between two of its own."""
     playbook = case.playbook
     gaps = (
-        ("limits.prospect.min_gap", playbook.limits.prospect_min_gap, timedelta()),
+        ("limits.prospect.min_gap", playbook.limits.prospect.min_gap, timedelta()),
+        ("limits.domain.min_gap", playbook.limits.domain.min_gap, timedelta()),
         # Of a mailbox a short gap spreads what many prospects get; only a long one changes a sequence.
         ("limits.mailbox.min_gap", playbook.limits.mailbox.min_gap, _HOUR),
     )
@@ -192,6 +192,28 @@ def _minutes(clock: time) -> int:
 
 
 # --- limits
+
+
+def _counts(limits: Limits) -> Iterator[tuple[str, int, timedelta]]:
+    """Every limit of a number, by its path within `limits`."""
+    found = (
+        ("mailbox.per_hour", limits.mailbox.per_hour, _HOUR),
+        ("mailbox.per_day", limits.mailbox.per_day, _DAY),
+        ("prospect.per_day", limits.prospect.per_day, _DAY),
+        ("prospect.per_week", limits.prospect.per_week, 7 * _DAY),
+        ("domain.per_day", limits.domain.per_day, _DAY),
+        ("all.per_hour", limits.overall.per_hour, _HOUR),
+        ("all.per_day", limits.overall.per_day, _DAY),
+    )
+    for path, most, span in found:
+        if most is not None:
+            yield path, most, span
+
+
+def _bound(group: list[Timed], path: str) -> list[Timed]:
+    """Those of a group whom the limit at `path` binds: what leaves at any hour waits for no limit of the prospect."""
+    exempt = path.startswith("prospect")
+    return [timed for timed in group if not (exempt and timed[0].any_hour)]
 
 
 def _emails(sequence: Sequence) -> Iterator[list[Timed]]:

@@ -28,10 +28,11 @@ TOUCH_STATES: Final = (
 # States of the touches that are in somebody's hands or in doubt, few among the many. SQLite looks only among them when
 # a statement names all of these states in its text, besides the ones it asks for.
 IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
+URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 
 
 class Rep(Base):
@@ -238,6 +239,8 @@ class Touch(Base):
     `next_attempt_at` is null while the touch waits for the step before it. `committed_at` is the moment of the commit
     mark, and with it the moment that counts against the limits. `generation` grows when a person sends it again.
     `variant` names which of the step's emails was chosen, once it was written.
+    `priority` is that of its sequence, `domain` the company that it was claimed for or went to, if it is one's own.
+    Since `asks_since` a scheduled one waits for a person's word, and does not leave by itself.
     `trail` keeps every decision about its time with what it was decided from, one JSON object a line, oldest first.
     """
 
@@ -258,6 +261,9 @@ class Touch(Base):
     attempts: Mapped[int]
     begin_errors: Mapped[int]
     forced: Mapped[bool]
+    priority: Mapped[int] = mapped_column(server_default="0")
+    domain: Mapped[str | None]
+    asks_since: Mapped[datetime | None]
     token: Mapped[str | None] = mapped_column(Id)
     holder: Mapped[str | None] = mapped_column(Id)
     lease_until: Mapped[datetime | None]
@@ -283,8 +289,12 @@ class Touch(Base):
             "mailbox_id",
             "next_attempt_at",
             "id",
-            where="state = 'scheduled' AND next_attempt_at IS NOT NULL",
+            where="state = 'scheduled' AND next_attempt_at IS NOT NULL AND asks_since IS NULL",
         ),
+        # Few have a priority, and the claim asks for those first.
+        partial("ix_touch_urgent", "mailbox_id", "priority", "next_attempt_at", "id", where=URGENT),
+        partial("ix_touch_domain", "domain", "committed_at", where="domain IS NOT NULL"),
+        partial("ix_touch_asks", "asks_since", "id", where="state = 'scheduled' AND asks_since IS NOT NULL"),
         partial("ix_touch_open", "state", "mailbox_id", "next_attempt_at", "id", where=f"state IN {IN_HANDS}"),
         partial("ix_touch_forced", "mailbox_id", "next_attempt_at", where="state = 'scheduled' AND forced"),
         # Most touches have neither yet: what is not indexed need not be indexed anew when a row changes.

@@ -6,10 +6,9 @@ Reads only. What changes together is read in one statement, so that work going o
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import exists, func, or_, select, text
@@ -19,7 +18,6 @@ from sqlalchemy.orm import aliased
 from workflow.engine import reasons
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
-from workflow.records.base import Moment
 from workflow.records.chain import digest, plain
 from workflow.records.models import (
     REVISION,
@@ -30,13 +28,11 @@ from workflow.records.models import (
     History,
     Mailbox,
     Message,
-    PlaybookVersion,
     Prospect,
-    Publication,
     Suppression,
     Touch,
 )
-from workflow.reports import link_test, outbox, replay
+from workflow.reports import check_limits, link_test, outbox, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.text import searchable
 from workflow.wanted import GIVEN_UP
@@ -56,7 +52,6 @@ _TOO_LONG: Final = timedelta(minutes=10)
 # A transaction takes its time when it begins and may then wait for a lock: two of them may be told in the wrong order.
 _SLACK: Final = timedelta(seconds=10)
 _RETRIED_UNTIL: Final = timedelta(hours=48)
-_LOOKED_BACK: Final = timedelta(hours=48)
 _FOLDED: Final = (
     *kinds.FIELDS, "custom", "stage", "outcome", "outcome_reason", "owner_id", "entered_stage_at", "moved_at",
     "mail_hold_until", "mail_hold_why", "declined", "merged_into",
@@ -300,51 +295,17 @@ def _overdue(ws: Workspace, tx: Tx) -> Iterator[Finding]:
     busy = aliased(Touch)
     # A mailbox that is at work is working off what waits; one that is not has forgotten it.
     at_work = exists().where(busy.mailbox_id == Touch.mailbox_id, busy.state.in_(("claimed", "sending", "committing")))
-    due = (Touch.state == "scheduled") & (Touch.next_attempt_at < long_ago) & Touch.mailbox_id.is_not(None) & ~at_work
+    waits = (Touch.state == "scheduled") & (Touch.next_attempt_at < long_ago) & Touch.asks_since.is_(None)
+    due = waits & Touch.mailbox_id.is_not(None) & ~at_work
     rows = tx.conn.execute(select(Touch.id, Touch.mailbox_id).where(due).limit(MOST_OF_A_KIND + 1)).all()
-    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.in_force(tx).limits.mailbox) if rows else {}
+    held = holds(tx, {row.mailbox_id for row in rows}, ws.playbooks.in_force(tx).limits) if rows else {}
     for row in rows:
         if row.mailbox_id not in held:
             yield Finding("touch.overdue", f"Touch {row.id} has been due for ten minutes, and nothing holds it.")
 
 
 def _limits(ws: Workspace, tx: Tx) -> Iterator[Finding]:
-    """Every rolling window of the last two days, as far back as the limits of today were in force."""
-    playbook = ws.playbooks.in_force(tx)
-    limits = playbook.limits.mailbox
-    put = select(func.max(Publication.at, type_=Moment())).where(Publication.to_digest == playbook.digest)
-    kept = select(PlaybookVersion.published_at).where(PlaybookVersion.digest == playbook.digest)
-    published = tx.conn.execute(put).scalar_one() or tx.conn.execute(kept).scalar_one_or_none()
-    since = max(tx.now - _LOOKED_BACK, published or tx.now - _LOOKED_BACK)
-    columns = (Touch.mailbox_id, Touch.committed_at, Touch.forced)
-    marked = select(*columns).where(Touch.committed_at >= since, Touch.state.in_(COUNTED))
-    rows = tx.conn.execute(marked.order_by(Touch.mailbox_id, Touch.committed_at)).all()
-    for mailbox_id, group in groupby(rows, key=lambda row: row.mailbox_id):
-        left = list(group)
-        times = [row.committed_at for row in left]
-        for name, span, most in (("hour", 1, limits.per_hour), ("day", 24, limits.per_day)):
-            at = _overdrawn(times, timedelta(hours=span), most)
-            if at is not None:
-                sentence = f"Mailbox {mailbox_id} sent more than {most} in the {name} before {at.isoformat()}."
-                yield Finding("mailbox.limit", sentence)
-        for before, row in pairwise(left):
-            if not row.forced and row.committed_at - before.committed_at < limits.min_gap:
-                at = row.committed_at
-                yield Finding(
-                    "mailbox.gap", f"Mailbox {mailbox_id} sent at {at.isoformat()} without the gap before it."
-                )
-                break
-
-
-def _overdrawn(times: Sequence[datetime], span: timedelta, most: int) -> datetime | None:
-    window: deque[datetime] = deque()
-    for at in times:
-        window.append(at)
-        while window[0] <= at - span:
-            window.popleft()
-        if len(window) > most:
-            return at
-    return None
+    return (Finding(code, sentence) for code, sentence in check_limits.overdrawn(ws, tx))
 
 
 # --- stops: nothing crosses its commit mark after one

@@ -18,7 +18,7 @@ from workflow.engine.reasons import Reason
 from workflow.engine.telling import Clocks, Fact, Note, Part, Words, part, sentences
 from workflow.errors import NotFound, OnwardError
 from workflow.playbook.schema import Delay
-from workflow.records.models import Enrollment, History, Prospect, Rep, Touch
+from workflow.records.models import Enrollment, History, Mailbox, Prospect, Rep, Touch
 from workflow.reports import replay, touches
 from workflow.reports.replay import Versions
 
@@ -168,7 +168,7 @@ _TOUCH: Final = (
     select(
         Touch.id, Touch.prospect_id, Touch.enrollment_id, Touch.mailbox_id, Touch.sequence, Touch.step, Touch.position,
         Touch.kind, Touch.state, Touch.due_at, Touch.not_after, Touch.next_attempt_at, Touch.forced, Touch.reason,
-        Touch.trail, Touch.created_at, Touch.committed_at, Touch.ended_at, Touch.sent_at,
+        Touch.asks_since, Touch.trail, Touch.created_at, Touch.committed_at, Touch.ended_at, Touch.sent_at,
         Enrollment.playbook_digest, Enrollment.state.label("enrollment_state"), Enrollment.reason.label("ended_for"),
         Enrollment.ended_at.label("sequence_ended_at"), Enrollment.ended_version, Prospect.time_zone,
         Rep.time_zone.label("rep_zone"),
@@ -243,7 +243,7 @@ class _Touch:
         elif step is not None and line.kind in ("begun", "held"):
             yield from _turn(line, playbook, step)
         elif line.kind == "late":
-            yield part("late", until=line.gave.get("until"))
+            yield part(_LATE.get(line.gave.get("then", "skip"), "late"), until=line.gave.get("until"))
         elif line.kind in ("waits", "retried"):
             reason = self.people.named(line.reason)
             told = reason is not None and reason.code != "due"
@@ -268,19 +268,29 @@ class _Touch:
             told = Part("limit.hour", {**facts, "count": hour, "limit": limits.per_hour})
         elif day >= limits.per_day:
             told = Part("limit.day", {**facts, "count": day, "limit": limits.per_day})
+        elif (full := self._all_were_full(due)) is not None:
+            told = Part("limit.all", {**facts, **full})
         elif limits.min_gap and self._used(left, limits.min_gap + _AT_ONCE):
             told = Part("limit.gap", {**facts, "gap": limits.min_gap})
         else:
             told = Part("limit.other", facts)
         yield Note(due, (told,), given={"due": due, "sent_in_hour": hour, "sent_in_day": day}, gave={"left": left})
 
-    def _used(self, at: datetime, span: timedelta) -> int:
+    def _all_were_full(self, at: datetime) -> Mapping[str, Fact] | None:
+        """The limit of all mailboxes that was used up, where one was."""
+        overall = self.ws.playbooks.current.limits.overall
+        for most, span in ((overall.per_hour, timedelta(hours=1)), (overall.per_day, timedelta(days=1))):
+            if most is not None and (count := self._used(at, span, of_all=True)) >= most:
+                return {"count": count, "limit": most, "window": span}
+        return None
+
+    def _used(self, at: datetime, span: timedelta, *, of_all: bool = False) -> int:
         marked = select(func.count()).where(
-            Touch.mailbox_id == self.row.mailbox_id,
-            Touch.committed_at > at - span,
-            Touch.committed_at <= at,
-            Touch.id != self.row.id,
+            Touch.committed_at > at - span, Touch.committed_at <= at, Touch.id != self.row.id
         )
+        # Mailbox by mailbox, as the index has it.
+        boxes = select(Mailbox.id)
+        marked = marked.where(Touch.mailbox_id.in_(boxes) if of_all else Touch.mailbox_id == self.row.mailbox_id)
         found: int = self.tx.conn.execute(marked).scalar_one()
         return found
 
@@ -306,6 +316,9 @@ class _Touch:
             if row.state != "uncertain":
                 yield Note(now, (part("stands", state=Words.of(row.state)),))
             return
+        if row.asks_since is not None:
+            yield Note(now, (part("stands.asks", since=row.asks_since),))
+            return
         if row.next_attempt_at is None:
             before = self._before()
             if before is not None:
@@ -313,7 +326,7 @@ class _Touch:
                 yield Note(now, (Part("stands.waits", facts), part("stands.due", due=row.due_at)))
             return
         if row.next_attempt_at <= now and row.kind == "email":
-            held = touches.holds(self.tx, [row.mailbox_id], self.ws.playbooks.current.limits.mailbox)
+            held = touches.holds(self.tx, [row.mailbox_id], self.ws.playbooks.current.limits)
             hold = held.get(row.mailbox_id)
             if hold is not None and (hold.always or not row.forced):
                 words = Words(hold.words("en"), hold.words("bg"))
@@ -397,9 +410,11 @@ def _calendar(line: Line, step: Step, by: Playbook) -> Iterator[Part]:
 def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
     """What was asked when an email's turn came."""
     given, gave = line.given, line.gave
-    gap = playbook.limits.prospect_min_gap
+    gap = playbook.limits.prospect.min_gap
     if line.kind == "held":
-        if line.reason is not None and line.reason.code == "gap":
+        if line.reason is not None and line.reason.code == "limit.prospect":
+            yield part("held.limit", next=gave.get("next"))
+        elif line.reason is not None and line.reason.code == "gap":
             yield part("held.gap", last=given.get("last"), gap=gap, next=gave.get("next"))
         else:
             yield part("held.window", window=_window(playbook), next=gave.get("next"))
@@ -417,6 +432,9 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
     if where is not None and playbook.calendar.window is not None:
         code = "place.country" if where.country else "place"
         yield part(code, zone=where.zone.key, whose=Words.of(where.whose), country=where.country)
+
+
+_LATE: Final = {"ask": "late.ask", "send": "late.send"}
 
 
 def _window(playbook: Playbook) -> Fact:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import Integer, and_, bindparam, func, or_, select
 
 from workflow import ids
 from workflow.engine import leaving
 from workflow.engine.decide import MeetingFact
-from workflow.engine.life import Known, KnownEnrollment, KnownTouch, MailboxState
+from workflow.engine.life import Known, KnownEnrollment, KnownTouch, Left, MailboxState
 from workflow.engine.reasons import because, unpack, words
 from workflow.engine.signals import FIELDS, ProspectView
 from workflow.engine.simulate import HORIZON, simulate
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
+_MOST_MAILS: Final = 1_000
 _WHO: Final = Prospect.id == bindparam("prospect")
 _PROSPECT: Final = Prepared(
     select(
@@ -61,8 +62,8 @@ _TOUCHES: Final = Prepared(
     select(
         Touch.enrollment_id, Touch.step, Touch.state, Touch.due_at, Touch.not_after, Touch.next_attempt_at,
         Touch.reason, Touch.mailbox_id, Touch.forced, Touch.attempts, Touch.ended_at, Touch.committed_at,
-        Message.subject, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.state.label("enrollment_state"),
-        Meeting.uid.label("meeting_uid"),
+        Touch.asks_since, Message.subject, Enrollment.sequence, Enrollment.playbook_digest,
+        Enrollment.state.label("enrollment_state"), Meeting.uid.label("meeting_uid"),
     )
     .select_from(Touch)
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
@@ -93,8 +94,11 @@ _BEGUN: Final = Prepared(
     .where(Enrollment.prospect_id == bindparam("prospect"))
     .group_by(Enrollment.sequence)
 )
-_LAST_MAIL: Final = Prepared(
-    select(func.max(Touch.committed_at, type_=Moment()).label("at")).where(Touch.prospect_id == bindparam("prospect"))
+_MAILS: Final = Prepared(
+    select(Touch.committed_at, Touch.domain)
+    .where(Touch.prospect_id == bindparam("prospect"), Touch.committed_at.is_not(None))
+    .order_by(Touch.committed_at.desc())
+    .limit(bindparam("most", type_=Integer()))
 )
 _LAST_OF_MAILBOX: Final = (
     select(func.max(Touch.committed_at, type_=Moment()))
@@ -158,7 +162,9 @@ def known(ws: Workspace, tx: Tx, prospect_id: str) -> Known:
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
-    (last,) = _LAST_MAIL.all(tx, which)
+    limits = ws.playbooks.in_force(tx).limits
+    most = max(limits.prospect.most, limits.domain.per_day or 0, 1)
+    mails = _MAILS.all(tx, {**which, "most": min(most, _MOST_MAILS)})
     mailboxes = _MAILBOXES.all(tx, {**which, "own": ws.mailbox_id})
     of_rep = (each.id for each in mailboxes if each.rep_id and each.rep_id == row.owner_id and not each.removed_at)
     return Known(
@@ -168,7 +174,7 @@ def known(ws: Workspace, tx: Tx, prospect_id: str) -> Known:
             for each in _MEETINGS.all(tx, which)
         ),
         enrollments=_enrollments(ws, tx, which),
-        last_mail_at=last.at,
+        mails=tuple(Left(mail.committed_at, mail.domain) for mail in reversed(mails)),
         mailbox=next(of_rep, ws.mailbox_id),
         mailboxes={each.id: _mailbox(each) for each in mailboxes},
     )
@@ -229,6 +235,7 @@ def _touch(sequence: Sequence, row: Record) -> KnownTouch:
         subject=row.subject or "",
         ended_at=row.ended_at,
         counts_as_sent_at=lets_go_on,
+        asks=row.asks_since is not None,
     )
 
 

@@ -67,7 +67,9 @@ def schema(tx: Tx) -> str:
 
 def pulse(tx: Tx) -> Pulse:
     """Whether work goes on."""
-    due = select(func.min(Touch.next_attempt_at)).where(Touch.state == "scheduled", Touch.mailbox_id.is_not(None))
+    due = select(func.min(Touch.next_attempt_at)).where(
+        Touch.state == "scheduled", Touch.mailbox_id.is_not(None), Touch.asks_since.is_(None)
+    )
     lag = _age(tx.now, tx.conn.execute(due).scalar_one())
     return Pulse(_beats(tx), _hints_arrive(tx), max(lag or 0.0, 0.0))
 

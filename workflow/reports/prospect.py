@@ -56,7 +56,7 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An email or task, waiting or ended. `at` is when it is due, or when it ended."""
+    """An email or task, waiting or ended. `at` is when it is due, or when it ended; one that `asks` came too late."""
 
     id: str
     kind: str
@@ -71,6 +71,7 @@ class Line:
     subject: str | None
     recipient: str | None
     waits: bool
+    asks: bool
     hold: Hold | None
 
 
@@ -160,7 +161,7 @@ _LINES: Final = (
     select(
         Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.sent_at, Touch.committed_at,
         Touch.ended_at, Touch.step, Touch.position, Touch.sequence, Touch.reason, Touch.recipient,
-        Enrollment.playbook_digest, Message.subject, Touch.mailbox_id, Touch.forced,
+        Enrollment.playbook_digest, Message.subject, Touch.mailbox_id, Touch.forced, Touch.asks_since,
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .outerjoin(Message, Message.touch_id == Touch.id)
@@ -185,6 +186,7 @@ def _line(ws: Workspace, tx: Tx, row: Record, hold: Hold | None = None) -> Line:
         subject=row.subject,
         recipient=row.recipient,
         waits=row.state == "scheduled" and row.next_attempt_at is None,
+        asks=row.state == "scheduled" and row.asks_since is not None,
         hold=hold if hold is not None and (hold.always or not row.forced) else None,
     )
 
@@ -193,13 +195,13 @@ def _waiting(ws: Workspace, tx: Tx, known: str) -> tuple[Line, ...]:
     """What is open, the soonest first; an email that is due and does not leave says what holds its mailbox back."""
     rows = tx.conn.execute(_LINES.where(Touch.prospect_id == known, Touch.state.in_(steps.OPEN))).all()
     due = {row.id: row.mailbox_id for row in rows if _is_due(row, tx.now)}
-    held = touches.holds(tx, due.values(), ws.playbooks.in_force(tx).limits.mailbox) if due else {}
+    held = touches.holds(tx, due.values(), ws.playbooks.in_force(tx).limits) if due else {}
     lines = (_line(ws, tx, row, held.get(due.get(row.id, ""))) for row in rows)
     return tuple(sorted(lines, key=lambda line: (line.at, line.number)))
 
 
 def _is_due(row: Record, now: datetime) -> bool:
-    waits = row.kind == "email" and row.state == "scheduled"
+    waits = row.kind == "email" and row.state == "scheduled" and row.asks_since is None
     return waits and row.next_attempt_at is not None and row.next_attempt_at <= now
 
 

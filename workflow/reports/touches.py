@@ -22,7 +22,7 @@ from workflow.reports import paging, records, steps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from workflow.playbook.schema import MailboxLimits
+    from workflow.playbook.schema import Limits, MailboxLimits, OverallLimits
     from workflow.records.db import Record, Tx
     from workflow.reports.paging import Asked
     from workflow.reports.records import Wanted
@@ -36,7 +36,7 @@ _IN_FLIGHT: Final = ("claimed", "sending")
 
 @dataclass(frozen=True, slots=True)
 class TouchFacts:
-    """One touch; `title` is that of a task, `reason` a sentence."""
+    """One touch; `title` is that of a task, `reason` a sentence. Since `asks_since` it waits for a person's word."""
 
     id: str
     prospect_id: str
@@ -54,6 +54,7 @@ class TouchFacts:
     title: str | None
     recipient: str | None
     smtp_code: int | None
+    asks_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +108,26 @@ def one(ws: Workspace, tx: Tx, touch_id: str, language: str) -> TouchFacts:
     return _told(ws, tx, rows, language)[0]
 
 
-def holds(tx: Tx, mailbox_ids: Iterable[str], limits: MailboxLimits) -> Mapping[str, Hold]:
+def holds(tx: Tx, mailbox_ids: Iterable[str], limits: Limits) -> Mapping[str, Hold]:
     """What holds each of these mailboxes back just now; those that send are left out."""
     columns = (Mailbox.id, Mailbox.state, Mailbox.pause_reason, Mailbox.backoff_until)
     rows = tx.conn.execute(select(*columns).where(Mailbox.id.in_(sorted(set(mailbox_ids))))).all()
-    found = ((row.id, _hold(tx, row, limits)) for row in rows)
+    shared = Hold(because("limit.all"), always=True) if _all_is_used(tx, limits.overall) else None
+    found = ((row.id, _hold(tx, row, limits.mailbox) or shared) for row in rows)
     return {mailbox_id: hold for mailbox_id, hold in found if hold is not None}
 
 
 _TOUCHES: Final = select(
     Touch.id, Touch.prospect_id, Touch.sequence, Touch.step, Touch.kind, Touch.state, Touch.due_at,
     Touch.next_attempt_at, Touch.sent_at, Touch.message_id, Touch.reason, Touch.attempts, Touch.generation,
-    Touch.recipient, Touch.smtp_code, Touch.mailbox_id, Touch.forced, Enrollment.playbook_digest,
+    Touch.recipient, Touch.smtp_code, Touch.mailbox_id, Touch.forced, Touch.asks_since, Enrollment.playbook_digest,
 ).join(Enrollment, Enrollment.id == Touch.enrollment_id)  # fmt: skip
 
 
 def _told(ws: Workspace, tx: Tx, rows: Iterable[Record], language: str) -> tuple[TouchFacts, ...]:
     rows = list(rows)
     late = {row.mailbox_id for row in rows if _is_due(row, tx.now)}
-    held = holds(tx, late, ws.playbooks.in_force(tx).limits.mailbox) if late else {}
+    held = holds(tx, late, ws.playbooks.in_force(tx).limits) if late else {}
     return tuple(_facts(ws, tx, row, held, language) for row in rows)
 
 
@@ -143,7 +145,7 @@ def _facts(ws: Workspace, tx: Tx, row: Record, held: Mapping[str, Hold], languag
 
 
 def _is_due(row: Record, now: datetime) -> bool:
-    waits = row.kind == "email" and row.state == "scheduled"
+    waits = row.kind == "email" and row.state == "scheduled" and row.asks_since is None
     return bool(waits and row.next_attempt_at is not None and row.next_attempt_at <= now)
 
 
@@ -170,7 +172,17 @@ def _hold(tx: Tx, mailbox: Record, limits: MailboxLimits) -> Hold | None:
     return None
 
 
-def _used(tx: Tx, mailbox_id: str, span: timedelta) -> int:
-    since = tx.now - span
-    recent = (Touch.mailbox_id == mailbox_id, Touch.committed_at > since, Touch.state.in_(COUNTED))
+def _all_is_used(tx: Tx, limits: OverallLimits) -> bool:
+    """Whether all mailboxes together may send no more just now."""
+    if not limits.any:
+        return False
+    waiting = tx.conn.execute(select(func.count()).where(Touch.state.in_(_IN_FLIGHT))).scalar_one()
+    spans = ((timedelta(hours=1), limits.per_hour), (timedelta(days=1), limits.per_day))
+    return any(most is not None and waiting + _used(tx, None, span) >= most for span, most in spans)
+
+
+def _used(tx: Tx, mailbox_id: str | None, span: timedelta) -> int:
+    """How many a mailbox, or without one all of them, sent in so long a time."""
+    whose = Touch.mailbox_id == mailbox_id if mailbox_id else Touch.mailbox_id.in_(select(Mailbox.id))
+    recent = (whose, Touch.committed_at > tx.now - span, Touch.state.in_(COUNTED))
     return tx.conn.execute(select(func.count()).where(*recent)).scalar_one()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RESOLUTIONS: Final = ("sent", "resend", "dropped")
 _STILL_GOOD_FOR: Final = timedelta(hours=24)
 _COPIED: Final = (
-    "enrollment_id", "prospect_id", "mailbox_id", "sequence", "step", "position", "kind",
+    "enrollment_id", "prospect_id", "mailbox_id", "sequence", "step", "position", "kind", "priority",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def send_now(ws: Workspace, touch_id: str, who: Who) -> None:
         reason = because("send_now", by=who.actor)
         values = {
             "forced": True,
+            "asks_since": None,
             "next_attempt_at": tx.now,
             "due_at": min(touch.due_at, tx.now),
             "not_after": max(touch.not_after, tx.now + _STILL_GOOD_FOR),

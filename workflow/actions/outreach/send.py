@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Boolean, Text, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Boolean, Integer, Text, bindparam, case, exists, func, or_, select, update
 
 from workflow import ids
 from workflow.actions import prospects
@@ -19,6 +19,7 @@ from workflow.actions.outreach import letter, outlet, settle
 from workflow.actions.outreach.settle import Begun
 from workflow.engine import leaving, sequences, trail
 from workflow.engine import signals as kinds
+from workflow.engine.companies import company_of
 from workflow.engine.reasons import Reason, because
 from workflow.errors import OnwardError, Unavailable
 from workflow.probe import SILENT
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from workflow.actions.outreach.outlet import Outlet
     from workflow.actions.outreach.spool import Spool
     from workflow.actions.outreach.timings import Timings
-    from workflow.engine.sequences import Whereabouts
+    from workflow.engine.leaving import Mails
     from workflow.mail.transport import Outcome, Transport
+    from workflow.playbook.schema import ProspectLimits, Step
     from workflow.probe import Probe
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -60,10 +62,10 @@ _ROOM: Final = Prepared(
 _CHOSEN: Final = Prepared(
     select(
         Touch.id, Touch.prospect_id, Touch.enrollment_id, Touch.step, Touch.position, Touch.generation, Touch.token,
-        Touch.attempts, Touch.due_at, Touch.not_after, Touch.forced, Touch.message_id,
+        Touch.attempts, Touch.due_at, Touch.not_after, Touch.forced, Touch.message_id, Touch.domain,
         Enrollment.state.label("enrollment_state"), Enrollment.sequence, Enrollment.playbook_digest,
-        Enrollment.meeting_id, Prospect.email, Prospect.time_zone, Prospect.country, Prospect.mail_hold_until,
-        Prospect.mail_hold_why,
+        Enrollment.meeting_id, Prospect.email, Prospect.email_key, Prospect.time_zone, Prospect.country,
+        Prospect.mail_hold_until, Prospect.mail_hold_why,
         Rep.time_zone.label("rep_zone"), Suppression.email_key.label("barred"),
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
@@ -108,11 +110,12 @@ _MARK: Final = Prepared(
     )
 )
 # Another email to the same prospect that is on its way just now counts as leaving now.
-_LAST_MAIL: Final = Prepared(
-    select(
-        func.max(Touch.committed_at, type_=Moment()).label("marked_at"),
-        func.max(case(((Touch.state == "sending") & (Touch.id != bindparam("touch")), 1), else_=0)).label("busy"),
-    ).where(Touch.prospect_id == bindparam("prospect"))
+_BUSY: Final = (Touch.state == "sending") & (Touch.id != bindparam("touch"))
+_MAILS: Final = Prepared(
+    select(Touch.committed_at, case((_BUSY, 1), else_=0).label("busy"))
+    .where(Touch.prospect_id == bindparam("prospect"), _BUSY | Touch.committed_at.is_not(None))
+    .order_by(case((_BUSY, 1), else_=0).desc(), Touch.committed_at.desc())
+    .limit(bindparam("most", type_=Integer()))
 )
 
 
@@ -269,33 +272,40 @@ class Sender:
         asked.held = held
         until = leaving.leaves_until(step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
         if tx.now > until:
-            reason = because("too_late", until=until.isoformat(timespec="minutes"))
-            line = trail.late(playbook.digest, asked, until, reason)
-            return settle.skip(self.ws, tx, touch.id, reason, line=line)
+            gone = self._come_late(tx, touch, step, asked, until)
+            if gone is not None:
+                return gone
+        if not self._is_claimed_for(tx, touch):
+            return settle.put_back(tx, touch.id, tx.now, because("due"))
 
-        def where() -> Whereabouts:
-            asked.where = sequences.whereabouts(playbook, touch.time_zone, touch.rep_zone, touch.country)
-            return asked.where
-
-        def last_mail_at() -> datetime | None:
-            asked.last_mail_at = _last_mail_at(tx, touch)
-            return asked.last_mail_at
-
-        hold = None
-        if not forced:
-            hold = leaving.when_it_may_leave(
-                playbook,
-                step,
-                tx.now,
-                not_after=touch.not_after,
-                held=asked.held,
-                where=where,
-                last_mail_at=last_mail_at,
-            )
+        hold = leaving.when_it_may_leave(
+            playbook,
+            step,
+            asked,
+            where=lambda: sequences.whereabouts(playbook, touch.time_zone, touch.rep_zone, touch.country),
+            mails=lambda: _mails(tx, touch, playbook.limits.prospect),
+        )
         if hold is None:
             return trail.begun(playbook.digest, asked)
         line = trail.held(playbook.digest, asked, hold)
         return settle.put_back(tx, touch.id, hold.until, hold.reason, not_after=hold.not_after, line=line)
+
+    def _come_late(self, tx: Tx, touch: Record, step: Step, asked: leaving.Asked, until: datetime) -> Reason | None:
+        """What becomes of an email that is too late: skipped, left to a person, or given another day (None)."""
+        told = until.isoformat(timespec="minutes")
+        reason = because("too_late", until=told) if step.late == "skip" else because(f"late.{step.late}", until=told)
+        line = trail.late(touch.playbook_digest, asked, until, reason, step.late)
+        if step.late == "skip":
+            return settle.skip(self.ws, tx, touch.id, reason, line=line)
+        if step.late == "ask":
+            return settle.ask(tx, touch.id, reason, line)
+        asked.not_after = tx.now + leaving.STILL_GOOD_FOR
+        settle.renew(tx, touch.id, asked.not_after, line)
+        return None
+
+    def _is_claimed_for(self, tx: Tx, touch: Record) -> bool:
+        """Whether it was counted for the company that it goes to: the address may be another one since the claim."""
+        return not self.ws.playbooks.in_force(tx).limits.domain.any or touch.domain == company_of(touch.email_key)
 
     def _take(self, tx: Tx, mailbox_id: str, touch: Record, written: Letter, line: str) -> Begun:
         token = ids.new_id()
@@ -308,6 +318,7 @@ class Sender:
             "message_id": written.message_id,
             "recipient": written.envelope.recipient,
             "variant": written.variant,
+            "domain": company_of(touch.email_key),
         }
         _BEGIN.run(tx, {**values, "touch": touch.id, "line": line})
         sequence = self.ws.playbooks.version(tx, touch.playbook_digest).sequences[touch.sequence]
@@ -342,10 +353,7 @@ class Sender:
                 return
 
 
-def _last_mail_at(tx: Tx, touch: Record) -> datetime | None:
-    """When the prospect last got an email."""
-    last = _LAST_MAIL.first(tx, {"touch": touch.id, "prospect": touch.prospect_id})
-    if last is None:
-        return None
-    at: datetime | None = tx.now if last.busy else last.marked_at
-    return at
+def _mails(tx: Tx, touch: Record, limits: ProspectLimits) -> Mails:
+    """When the prospect got the emails that matter for their limits."""
+    found = _MAILS.all(tx, {"touch": touch.id, "prospect": touch.prospect_id, "most": limits.most})
+    return leaving.known([tx.now if mail.busy else mail.committed_at for mail in found], limits)

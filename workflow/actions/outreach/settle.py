@@ -118,6 +118,23 @@ def put_back(
     return reason
 
 
+def ask(tx: Tx, touch_id: str, reason: Reason, line: str) -> Reason:
+    """Let a touch wait for a person's word. Nothing of it has left, and what waits behind it goes on waiting."""
+    waits = {"state": "scheduled", "asks_since": tx.now, "reason": reason.pack(), "token": None, "hint_at": None}
+    tx.conn.execute(
+        update(Touch)
+        .where(Touch.id == touch_id, Touch.state == "claimed")
+        .values(**waits, trail=enrolling.trail_with(line))
+    )
+    return reason
+
+
+def renew(tx: Tx, touch_id: str, not_after: datetime, line: str) -> None:
+    """Give an email in hand another deadline."""
+    mine = update(Touch).where(Touch.id == touch_id, Touch.state == "claimed")
+    tx.conn.execute(mine.values(not_after=not_after, trail=enrolling.trail_with(line)))
+
+
 def skip(
     ws: Workspace, tx: Tx, touch_id: str, reason: Reason, *, waited: bool = False, line: str | None = None
 ) -> Reason:
