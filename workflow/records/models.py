@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from workflow.records import crm as crm  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
@@ -31,7 +32,7 @@ IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 
 
 class Rep(Base):
