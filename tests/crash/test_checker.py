@@ -22,8 +22,8 @@ from tests.support import checker, ground
 from tests.support.checker import Accepted, Breach, Witness, examine
 from workflow import ids
 from workflow.actions import inbox, sources
-from workflow.actions.inbox import Incoming, Parcel
 from workflow.actions.outreach.spool import Spool
+from workflow.actions.parcels import Incoming, Parcel
 from workflow.records.base import Base
 from workflow.records.db import Database
 from workflow.records.models import Delivery, Event, History, Prospect, Touch

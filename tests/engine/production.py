@@ -25,11 +25,11 @@ from tests.support import ground
 from tests.support.books import SOURCES
 from workflow import places
 from workflow.actions import inbox, prospects
-from workflow.actions.inbox import Incoming, Parcel
 from workflow.actions.outreach import acts, claim, recover
 from workflow.actions.outreach.send import Sender
 from workflow.actions.outreach.spool import Spool
 from workflow.actions.outreach.timings import Timings
+from workflow.actions.parcels import Incoming, Parcel
 from workflow.actions.prospects import Who
 from workflow.actions.sources import OpenSource
 from workflow.engine import leaving, life, reasons

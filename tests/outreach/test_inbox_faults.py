@@ -17,7 +17,7 @@ from sqlalchemy.event import listen
 from tests.outreach.flaky import Flaky
 from tests.outreach.scene import LOST, Scene, columns
 from workflow.actions import inbox, sources
-from workflow.actions.inbox import Incoming, Parcel, Receipt
+from workflow.actions.parcels import Incoming, Parcel, Receipt
 from workflow.actions.sources import OpenSource
 from workflow.errors import OnwardError, Unavailable
 from workflow.records.db import CommitUnknown, Database, Record

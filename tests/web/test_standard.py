@@ -15,7 +15,7 @@ from tests.support.processes import signed
 from web.strict import Unreadable
 from web.webhooks.adapter import parcel
 from web.webhooks.kinds import ADAPTERS, read_again
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 
 STANDARD = ADAPTERS["standard"]
 # From the tests of the Standard Webhooks libraries (test_sign_function in Python, Go, JavaScript and Ruby).

@@ -14,7 +14,7 @@ from tests.web.words_crm import CASES as CRM
 from tests.web.words_mail import CASES as MAIL
 from web.webhooks.adapter import parcel
 from web.webhooks.kinds import ADAPTERS
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.reports import doctor
 from workflow.workspace import Workspace
 

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from workflow.actions.importing import Job
 
 _PAGE: Final = "/prospects/import"
-_SHOWN_ROWS: Final = 5
+_SHOWN_ROWS: Final = 20
+_SHOWN_FIRST: Final = 3
+_SHOWN_CELL: Final = 30
 _SHOWN_REFUSED: Final = 20
 _PLACES: Final = {
     "first_name": later("First name"),
@@ -116,7 +118,7 @@ def show_import(job_id: str, *, wrong: str = "", status: int = 200) -> ResponseR
         sources = tx.conn.execute(select(Source.id, Source.name).order_by(Source.name)).all()
     return page(
         "import", here="prospects", status=status, job=job, wrong=wrong, started=started, refused=refused, reps=reps,
-        sources=sources, places=_places(), encodings=options.ENCODINGS, head=job.head[:_SHOWN_ROWS],
+        sources=sources, places=_places(), encodings=options.ENCODINGS, firsts=_firsts(job),
         said=_said(BadInput(job.problem)) if job.problem else "",
     )  # fmt: skip
 
@@ -222,6 +224,12 @@ def _own_place(job: Job, name: str, at: int) -> str:
         return place
     bare = name.removeprefix(columns.CUSTOM) or f"column {at + 1}"
     return f"{columns.CUSTOM}{bare[: columns.LONGEST_KEY]}"
+
+
+def _firsts(job: Job) -> list[list[str]]:
+    """What stands in the first rows of each column, cut short."""
+    shown = [[row[at] for row in job.head[:_SHOWN_ROWS] if at < len(row) and row[at]] for at in range(len(job.header))]
+    return [[text.line(cell, _SHOWN_CELL) for cell in cells[:_SHOWN_FIRST]] for cells in shown]
 
 
 def _places() -> list[tuple[str, str]]:

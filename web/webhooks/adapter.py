@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from web.strict import Unreadable, line
-from workflow.actions.inbox import Incoming, Parcel
+from workflow.actions.parcels import Incoming, Parcel
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from web.strict import loads
 from web.webhooks import proof
 from web.webhooks.adapter import Adapter, Headers, body_key
 from web.webhooks.reading import event_id, facts, first, one, plain_text, table, tables, the_table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from web.strict import Unreadable, loads
 from web.webhooks import proof, standard
 from web.webhooks.adapter import Adapter, Headers, body_key, short_key
 from web.webhooks.reading import batch, event_id, facts, first, one, own_id, table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

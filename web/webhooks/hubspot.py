@@ -13,7 +13,7 @@ from web.strict import loads
 from web.webhooks import proof
 from web.webhooks.adapter import EVENT, URL, Adapter, Headers, body_key
 from web.webhooks.reading import batch, event_id, facts, first, full_name, one, own_id, table, the_table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

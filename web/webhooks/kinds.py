@@ -28,7 +28,7 @@ from web.webhooks.adapter import Adapter, Headers, parcel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workflow.actions.inbox import Parcel
+    from workflow.actions.parcels import Parcel
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {
     "standard": standard.ADAPTER,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from web.facts import address
 from web.webhooks.reading import clean, mailbox, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.errors import BadInput
 from workflow.mail.inbound import signals
 from workflow.mail.inbound.classify import Kind, classify

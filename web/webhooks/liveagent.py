@@ -13,7 +13,7 @@ from web.strict import Unreadable, loads
 from web.webhooks import proof
 from web.webhooks.adapter import RECEIVED, Adapter, Headers, body_key
 from web.webhooks.reading import digest_of, event_id, facts, first, one, own_id, plain_text, table, the_table, when
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

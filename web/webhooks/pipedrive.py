@@ -24,7 +24,7 @@ from web.webhooks.reading import (
     when,
     word,
 )
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from web.webhooks import proof
 from web.webhooks.adapter import Adapter, Headers, body_key
 from web.webhooks.letters import assembled, received, usable
 from web.webhooks.reading import event_id, first, one, own_id, table, tables, the_table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from web.facts import fact, moment
 from web.facts import line as clean_line
 from web.strict import Unreadable, tidy
 from web.webhooks.adapter import short_key
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput
 from workflow.ids import is_id

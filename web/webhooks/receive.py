@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from web.webhooks.adapter import Adapter, Answer, Headers
-    from workflow.actions.inbox import Receipt
+    from workflow.actions.parcels import Receipt
     from workflow.actions.sources import OpenSource
     from workflow.workspace import Workspace
 

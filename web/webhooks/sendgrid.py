@@ -20,7 +20,7 @@ from web.webhooks import forms, proof
 from web.webhooks.adapter import Adapter, Headers, body_key
 from web.webhooks.letters import assembled, is_lasting, received, usable
 from web.webhooks.reading import batch, event_id, first, own_id, table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from web.webhooks.adapter import Adapter, Headers, body_key, short_key
 from web.webhooks.letters import is_lasting, received, usable
 from web.webhooks.reading import event_id, first, one, own_id, table, tables, the_table, when, word
 from workflow import sns
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from web.facts import LOCALE, address, block, fact, line, moment
 from web.strict import Unreadable, loads, tidy
 from web.webhooks.adapter import Adapter, Headers, short_key
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 from workflow.errors import BadInput
 

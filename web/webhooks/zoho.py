@@ -12,7 +12,7 @@ from web.strict import Unreadable, loads
 from web.webhooks import proof
 from web.webhooks.adapter import Adapter, Headers, body_key
 from web.webhooks.reading import batch, event_id, facts, first, full_name, table, tables, the_table, when, word
-from workflow.actions.inbox import Incoming
+from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from workflow.records import crm as crm  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
