@@ -139,11 +139,16 @@ def _failed(now: datetime) -> ColumnElement[bool]:
     return and_(failed, Touch.ended_at > now - _LATELY, open_, Suppression.email_key.is_(None))
 
 
+def _late(_now: datetime) -> ColumnElement[bool]:
+    return and_(Touch.state == literal_column("'scheduled'"), Touch.asks_since.is_not(None))
+
+
 KINDS: Final[Mapping[str, _Kind]] = {
     "uncertain": _Kind(_uncertain, Touch.committed_at, ("sent", "resend", "dropped")),
     "failed": _Kind(_failed, Touch.ended_at, ("resend", "dropped")),
+    "late": _Kind(_late, Touch.asks_since, ("send-now", "skip")),
 }
-"""The kinds of emails in the list, in its order. What waits for a word because it is late joins here."""
+"""The kinds of emails in the list, in its order."""
 
 
 def number(tx: Tx, viewer: Viewer) -> int:
