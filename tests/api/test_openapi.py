@@ -92,14 +92,14 @@ def test_every_operation_names_its_scope_and_every_area_is_known(told: Any) -> N
     assert [tag["name"] for tag in told["tags"]] == list(rights.AREAS)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_it_documents_every_status_a_route_gives(told: Any, api: Api, route: Any) -> None:
-    path = route.path.replace("<id>", NOWHERE)
-    operation = told["paths"][PREFIX + re.sub(r"<(\w+)>", r"{\1}", route.path)][route.method.lower()]
+def test_it_documents_every_status_a_route_gives(told: Any, api: Api) -> None:
     bodies: list[object] = [None, {}, {"nonsense": 1}, [], {"trigger": "qualify", "as": "sent"}]
-    for body in bodies if route.method != "GET" else [None]:
-        for headers in ({}, {"Idempotency_Key": "k"}, {"Idempotency_Key": ""}):
-            answer = api.ask(route.method, path, body, **headers)
-            assert str(answer.status_code) in operation["responses"], (answer.status_code, body)
-    assert "401" in operation["responses"]
-    assert str(api.ask(route.method, path + "?nonsense=1").status_code) in operation["responses"]
+    for number, route in enumerate(ROUTES):
+        path = route.path.replace("<id>", NOWHERE)
+        known = told["paths"][PREFIX + re.sub(r"<(\w+)>", r"{\1}", route.path)][route.method.lower()]["responses"]
+        for body in bodies if route.method != "GET" else [None]:
+            for headers in ({}, {"Idempotency_Key": f"k{number}"}, {"Idempotency_Key": ""}):
+                answer = api.ask(route.method, path, body, **headers)
+                assert str(answer.status_code) in known, (route.method, path, answer.status_code, body)
+        assert "401" in known
+        assert str(api.ask(route.method, path + "?nonsense=1").status_code) in known, path

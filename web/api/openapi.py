@@ -92,7 +92,8 @@ def document(routes: Iterable[Route], prefix: str) -> dict[str, Any]:
     """The document for `routes`, which lie below `prefix`."""
     routes = tuple(routes)
     used: list[type[BaseModel]] = [Problem]
-    used += [model for route in routes for model in (route.answer, route.body) if model is not Nothing]
+    used += [route.answer for route in routes]
+    used += [route.body for route in routes if route.body is not Nothing]
     _, found = models_json_schema(
         [(model, "validation" if _is_sent(model, routes) else "serialization") for model in dict.fromkeys(used)],
         ref_template=_REF,

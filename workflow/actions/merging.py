@@ -19,6 +19,7 @@ from workflow.engine.reasons import because
 from workflow.engine.signals import FIELDS, Signal
 from workflow.errors import BadInput, Conflict
 from workflow.mail.address import key_of
+from workflow.records.calls import CallSheet
 from workflow.records.models import (
     Answer,
     Call,
@@ -269,7 +270,7 @@ class _Merge:
             .values(prospect_id=kept, started_version=None, ended_version=None)
         )
         run(update(Touch).where(Touch.prospect_id == gone).values(prospect_id=kept, committed_version=None))
-        for table in (ExternalRef, Call, Incoming):
+        for table in (ExternalRef, Call, CallSheet, Incoming):
             run(update(table).where(table.prospect_id == gone).values(prospect_id=kept))
         here = aliased(Meeting)
         known = exists().where(here.prospect_id == kept, here.uid == Meeting.uid)
