@@ -74,7 +74,7 @@ def fits(tx: Tx, wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(Delivery.received_at <= wanted.until)
     if wanted.outcome:
         among = GIVEN_UP if wanted.outcome == "given_up" else Event.outcome == wanted.outcome
-        found.append(Delivery.id.in_(select(Event.delivery_id).where(among)))
+        found.append(Delivery.id.in_(select(Event.delivery_id).where(among).correlate(None)))
     if wanted.why:
         found.append(or_(_says(Delivery.reason, wanted.why), _has_event(_says(Event.reason, wanted.why))))
     if wanted.prospect:
@@ -83,7 +83,8 @@ def fits(tx: Tx, wanted: Wanted) -> list[ColumnElement[bool]]:
 
 
 def _has_event(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(Event.delivery_id == Delivery.id, condition)
+    # Events of its own, also where the statement around it is about events.
+    return exists().where(Event.delivery_id == Delivery.id, condition).correlate(Delivery)
 
 
 def _says(column: Any, why: str) -> ColumnElement[bool]:  # noqa: ANN401 - a column of text or none

@@ -80,6 +80,13 @@ def test_a_public_fuzzer_finds_nothing(local: Flask, api: Api, crm: Sender, ws: 
     assert doctor.examine(ws) == ()
 
 
+def test_deliveries_are_counted_also_where_a_word_or_a_prospect_is_asked_for(api: Api, crm: Sender) -> None:
+    """The first thing that the fuzzer found."""
+    crm.tell("meeting.held", "nobody@example.com")
+    for query in ("why=x", "prospect=nobody@example.com", "why=known&prospect=crm-42"):
+        assert api.ask("GET", f"/deliveries/counts?{query}").status_code == 200
+
+
 @pytest.mark.fuzz
 @pytest.mark.timeout(600)
 def test_a_public_fuzzer_that_takes_its_time_finds_nothing(local: Flask, api: Api, crm: Sender, ws: Workspace) -> None:

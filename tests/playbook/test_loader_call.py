@@ -188,6 +188,7 @@ def test_it_reads_variants() -> None:
         (bare("questions: {q: {text: {en: Q}, open: no}}\n"), 7, "type"),
         (bare("questions: {q: {text: {en: Q}, journey: []}}\n"), 7, "empty"),
         (bare(f"questions: {{q: {{text: {{en: {'x' * 501}}}}}}}\n"), 7, "too_long"),
+        (bare("objections: {o: {says: {en: No}}}\n"), 7, "missing"),
         (bare("scripts: {s: {title: {en: S}, minutes: 9, steps: []}}\n"), 7, "empty"),
         (bare("scripts: {s: {title: {en: S}, minutes: 0, steps: [{key: a, title: {en: A}, minutes: 1}]}}"), 7, "type"),
         (bare("scripts: {s: {title: {en: S}, minutes: 9, steps: [{key: a, title: {en: A}}]}}\n"), 7, "missing"),
@@ -264,6 +265,7 @@ checklist:
 meetings:
   {length: 30m, days: [mon, thu], notice: 2h, horizon: 7d, buffer: 5m, alternates: 1,
    hours: [{from: "08:00", to: "09:00"}]}
+objections: {price: {says: {en: Too dear}, reply: {en: Than what}}}
 """)
     ).content
     boss = content.personas["boss"]
@@ -279,6 +281,8 @@ meetings:
     assert script.steps == (
         ScriptStep("a", {"en": "A"}, 5, 0, ({"en": "Hi"},), ("goal",), (Branch({"en": "Go"}, "end", 18),), 18),
     )
+    price = content.objections["price"]
+    assert (price.says, price.reply) == ({"en": "Too dear"}, {"en": "Than what"})
     fit = content.criteria["fit"]
     assert (fit.weight, fit.questions) == (3, ("goal",))
     assert fit.options == {"good": Option("good", {"en": "Good"}, 10, 21)}

@@ -24,7 +24,7 @@ from workflow import text
 from workflow.actions import importing
 from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput, Conflict, OnwardError
-from workflow.imports import cells, columns, options, sheets
+from workflow.imports import cells, columns, options, sheets, tables, values
 from workflow.records.models import Rep, Source
 from workflow.reports import exporting
 from workflow.reports import imports as reports
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _PAGE: Final = "/prospects/import"
 _SHOWN_ROWS: Final = 20
 _SHOWN_FIRST: Final = 3
+_SHOWN_PREVIEW: Final = 5
 _SHOWN_CELL: Final = 30
 _SHOWN_REFUSED: Final = 20
 _PLACES: Final = {
@@ -118,7 +119,7 @@ def show_import(job_id: str, *, wrong: str = "", status: int = 200) -> ResponseR
         sources = tx.conn.execute(select(Source.id, Source.name).order_by(Source.name)).all()
     return page(
         "import", here="prospects", status=status, job=job, wrong=wrong, started=started, refused=refused, reps=reps,
-        sources=sources, places=_places(), encodings=options.ENCODINGS, firsts=_firsts(job),
+        sources=sources, places=_places(), encodings=options.ENCODINGS, firsts=_firsts(job), preview=_preview(job),
         said=_said(BadInput(job.problem)) if job.problem else "",
     )  # fmt: skip
 
@@ -224,6 +225,18 @@ def _own_place(job: Job, name: str, at: int) -> str:
         return place
     bare = name.removeprefix(columns.CUSTOM) or f"column {at + 1}"
     return f"{columns.CUSTOM}{bare[: columns.LONGEST_KEY]}"
+
+
+def _preview(job: Job) -> list[str]:
+    """The first rows as they would be written."""
+    if job.state != "checked":
+        return []
+    told = []
+    for number, row in enumerate(job.head[:_SHOWN_PREVIEW], 2):
+        found = values.facts(tables.Row(number, row), job.header, job.options, {})
+        own = [f"{name}: {value}" for name, value in found.custom.items()]
+        told.append(", ".join(text.line(str(each), _SHOWN_CELL * 2) for each in (*found.fields.values(), *own)))
+    return [each for each in told if each]
 
 
 def _firsts(job: Job) -> list[list[str]]:

@@ -197,6 +197,14 @@ SCRIPT: Final = record(
         Key("steps", rows(SCRIPT_STEP, some=True, unique="key"), "Its parts, in order.", required=True),
     ),
 )
+OBJECTION: Final = record(
+    "objection",
+    keyed(content.Objection),
+    (
+        Key("says", LINE, "What the buyer says against it.", required=True),
+        Key("reply", LINE, "What to say to that.", required=True),
+    ),
+)
 OPTION: Final = record(
     "option",
     keyed(content.Option),

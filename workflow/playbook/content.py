@@ -1,4 +1,4 @@
-"""What a call is led with, as frozen values: personas, journey, questions, scripts, matrix, checklist, meeting rules.
+"""What a call is led with, as frozen values: personas, journey, questions, scripts, objections, matrix, checklist, rules.
 
 Holds no text of its own and decides nothing. Texts are by language, as in `schema`.
 """
@@ -99,6 +99,16 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """What a buyer may say against it, and what to say to that."""
+
+    key: str
+    says: Mapping[str, str]
+    reply: Mapping[str, str]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One answer to a criterion, and what it is worth."""
 
@@ -154,6 +164,7 @@ class Content:
     journey: Mapping[str, JourneyStage] = field(default_factory=dict)
     questions: Mapping[str, Question] = field(default_factory=dict)
     scripts: Mapping[str, Script] = field(default_factory=dict)
+    objections: Mapping[str, Objection] = field(default_factory=dict)
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     checklist: Mapping[str, ChecklistItem] = field(default_factory=dict)
     meetings: MeetingRules = field(default_factory=MeetingRules)

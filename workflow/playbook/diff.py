@@ -45,6 +45,7 @@ _AREAS: Final[Mapping[str, tuple[str, str]]] = {
     "journey": ("journey stage", "фаза на купувача"),
     "question": ("question", "въпрос"),
     "script": ("script", "сценарий"),
+    "objection": ("objection", "възражение"),
     "criterion": ("criterion", "критерий"),
     "checklist": ("checklist item", "точка от списъка"),
     "meetings": ("meeting rules", "правила за срещи"),
@@ -56,6 +57,8 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "title": ("title", "заглавие"),
     "text": ("text", "текст"),
     "about": ("description", "описание"),
+    "says": ("what is said", "какво се казва"),
+    "reply": ("reply", "отговор"),
     "order": ("order", "ред"),
     "final": ("final", "краен"),
     "stalled_after": ("stalled after", "застоява след"),
@@ -99,7 +102,7 @@ _NAMES: Final[Mapping[str, tuple[str, str]]] = {
 }
 _CONTENT: Final = (
     ("persona", "personas"), ("journey", "journey"), ("question", "questions"), ("script", "scripts"),
-    ("criterion", "criteria"), ("checklist", "checklist"),
+    ("objection", "objections"), ("criterion", "criteria"), ("checklist", "checklist"),
 )  # fmt: skip
 _KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "added": ("new", "ново"),

@@ -321,6 +321,7 @@ _OF_THE_CALL: Final = (
     Key("journey", table(call_grammar.JOURNEY), "The phases of the buyer's way to a decision."),
     Key("questions", table(call_grammar.QUESTION), "The question bank."),
     Key("scripts", table(call_grammar.SCRIPT), "Ways through a call."),
+    Key("objections", table(call_grammar.OBJECTION), "What buyers say against it, with a reply to each."),
     Key("qualification", QUALIFICATION, "The matrix that gives a prospect's score.", attribute="criteria"),
     Key("checklist", table(call_grammar.ITEM), "What a good discovery call is made of."),
     Key("meetings", call_grammar.MEETINGS, "When meetings are offered."),
