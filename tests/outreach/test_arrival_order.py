@@ -142,7 +142,8 @@ def stands(scene: Scene, ref: str) -> dict[str, Any]:
             "stage": row.stage,
             "outcome": row.outcome,
             "custom": row.custom,
-            "away": row.mail_hold_until,
+            # The hour is that of the zone which was known when the mailbox spoke.
+            "away": row.mail_hold_until is not None,
             "barred": tx.conn.execute(select(func.count()).where(Suppression.email_key == row.email_key)).scalar_one(),
             "meetings": {
                 uid: (state, starts if state == "booked" else None) for uid, state, starts in tx.conn.execute(meetings)
