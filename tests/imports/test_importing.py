@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from tests.conftest import Clock
 from tests.outreach.scene import REP, Scene, opened
 from tests.support import ground
+from workers.importers import Importers
 from workflow.actions import importing, importing_work, prospects
 from workflow.actions.importing import Job
 from workflow.actions.importing_work import Edges
@@ -156,6 +157,21 @@ def test_a_killed_import_goes_on_behind_its_last_batch(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_clock_works_imports_off_beside_its_ticks(scene: Scene, place: Path) -> None:
+    importers = Importers(scene.ws)
+    importers.look()
+    job_id = sent(scene, place, "email\na@sink.test\n")
+    for begin, state in ((importing.check, "checked"), (importing.start, "done")):
+        begin(scene.ws, job_id)
+        importers.look()
+        while job_of(scene, job_id).state in ("checking", "running"):
+            importers.look()
+        assert job_of(scene, job_id).state == state
+    importers.stop()
+    assert people(scene) == {"a@sink.test": ""}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_letters_and_delimiters_are_found_out_and_may_be_changed(scene: Scene, place: Path) -> None:
     table = "Имейл{0}Име\nivan@sink.test{0}Иван\n"
     for encoding, delimiter, shown in (
@@ -240,7 +256,7 @@ def test_what_is_exported_can_be_imported_again_and_changes_nothing(scene: Scene
         assert run(scene, job.id).counts == {"same": 7}
     assert count(scene, History) == before
     for what in ("touches", "history"):
-        header, rows = exporting.table(scene.ws, what)  # type: ignore[arg-type]
+        header, rows = exporting.table(scene.ws, what)
         assert all(len(row) == len(header) for row in rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import insert, select
@@ -29,9 +29,10 @@ def test_what_both_knew_is_kept_and_everything_about_the_old_one_reaches_the_oth
     kept = scene.prospect("ana@sink.test", name="Ana")
     gone = scene.prospect("a.petrova@sink.test", name="A. Petrova", company="Example", phone="+359888123456")
     with scene.ws.database.write() as tx:
-        source = {"id": ids.new_id(), "name": "crm", "kind": "standard", "secrets": "", "created_at": tx.now}
+        known_as = ids.new_id()
+        source = {"id": known_as, "name": "crm", "kind": "standard", "secrets": "", "created_at": tx.now}
         tx.conn.execute(insert(Source), source)
-        prospects.remember_ref(tx, source["id"], "crm-7", gone)
+        prospects.remember_ref(tx, known_as, "crm-7", gone)
     scene.tell(gone, "call.ended", minutes=10, notes="Wants it by June.")
     scene.clock.advance(seconds=3)
     scene.send()
@@ -142,12 +143,12 @@ def test_merges_and_sends_at_once_send_nothing_twice(scene: Scene) -> None:
                 return way
         return None
 
-    def send(_: int) -> None:
+    def send(_: int) -> object:
         scene.claim()
-        scene.sender().drain(scene.ws.mailbox_id)
+        return scene.sender().drain(scene.ws.mailbox_id)
 
     with ThreadPoolExecutor(6) as crowd:
-        working = [crowd.submit(send, number) for number in range(3)]
+        working: list[Future[object]] = [crowd.submit(send, number) for number in range(3)]
         working += [crowd.submit(join, pair) for pair in pairs]
         for each in working:
             each.result()
