@@ -145,7 +145,8 @@ def test_merges_and_sends_at_once_send_nothing_twice(scene: Scene) -> None:
 
     def send(_: int) -> object:
         scene.claim()
-        return scene.sender().drain(scene.ws.mailbox_id)
+        scene.sender().drain(scene.ws.mailbox_id)
+        return None
 
     with ThreadPoolExecutor(6) as crowd:
         working: list[Future[object]] = [crowd.submit(send, number) for number in range(3)]
