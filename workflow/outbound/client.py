@@ -1,6 +1,6 @@
 """Posts to an address that was checked: pinned to where it led, no redirects, no proxy, all within a few seconds.
 
-Judges no answer and retries nothing. Reads at most 64 KB of what is answered.
+Judges no answer and retries nothing. Reads no more of what is answered than it was told to.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Reply:
     code: int
     text: str
     retry_after_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """All that came, by their names in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Client:
     resolver: Resolver = field(default_factory=SystemResolver)
     tls: ssl.SSLContext | None = None
     timeout_s: float = 5.0
+    longest: int = _LONGEST_ANSWER
+    """Bytes that are read of an answer."""
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Post `body` to `url`. Raises BadInput and Refused for where it leads, Failed when there is no answer."""
@@ -66,7 +70,7 @@ class Client:
         watch.daemon = True
         watch.start()
         try:
-            return _asked(connection, method, where.path, headers, body)
+            return _asked(connection, (method, where.path, body, headers), self.longest)
         except (OSError, http.client.HTTPException, ValueError) as error:
             late = connection.was_cut or isinstance(error, TimeoutError)
             what = f"no answer within {self.timeout_s:g} seconds" if late else _words(error)
@@ -120,13 +124,15 @@ class _Connection(http.client.HTTPConnection):
                 return
 
 
-def _asked(connection: _Connection, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+def _asked(connection: _Connection, asked: tuple[str, str, bytes | None, Mapping[str, str]], longest: int) -> Reply:
+    method, path, body, headers = asked
     connection.request(method, path, body, {"User-Agent": "Onward", "Accept-Encoding": "identity", **headers})
     answer = connection.getresponse()
-    text = answer.read(_LONGEST_ANSWER).decode("utf-8", "replace")
+    text = answer.read(longest).decode("utf-8", "replace")
     if connection.was_cut:
         raise TimeoutError
-    return Reply(answer.status, text, _wait(answer.headers.get("Retry-After")))
+    told = {name.lower(): value for name, value in answer.headers.items()}
+    return Reply(answer.status, text, _wait(answer.headers.get("Retry-After")), told)
 
 
 def _wait(told: str | None) -> float | None:
