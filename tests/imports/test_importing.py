@@ -110,6 +110,9 @@ def test_a_file_is_looked_at_written_once_and_named_by_its_bytes_and_choices(sce
     assert checked(scene, again.id, double="skip").found["new"] == 0
     assert run(scene, again.id).counts["skipped"] == 6
     assert count(scene, History) == rows
+    # A colleague shares the telephone; whoever gives nothing but the telephone is the one who is known by it.
+    shared = checked(scene, sent(scene, place, f"{HEAD}colleague@sink.test;C;Example;0888123456\n;;;0888123456\n"))
+    assert (shared.found["new"], shared.found["by"]) == (1, {"phone": 1})
     assert doctor.examine(scene.ws) == ()
 
 
