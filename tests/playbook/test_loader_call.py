@@ -188,7 +188,7 @@ def test_it_reads_variants() -> None:
         (bare("questions: {q: {text: {en: Q}, open: no}}\n"), 7, "type"),
         (bare("questions: {q: {text: {en: Q}, journey: []}}\n"), 7, "empty"),
         (bare(f"questions: {{q: {{text: {{en: {'x' * 501}}}}}}}\n"), 7, "too_long"),
-        (bare("objections: {o: {says: {en: No}}}\n"), 7, "missing"),
+        (bare("objections: {o: {says: {en: Never}}}\n"), 7, "missing"),
         (bare("scripts: {s: {title: {en: S}, minutes: 9, steps: []}}\n"), 7, "empty"),
         (bare("scripts: {s: {title: {en: S}, minutes: 0, steps: [{key: a, title: {en: A}, minutes: 1}]}}"), 7, "type"),
         (bare("scripts: {s: {title: {en: S}, minutes: 9, steps: [{key: a, title: {en: A}}]}}\n"), 7, "missing"),

@@ -1,4 +1,4 @@
-"""What a call is led with, as frozen values: personas, journey, questions, scripts, objections, matrix, checklist, rules.
+"""What a call is led with, as frozen values: personas, journey, questions, scripts, matrix, checklist, meeting rules.
 
 Holds no text of its own and decides nothing. Texts are by language, as in `schema`.
 """
