@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.records import calls as calls  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import crm as crm  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import drafts as drafts  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
@@ -34,7 +35,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0015"
+REVISION: Final = "0016"
 
 
 class Rep(Base):
