@@ -20,6 +20,7 @@ from workflow.engine.decide import decide
 from workflow.engine.reasons import because
 from workflow.engine.signals import FIELDS, EnrollmentView, MeetingView, ProspectView, Signal
 from workflow.engine.telling import Clocks, Note, part, sentences, span
+from workflow.engine.telling_words import SAYS
 from workflow.playbook import loader
 from workflow.playbook.schema import Delay, Playbook
 from workflow.records.models import TOUCH_STATES
@@ -37,7 +38,7 @@ def holes(sentence: str) -> set[str]:
 
 def test_every_sentence_says_the_same_in_both_languages() -> None:
     for code in telling.codes():
-        english, bulgarian = telling._SAYS[code]
+        english, bulgarian = SAYS[code]
         assert holes(english) == holes(bulgarian), code
         assert not any("а" <= letter.lower() <= "я" for letter in english), code
     assert {*TOUCH_STATES, *kinds.KINDS} <= set(telling.WORDS)

@@ -18,7 +18,7 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import later
 from web.pages import workspace
-from web.panel import faults
+from web.panel.faults import PARTS, place, sentence
 from web.panel.frame import Part, Toast, done, fragment, page, reading, swap, viewer, warn, who, worded
 from web.panel.letters import inside
 from web.security import policy
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
 
 _PARTS: Final = (("subject", "subject.txt"), ("text", "body.txt"), ("html", "body.html"))
+_FAULT: Final = {"place": place, "sentence": sentence}
 _LONGEST: Final = 100_000
 _MOST_FOUND: Final = 8
 _DIGITS: Final = 6
@@ -88,7 +89,7 @@ def all_texts() -> ResponseReturnValue:
     with reading() as tx:
         found = reports.listed(ws, tx)
         judged = variants.by_variant(tx)
-    return page("texts", here="templates", found=found, judged=judged, fault=faults)
+    return page("texts", here="templates", found=found, judged=judged, fault=_FAULT)
 
 
 def new_text() -> ResponseReturnValue:
@@ -136,7 +137,7 @@ def preview_text(name: str, language: str) -> ResponseReturnValue:
     """How what is typed would read, while it is typed."""
     typed = _typed()
     column = _column(name, language, typed, _chosen())
-    markup = fragment("text", "preview", column=column, fault=faults)
+    markup = fragment("text", "preview", column=column, fault=_FAULT)
     return swap(Part(f"#preview-{language}", markup, "innerHTML"))
 
 
@@ -184,7 +185,7 @@ def text_history(name: str, language: str) -> ResponseReturnValue:
     steps = [(row, _differences(older, newer)) for row, newer, older in zip(rows, sources, sources[1:], strict=False)]
     return page(
         "text_history", here="templates", key=name, said=language, steps=steps, newest=newest.version,
-        is_shipped=_is_shipped(name, language), parts=faults.PARTS,
+        is_shipped=_is_shipped(name, language), parts=PARTS,
     )  # fmt: skip
 
 
@@ -224,7 +225,7 @@ def _editor(
     ]
     answer = page(
         "text", here="templates", status=status, toast=toast, key=name, columns=columns, used=used, found=found,
-        chosen=chosen, fault=faults,
+        chosen=chosen, fault=_FAULT,
     )  # fmt: skip
     answer.headers["Content-Security-Policy"] = policy(frame_src="'self'")
     return answer
@@ -236,7 +237,7 @@ def _conflict(name: str, language: str, typed: Text) -> ResponseReturnValue:
         rows = [row for row in reports.history(tx, name, language) if row.version == theirs.version]
     return page(
         "text_conflict", here="templates", status=HTTPStatus.CONFLICT, key=name, said=language, theirs=theirs,
-        mine=typed, by=rows[0] if rows else None, parts=faults.PARTS, differences=_differences(theirs, typed),
+        mine=typed, by=rows[0] if rows else None, parts=PARTS, differences=_differences(theirs, typed),
     )  # fmt: skip
 
 
@@ -268,10 +269,7 @@ def _differences(before: Text, after: Text) -> tuple[tuple[str, tuple[tuple[str,
 def _people(tx: Tx, words: str, chosen: str | None = None) -> Sequence[Record]:
     """The prospects that fit, the last changed first; the chosen one is always among them."""
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email).where(viewer().sees())
-    which: Iterable[Any] = [
-        Prospect.search.contains(word, autoescape=True) for word in text.searchable(words).split()[:5]
-    ]
-    newest = columns.where(*which).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
+    newest = columns.where(*finding.found_by(tx, words)).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
     found = list(tx.conn.execute(newest).all())
     if chosen and all(row.id != chosen for row in found):
         found = [*tx.conn.execute(columns.where(Prospect.id == chosen)).all(), *found]
