@@ -33,7 +33,7 @@ def test_no_route_opens_without_a_valid_key(ws: Workspace, api: Api) -> None:
     headers: list[dict[str, str]] = [{"Authorization": f"Bearer {key}"} for key in ("", "x", other, wrong, api.key * 2)]
     headers += [{}, {"Authorization": api.key}, {"Authorization": f"Basic {api.key}"}, {"X-API-Key": api.key}]
     for method, path in ADDRESSES:
-        body = {} if method != "GET" else None
+        body: dict[str, object] | None = {} if method != "GET" else None
         for header in headers:
             answer = api.client.open(PREFIX + path, method=method, headers=header, json=body)
             assert (answer.status_code, answer.mimetype) == (401, "application/problem+json"), (path, header)

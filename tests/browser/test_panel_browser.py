@@ -244,8 +244,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
              "/uncertain", "/prospects/import", f"/prospects/{known}/merge",
-             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead", "/settings/sources",
-             "/settings/suppression",
+             "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
+             "/settings/sources", "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
              f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:

@@ -29,9 +29,9 @@ def test_what_both_knew_is_kept_and_everything_about_the_old_one_reaches_the_oth
     kept = scene.prospect("ana@sink.test", name="Ana")
     gone = scene.prospect("a.petrova@sink.test", name="A. Petrova", company="Example", phone="+359888123456")
     with scene.ws.database.write() as tx:
-        known_as = ids.new_id()
+        known_as: str = ids.new_id()
         source = {"id": known_as, "name": "crm", "kind": "standard", "secrets": "", "created_at": tx.now}
-        tx.conn.execute(insert(Source), source)
+        tx.conn.execute(insert(Source).values(**source))
         prospects.remember_ref(tx, known_as, "crm-7", gone)
     scene.tell(gone, "call.ended", minutes=10, notes="Wants it by June.")
     scene.clock.advance(seconds=3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from sqlalchemy import select
 
@@ -23,7 +25,7 @@ def log(scene: Scene, key: str) -> list[tuple[str, str, str]]:
     """What the log tells of a key, oldest first: the act, the cause, the note."""
     with scene.ws.database.read() as tx:
         found = select(SuppressionLog.act, SuppressionLog.cause, SuppressionLog.note).where(SuppressionLog.key == key)
-        return [tuple(row) for row in tx.conn.execute(found.order_by(SuppressionLog.id)).all()]
+        return [(row.act, row.cause, row.note) for row in tx.conn.execute(found.order_by(SuppressionLog.id)).all()]
 
 
 def cause(scene: Scene, key: str) -> str | None:
@@ -110,7 +112,7 @@ def test_a_domain_barred_in_the_crowd_is_never_overtaken(scene: Scene) -> None:
     for number in range(24):
         scene.qualified(f"p{number}@x.test")
     scene.claim()
-    marked: list[str] = []
+    marked: list[datetime] = []
 
     def send() -> None:
         scene.sender(transport=FakeTransport(sent=scene.sent)).drain(scene.ws.mailbox_id)

@@ -42,7 +42,7 @@ def written(scene: Scene, name: str = "Ana Petrova") -> tuple[str, str]:
 def path_of(envelope: Envelope) -> str:
     """Where the link of an email leads."""
     head = str(message_from_bytes(envelope.content, policy=default)["List-Unsubscribe"])
-    return urlsplit(re.findall(r"<(http[^>]+)>", head)[0]).path
+    return str(urlsplit(re.findall(r"<(http[^>]+)>", head)[0]).path)
 
 
 def everything(scene: Scene) -> list[object]:
