@@ -19,6 +19,7 @@ from workflow.records import upserts
 from workflow.records.chain import digest, plain
 from workflow.records.models import Answer, Call, Decided, Event, History, Meeting, Prospect
 from workflow.records.prepared import Prepared
+from workflow.search import searchable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +127,7 @@ def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], versi
             barred.by_domain(tx, row["email_key"])
     if view.version == 0 or not _SEARCHED.isdisjoint(folded):
         facts = {**view.fields, **folded}
-        row["search"] = text.searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
+        row["search"] = searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
     if view.version == 0:
         _MAKE.run(tx, {**_NEW, **row, "id": view.id, "created_at": tx.now})
     else:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from workflow.records import calls as calls  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import crm as crm  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import drafts as drafts  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import finding as finding  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
@@ -35,7 +36,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0016"
+REVISION: Final = "0017"
 
 
 class Rep(Base):
@@ -97,9 +98,13 @@ class Prospect(Base):
     updated_at: Mapped[datetime]
     __table_args__ = (
         Index("uq_prospect_email_key", "email_key", unique=True),
-        Index("ix_prospect_stage", "stage", "entered_stage_at", "id"),
-        Index("ix_prospect_owner", "owner_id"),
+        # Those two carry all that the board counts, so that a hundred thousand rows need not be looked at.
+        Index("ix_prospect_stage", "stage", "entered_stage_at", "id", "owner_id", "merged_into"),
+        Index("ix_prospect_owner", "owner_id", "stage", "entered_stage_at", "id", "merged_into"),
         Index("ix_prospect_created", "created_at", "id"),
+        Index("ix_prospect_name", "name", "id"),
+        Index("ix_prospect_company", "company", "id"),
+        Index("ix_prospect_entered", "entered_stage_at", "id"),
         partial("ix_prospect_merged", "merged_into", where="merged_into IS NOT NULL"),
     )
 

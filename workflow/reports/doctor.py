@@ -34,7 +34,7 @@ from workflow.records.models import (
 )
 from workflow.reports import check_limits, link_test, outbox, replay
 from workflow.reports.touches import COUNTED, holds
-from workflow.text import searchable
+from workflow.search import searchable
 from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import and_, or_, select
 
-from workflow import text
 from workflow.engine.signals import FIELDS
 from workflow.imports.columns import CUSTOM
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Suppression, Touch
+from workflow.reports.finding import found_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,6 @@ What = Literal["prospects", "touches", "history"]
 WHATS: Final[tuple[What, ...]] = ("prospects", "touches", "history")
 MOST_CUSTOM: Final = 150
 _PAGE: Final = 500
-_MOST_WORDS: Final = 6
 _MARKS: Final = ("stage", "outcome", "outcome_reason", "suppressed", "version", "entered_stage_at", "created_at")
 _TOUCH: Final = (
     "id", "prospect_id", "sequence", "step", "kind", "state", "due_at", "sent_at", "recipient", "message_id",
@@ -56,7 +55,11 @@ def table(
     ws: Workspace, what: What, viewer: Viewer | None = None, wanted: Wanted | None = None
 ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
     """The header and the rows of an export; without a viewer everything there is."""
-    which = _which(viewer, wanted or Wanted())
+    wanted = wanted or Wanted()
+    which = _which(viewer, wanted)
+    if wanted.search:
+        with ws.database.read() as tx:
+            which = (*which, *found_by(tx, wanted.search))
     if what == "prospects":
         with ws.database.read() as tx:
             keys = _custom_keys(tx, which)
@@ -78,8 +81,7 @@ def _which(viewer: Viewer | None, wanted: Wanted) -> tuple[ColumnElement[bool], 
         which.append(Prospect.stage == wanted.stage)
     if wanted.prospect_id:
         which.append(Prospect.id == wanted.prospect_id)
-    words = text.searchable(wanted.search).split()[:_MOST_WORDS]
-    return (*which, *(Prospect.search.contains(word, autoescape=True) for word in words))
+    return tuple(which)
 
 
 def _custom_keys(tx: Tx, which: Sequence[ColumnElement[bool]]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from workflow.errors import NotFound
 from workflow.mail.address import key_of
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Source, Suppression
-from workflow.reports import paging
+from workflow.reports import finding, paging
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +85,7 @@ class HistoryFacts:
 
 def page(tx: Tx, wanted: Wanted, viewer: Viewer, asked: Asked) -> tuple[tuple[ProspectFacts, ...], paging.Place | None]:
     """A page of the prospects that fit and that the viewer may see, and where the next page begins."""
-    found = _narrowed(_FACTS, wanted).where(viewer.sees())
+    found = _narrowed(_FACTS, wanted).where(viewer.sees(), *finding.found_by(tx, wanted.q))
     listed = paging.page(tx, found, asked, _SORTED, Prospect.id)
     return _told(tx, listed.rows), listed.next
 
@@ -145,8 +145,6 @@ def _narrowed(found: Select[Any], wanted: Wanted) -> Select[Any]:
         found = found.where(is_barred if wanted.suppressed else ~is_barred)
     if wanted.changed_since is not None:
         found = found.where(Prospect.updated_at >= wanted.changed_since)
-    for word in wanted.q.casefold().split():
-        found = found.where(Prospect.search.contains(word, autoescape=True))
     return found
 
 

@@ -1,0 +1,65 @@
+"""A search as a condition on prospects: by the database's index of three-letter pieces, and by the text itself.
+
+The index only narrows; what it offers is looked at once more, so that both databases find the same. Reads only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Text, bindparam, column, func, or_, select, table
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from workflow import search
+from workflow.records.models import Prospect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import ColumnElement
+
+    from workflow.records.db import Tx
+
+_PIECE: Final = 3
+# So many are found as fast by looking at the newest prospects one by one, which stops when a page is full.
+_MANY: Final = 2_000
+_WORDS: Final = table("prospect_words", column("id"), column("prospect_id"))
+_NUMBER: Final = sql(
+    "SELECT count(*) FROM (SELECT 1 FROM prospect_grams WHERE prospect_grams MATCH :pieces LIMIT :most)"
+)
+
+
+def found_by(tx: Tx, wanted: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on `prospect` that say `wanted`, words or a number; none when nothing is wanted."""
+    terms = search.terms(wanted)
+    said = tuple(or_(*(Prospect.search.contains(form, autoescape=True) for form in term)) for term in terms)
+    # A word of two letters is in no piece: it is looked for in the text alone.
+    pieced = [term for term in terms if all(len(form) >= _PIECE for form in term)]
+    if not pieced:
+        return said
+    if tx.locks_rows:
+        return (*said, *(or_(*(_has(form) for form in term)) for term in pieced))
+    return (*said, *_offered(tx, pieced))
+
+
+def _has(form: str) -> ColumnElement[bool]:
+    pieces = func.onward_trigrams
+    return pieces(Prospect.search, type_=ARRAY(Text)).contains(pieces(form, type_=ARRAY(Text)))
+
+
+def _offered(tx: Tx, terms: Iterable[tuple[str, ...]]) -> tuple[ColumnElement[bool], ...]:
+    pieces = " AND ".join(f"({' OR '.join(_asked(form) for form in term)})" for term in terms)
+    number: int = tx.conn.execute(_NUMBER, {"pieces": pieces, "most": _MANY}).scalar_one()
+    if number >= _MANY:
+        return ()
+    rows = sql("SELECT rowid FROM prospect_grams WHERE prospect_grams MATCH :pieces").bindparams(
+        bindparam("pieces", pieces, unique=True)
+    )
+    known = select(_WORDS.c.prospect_id).where(_WORDS.c.id.in_(rows.columns(column("rowid")).scalar_subquery()))
+    return (Prospect.id.in_(known),)
+
+
+def _asked(form: str) -> str:
+    pieces = dict.fromkeys(form[at : at + _PIECE].replace('"', '""') for at in range(len(form) - _PIECE + 1))
+    return "(" + " AND ".join(f'"{piece}"' for piece in pieces) + ")"
