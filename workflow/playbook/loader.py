@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from workflow.errors import Finding, PlaybookError
 from workflow.playbook.findings import Findings
 from workflow.playbook.grammar import playbook_of
+from workflow.playbook.spots import Spot
 from workflow.playbook.tree import Node, Notes, Place, Rows, Table, Text, Unreadable
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ _KINDS: Final = {
     "tag:yaml.org,2002:null": "null",
     "tag:yaml.org,2002:timestamp": "timestamp",
 }
+# Begins with a letter and holds nothing that means anything in YAML, or is a duration.
+_SURELY_TEXT: Final = re.compile(r"[^\W\d_][\w ./()'’…–-]*(?<! )|\d{1,8}(?:s|m|h|d|wd)")
 # Everything that YAML may not hold, the byte order mark inside the text, and the rare line breaks that most
 # editors do not count, so that line numbers stay true. Tabs get a finding of their own.
 _UNSEEN: Final = re.compile("[^\t\n\r -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
@@ -72,6 +75,30 @@ def load(text: str | bytes, file: str = "playbook") -> Playbook:
     playbook = playbook_of(Place(root, "", notes, root.line), notes.lines, hashlib.sha256(content).hexdigest())
     findings.refuse(file)
     return playbook
+
+
+def spots(text: str, file: str = "playbook") -> Spot | None:
+    """Where each part of `text` stands in it, None when nothing does. Raises PlaybookError for what is no plain YAML.
+
+    What `load` would say of the values is not asked.
+    """
+    findings = Findings()
+    # The parser counts no byte order mark.
+    mark = len(text) - len(text.removeprefix("\ufeff"))
+    charted = _Chart(text, mark)
+    if _tree(text[mark:], findings) is not None:
+        findings.refuse(file)
+        for event in yaml.parse(text[mark:], Loader=_LOADER):
+            charted.take(event)
+    findings.refuse(file)
+    return charted.root
+
+
+def written(text: str) -> str:
+    """`text` as a value of the file: in quotes wherever YAML, or a reader in brackets, could take it for another."""
+    if _SURELY_TEXT.fullmatch(text) and kind(text) == "text" and text not in "yYnN":
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _refusal(file: str, line: int, code: str, sentence: str) -> PlaybookError:
@@ -201,12 +228,74 @@ class _Builder:
         table.entries[key.value] = (key, node)
 
 
+class _Chart:
+    """Notes where each node begins and ends. What is refused elsewhere has been refused before."""
+
+    def __init__(self, text: str, mark: int) -> None:
+        self.root: Spot | None = None
+        self._text = text
+        self._mark = mark
+        self._line, self._seen = 1, 0
+        self._open: list[Spot] = []
+        self._keys: list[Spot | None] = []
+
+    def take(self, event: yaml.Event) -> None:
+        """Take the next event in."""
+        if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            self._close(event)
+        elif isinstance(event, (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            start, end = self._index(event.start_mark), self._index(event.end_mark)
+            if isinstance(event, yaml.ScalarEvent):
+                end = start + len(self._text[start:end].rstrip())  # a block of text ends before the next line
+            # Events come in the order of the text.
+            self._line += self._text.count("\n", self._seen, start)
+            self._seen = start
+            spot = Spot(start, end, self._line, start - self._text.rfind("\n", 0, start) - 1)
+            spot.last_line = spot.line + self._text.count("\n", start, end)
+            self._place(spot)
+            if isinstance(event, yaml.ScalarEvent):
+                spot.value, spot.quoted = event.value, bool(event.style)
+                return
+            spot.flow = bool(event.flow_style)
+            if isinstance(event, yaml.MappingStartEvent):
+                spot.entries = []
+            else:
+                spot.items = []
+            self._open.append(spot)
+            self._keys.append(None)
+
+    def _close(self, event: yaml.Event) -> None:
+        spot = self._open.pop()
+        self._keys.pop()
+        inner = [value for _, value in spot.entries or ()] + (spot.items or [])
+        # Outside of brackets the parser's end lies behind all that follows; the text ends with the last thing in it.
+        spot.end = self._index(event.end_mark) if spot.flow else inner[-1].end if inner else spot.end
+        spot.last_line = spot.line + self._text.count("\n", spot.start, spot.end)
+
+    def _index(self, mark: Any) -> int:  # noqa: ANN401 - of either parser
+        return int(mark.index) + self._mark
+
+    def _place(self, spot: Spot) -> None:
+        if not self._open:
+            self.root = spot
+            return
+        parent, key = self._open[-1], self._keys[-1]
+        if parent.items is not None:
+            parent.items.append(spot)
+        elif key is None:
+            self._keys[-1] = spot
+        else:
+            self._keys[-1] = None
+            if parent.entries is not None:
+                parent.entries.append((key, spot))
+
+
 def _scalar(event: yaml.ScalarEvent, line: int) -> Text:
     quoted = bool(event.style)  # the style of a plain scalar is None or, from libyaml, empty
-    return Text(event.value, line, "text" if quoted else _kind(event.value), quoted)
+    return Text(event.value, line, "text" if quoted else kind(event.value), quoted)
 
 
-def _kind(value: str) -> str:
+def kind(value: str) -> str:
     """What YAML 1.1 makes of the plain scalar `value`."""
     resolvers = yaml.SafeLoader.yaml_implicit_resolvers
     for tag, pattern in (*resolvers.get(value[:1], ()), *resolvers.get(None, ())):
