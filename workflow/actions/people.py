@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 ROLES: Final = ("rep", "manager", "admin")
 LANGUAGES: Final = ("en", "bg")
 THEMES: Final = ("light", "dark")
+SINGLE_KEYS: Final = ("on", "off")
 LINK_FOR: Final = timedelta(minutes=30)
 
 _IDLE: Final = {"admin": timedelta(minutes=30)}
@@ -58,7 +59,10 @@ _PREFIX_SIGNS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A rep as the panel needs one; `language`, `time_zone` and `theme` are None where nothing was chosen."""
+    """A rep as the panel needs one; `language`, `time_zone` and `theme` are None where nothing was chosen.
+
+    `single_keys` is "off" for who wants no shortcuts of one key (WCAG 2.1.4).
+    """
 
     id: str
     email: str
@@ -68,6 +72,7 @@ class Person:
     time_zone: str | None
     theme: str | None
     has_password: bool
+    single_keys: str | None = None
 
     @property
     def actor(self) -> str:
@@ -155,8 +160,8 @@ def password_is(ws: Workspace, rep: str, password: str) -> bool:
 
 
 def prefer(ws: Workspace, rep: str, choices: Mapping[str, str]) -> None:
-    """Keep a rep's name, language, theme or time zone; an empty choice means none. Raises NotFound and BadInput."""
-    allowed = {"language": LANGUAGES, "theme": THEMES}
+    """Keep a rep's name, language, theme, zone or keys; an empty choice means none. Raises NotFound and BadInput."""
+    allowed = {"language": LANGUAGES, "theme": THEMES, "single_keys": SINGLE_KEYS}
     values: dict[str, Any] = {}
     for name, value in choices.items():
         if name in allowed and value and value not in allowed[name]:
@@ -376,7 +381,7 @@ def revoke_key_by_id(ws: Workspace, key_id: str) -> None:
 # --- what these share ---------------------------------------------------------------------------------------------
 
 _PERSON: Final[Select[*tuple[Any, ...]]] = select(
-    Rep.id, Rep.email, Rep.name, Rep.role, Rep.language, Rep.time_zone, Rep.theme,
+    Rep.id, Rep.email, Rep.name, Rep.role, Rep.language, Rep.time_zone, Rep.theme, Rep.single_keys,
     Rep.password_hash.is_not(None).label("has_password"),
 ).where(Rep.disabled_at.is_(None))  # fmt: skip
 
@@ -399,7 +404,17 @@ def _known_scopes(told: Iterable[str]) -> tuple[str, ...]:
 
 
 def _person(row: Record) -> Person:
-    return Person(row.id, row.email, row.name, row.role, row.language, row.time_zone, row.theme, row.has_password)
+    return Person(
+        row.id,
+        row.email,
+        row.name,
+        row.role,
+        row.language,
+        row.time_zone,
+        row.theme,
+        row.has_password,
+        row.single_keys,
+    )
 
 
 def _hash(token: str) -> str:

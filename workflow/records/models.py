@@ -36,7 +36,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0017"
+REVISION: Final = "0018"
 
 
 class Rep(Base):
@@ -54,6 +54,7 @@ class Rep(Base):
     language: Mapped[str | None]
     time_zone: Mapped[str | None]
     theme: Mapped[str | None]
+    single_keys: Mapped[str | None]
     away_since: Mapped[datetime | None]
     stand_in_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
     disabled_at: Mapped[datetime | None]
