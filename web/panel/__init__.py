@@ -10,6 +10,7 @@ from web.errors import PAGE
 from web.pages import register as register_pages
 from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
+from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
@@ -20,6 +21,7 @@ from web.panel.letters import add_routes as add_letters
 from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
+from web.panel.planning import add_routes as add_planning
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
 from web.panel.settings import add_routes as add_settings
@@ -62,6 +64,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sources(inside)
     add_texts(inside)
     add_suppressions(inside)
+    add_planning(inside)
+    add_calling(inside)
     add_importing(inside)
     add_merging(inside)
     app.register_blueprint(door())
