@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sqlalchemy import Integer, cast, exists, func, select
 from sqlalchemy.orm import aliased
 
-from workflow.engine.signals import REPLIED
+from workflow.engine.signals import BOOKED, REPLIED
 from workflow.records.models import History, Message, Touch
 
 if TYPE_CHECKING:
@@ -70,6 +70,15 @@ def by_template(tx: Tx) -> dict[str, tuple[int, int]]:
     return {str(name): (sent, replied) for name, sent, replied in rows}
 
 
+def by_step(tx: Tx) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Of each step by sequence and key: emails sent within the last half year, those answered, those before a meeting.
+
+    A meeting counts, as an answer does, for the last email before it was booked.
+    """
+    rows = _counted(tx, (Touch.sequence, Touch.step), Touch.kind == "email", (REPLIED, BOOKED))
+    return {(sequence, step): (sent, replied, met) for sequence, step, sent, replied, met in rows}
+
+
 def judged(variants: Sequence[Result]) -> list[Result]:
     """The variants of one step with the verdict.
 
@@ -95,8 +104,23 @@ def _with(result: Result, verdict: Verdict) -> Result:
     return Result(result.sequence, result.step, result.variant, result.template, result.sent, result.replied, verdict)
 
 
-def _counted(tx: Tx, columns: Sequence[Any], where: ColumnElement[bool]) -> Sequence[tuple[Any, ...]]:
-    """Sent and answered for each combination of `columns`, in their order.
+def _counted(
+    tx: Tx, columns: Sequence[Any], where: ColumnElement[bool], kinds: Sequence[str] = (REPLIED,)
+) -> Sequence[tuple[Any, ...]]:
+    """Sent, and followed by each of `kinds`, for each combination of `columns`, in their order."""
+    found = (
+        select(*columns, func.count(), *(func.coalesce(func.sum(cast(_followed(kind), Integer)), 0) for kind in kinds))
+        .select_from(Touch)
+        .join(Message, Message.touch_id == Touch.id)
+        .where(Touch.state.in_(_LEFT), Touch.committed_at > tx.now - LOOKED_BACK, where)
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    return [tuple(row) for row in tx.conn.execute(found)]
+
+
+def _followed(kind: str) -> ColumnElement[bool]:
+    """Whether a row of history of this kind came after a touch, and before a later email to the prospect.
 
     An answer counts for the last email before it: one that came after a later email answers that one.
     """
@@ -110,22 +134,13 @@ def _counted(tx: Tx, columns: Sequence[Any], where: ColumnElement[bool]) -> Sequ
     )
     # Named, because the library looks for the tables of a condition one level up and not two.
     overtaken = overtaken.correlate(Touch, History)
-    answered = exists().where(
+    followed = exists().where(
         History.prospect_id == Touch.prospect_id,
-        History.kind == REPLIED,
+        History.kind == kind,
         History.occurred_at >= Touch.committed_at,
         ~overtaken,
     )
-    answered = answered.correlate(Touch)
-    found = (
-        select(*columns, func.count(), func.coalesce(func.sum(cast(answered, Integer)), 0))
-        .select_from(Touch)
-        .join(Message, Message.touch_id == Touch.id)
-        .where(Touch.state.in_(_LEFT), Touch.committed_at > tx.now - LOOKED_BACK, where)
-        .group_by(*columns)
-        .order_by(*columns)
-    )
-    return [tuple(row) for row in tx.conn.execute(found)]
+    return followed.correlate(Touch)
 
 
 _LEFT: Final = ("sent", "uncertain")
