@@ -22,7 +22,7 @@ def waited() -> list[float]:
 
 
 @pytest.fixture
-def hubspot(clock: Clock) -> Iterator[FakeServer]:
+def account_at_hubspot(clock: Clock) -> Iterator[FakeServer]:
     """An account at HubSpot with Ana's deal."""
     account = FakeHubSpot(clock)
     account.put("contacts", "55", email="Ana@Example.com", firstname="Ana", lastname="Petrova", phone="+359 88")
@@ -33,7 +33,7 @@ def hubspot(clock: Clock) -> Iterator[FakeServer]:
 
 
 @pytest.fixture
-def pipedrive(clock: Clock) -> Iterator[FakeServer]:
+def account_at_pipedrive(clock: Clock) -> Iterator[FakeServer]:
     """An account at Pipedrive with the same."""
     account = FakePipedrive(clock)
     account.put("organizations", 9, name="Example OOD")
@@ -49,8 +49,10 @@ def opened(kind: str, server: FakeServer, waited: list[float], token: str = TOKE
     return Vendors({kind: server.url}, parts).opened(kind, token)
 
 
-def test_hubspot_says_who_a_deal_a_contact_and_a_company_are_about(hubspot: FakeServer, waited: list[float]) -> None:
-    crm = opened("hubspot", hubspot, waited)
+def test_hubspot_says_who_a_deal_a_contact_and_a_company_are_about(
+    account_at_hubspot: FakeServer, waited: list[float]
+) -> None:
+    crm = opened("hubspot", account_at_hubspot, waited)
     ana = {"email": "ana@example.com", "name": "Ana Petrova", "phone": "+359 88"}
     cards = {ref: crm.look_up(ref) for ref in ("123", "contact:55", "company:9", "99", "contact:99", "ticket:1", "x/y")}
     assert cards["99"] is cards["contact:99"] is cards["ticket:1"] is cards["x/y"] is None
@@ -64,8 +66,10 @@ def test_hubspot_says_who_a_deal_a_contact_and_a_company_are_about(hubspot: Fake
     assert cards["123"].custom == {"deal": "Big one"}
 
 
-def test_hubspot_tells_all_that_changed_page_by_page(clock: Clock, hubspot: FakeServer, waited: list[float]) -> None:
-    account = hubspot.account
+def test_hubspot_tells_all_that_changed_page_by_page(
+    clock: Clock, account_at_hubspot: FakeServer, waited: list[float]
+) -> None:
+    account = account_at_hubspot.account
     assert isinstance(account, FakeHubSpot)
     since = clock.advance(hours=1)
     for number in range(120):
@@ -73,7 +77,7 @@ def test_hubspot_tells_all_that_changed_page_by_page(clock: Clock, hubspot: Fake
         account.put("deals", str(1000 + number), dealname="d", dealstage="qualifiedtobuy")
     clock.advance(seconds=1)
     account.put("deals", "1000", dealstage="closedwon")
-    pages = list(opened("hubspot", hubspot, waited).changed(since))
+    pages = list(opened("hubspot", account_at_hubspot, waited).changed(since))
     assert [len(page.cards) for page in pages] == [50, 50, 20]
     told = {card.ref: [word.value for word in card.words] for page in pages for card in page.cards}
     assert len(told) == 120
@@ -83,11 +87,11 @@ def test_hubspot_tells_all_that_changed_page_by_page(clock: Clock, hubspot: Fake
 
 
 def test_the_stage_is_read_and_written_and_what_is_no_stage_is_refused(
-    clock: Clock, hubspot: FakeServer, pipedrive: FakeServer, waited: list[float]
+    clock: Clock, account_at_hubspot: FakeServer, account_at_pipedrive: FakeServer, waited: list[float]
 ) -> None:
     for kind, server, value, odd in (
-        ("hubspot", hubspot, "contractsent", "nonsense"),
-        ("pipedrive", pipedrive, "3", "7"),
+        ("hubspot", account_at_hubspot, "contractsent", "nonsense"),
+        ("pipedrive", account_at_pipedrive, "3", "7"),
     ):
         crm = opened(kind, server, waited)
         clock.advance(minutes=1)
@@ -102,17 +106,17 @@ def test_the_stage_is_read_and_written_and_what_is_no_stage_is_refused(
             crm.write(deal.id, odd)
         assert not refused.value.passes
         assert value in {stage.id for stage in crm.stages()}
-    crm = opened("pipedrive", pipedrive, waited)
+    crm = opened("pipedrive", account_at_pipedrive, waited)
     assert crm.write("123", "won").kind == "deal.status"
     with pytest.raises(CrmError, match="won or lost"):
         crm.write("123", "contractsent")
 
 
 def test_pipedrive_says_who_persons_and_deals_are_about(
-    clock: Clock, pipedrive: FakeServer, waited: list[float]
+    clock: Clock, account_at_pipedrive: FakeServer, waited: list[float]
 ) -> None:
-    crm = opened("pipedrive", pipedrive, waited)
-    account = pipedrive.account
+    crm = opened("pipedrive", account_at_pipedrive, waited)
+    account = account_at_pipedrive.account
     assert isinstance(account, FakePipedrive)
     by_person, by_deal, gone = crm.look_up("55"), crm.look_up("deal:123"), crm.look_up("deal:7")
     assert gone is None
@@ -135,38 +139,38 @@ def test_pipedrive_says_who_persons_and_deals_are_about(
 
 
 def test_what_may_pass_is_tried_again_and_what_the_vendor_wants_is_waited_for(
-    hubspot: FakeServer, waited: list[float]
+    account_at_hubspot: FakeServer, waited: list[float]
 ) -> None:
-    crm = opened("hubspot", hubspot, waited)
-    hubspot.faults = [Told(503), Told(429, {}, {"Retry-After": "2"})]
+    crm = opened("hubspot", account_at_hubspot, waited)
+    account_at_hubspot.faults = [Told(503), Told(429, {}, {"Retry-After": "2"})]
     assert crm.look_up("contact:55") is not None
     assert [round(each) for each in waited] == [1, 2]
-    hubspot.faults = [Told(500, {"message": "oops"})] * 3
+    account_at_hubspot.faults = [Told(500, {"message": "oops"})] * 3
     with pytest.raises(CrmError, match=r"in trouble \(500: oops\)") as trouble:
         crm.look_up("contact:55")
     assert trouble.value.passes
-    hubspot.faults = [Told(429, {"policyName": "DAILY"}, {"Retry-After": "3600"})]
-    before = len(hubspot.asked)
+    account_at_hubspot.faults = [Told(429, {"policyName": "DAILY"}, {"Retry-After": "3600"})]
+    before = len(account_at_hubspot.asked)
     with pytest.raises(CrmError, match="limit") as limited:
         crm.look_up("contact:55")
-    assert (limited.value.wait_s, len(hubspot.asked) - before) == (3600, 1)
-    hubspot.faults = [Told(200, None, {"X-HubSpot-RateLimit-Remaining": "0"})]
+    assert (limited.value.wait_s, len(account_at_hubspot.asked) - before) == (3600, 1)
+    account_at_hubspot.faults = [Told(200, None, {"X-HubSpot-RateLimit-Remaining": "0"})]
     assert room({"x-hubspot-ratelimit-remaining": "0", "x-hubspot-ratelimit-interval-milliseconds": "10000"}) == 10.0
     waited.clear()
     crm.look_up("contact:55")
     crm.look_up("contact:55")
     assert len(waited) == 1
-    hubspot.limit = 1
+    account_at_hubspot.limit = 1
     assert [each.id for each in crm.stages()] == sorted(FakeHubSpot(lambda: datetime.now(UTC)).stages)
 
 
-def test_a_token_is_in_no_error_and_in_no_representation(hubspot: FakeServer, waited: list[float]) -> None:
-    crm = opened("hubspot", hubspot, waited, token="pat-wrong-secret")
+def test_a_token_is_in_no_error_and_in_no_representation(account_at_hubspot: FakeServer, waited: list[float]) -> None:
+    crm = opened("hubspot", account_at_hubspot, waited, token="pat-wrong-secret")
     with pytest.raises(CrmError, match="refuses the API token") as refused:
         crm.look_up("contact:55")
     assert "secret" not in refused.value.message
     assert "secret" not in repr(crm)
-    hubspot.token = "pat-wrong-secret"
-    hubspot.faults = [Told(200, "x" * 100_000)]
+    account_at_hubspot.token = "pat-wrong-secret"
+    account_at_hubspot.faults = [Told(200, "x" * 100_000)]
     assert crm.look_up("contact:55") is None
     assert timedelta(seconds=sum(waited)) < timedelta(seconds=1)

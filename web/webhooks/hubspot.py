@@ -108,7 +108,9 @@ def _change(item: Mapping[str, Any], fallback: str) -> list[Incoming]:
         kind, fields, data = _property(what, name, value)
     elif action == "creation" and what == "deal":
         kind = kinds.UPSERTED
-    return [Incoming(named, kind, when(item.get("occurredAt")), _ref(what, about), fields, data=data)]
+    # A value of a stage may be told again by a poll, or be our own.
+    of = f"{what}:{about}" if about and kind in _MEANINGS.values() else None
+    return [Incoming(named, kind, when(item.get("occurredAt")), _ref(what, about), fields, data=data, about=of)]
 
 
 def _property(what: str, name: str, value: str) -> tuple[str, dict[str, str], dict[str, Any]]:

@@ -97,7 +97,8 @@ def _deal(
         # A new deal is open; that it is tells nothing.
         news = value != "open" if action == "create" and name == "status" else _changed(name, value, previous)
         if value and news:
-            found.append(Incoming(f"{named}:{name}" if found else named, kind, at, ref, fields, data={"value": value}))
+            key, data = f"{named}:{name}" if found else named, {"value": value}
+            found.append(Incoming(key, kind, at, ref, fields, data=data, about=f"deal:{about}" if about else None))
     return found or [Incoming(named, f"deal.{action}", at, ref, fields)]
 
 

@@ -191,6 +191,7 @@ def clean(incoming: Incoming) -> Incoming:
         data=tidy({name: value for name, value in incoming.data.items() if value not in (None, "")}, "data"),
         problem=incoming.problem,
         introduces=incoming.introduces,
+        about=incoming.about,
     )
 
 

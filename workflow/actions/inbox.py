@@ -17,9 +17,10 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from workflow import ids
-from workflow.actions import breaker, evidence, prospects, turns
+from workflow.actions import breaker, crm_words, evidence, lookups, prospects, turns
 from workflow.actions.parcels import EventReceipt, Incoming, Parcel, Receipt, pack, unpack
 from workflow.actions.sources import OpenSource
+from workflow.crm.vendors import NAMES
 from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason, because, words
 from workflow.engine.signals import Signal
@@ -57,22 +58,23 @@ def receive(ws: Workspace, source: OpenSource, parcel: Parcel, probe: Probe = SI
 
     Raises Unavailable when nothing could be stored: then the sender must try again.
     """
-
-    def work(tx: Tx) -> Receipt:
-        delivery_id = ids.new_id()
-        if not _keep(tx, source, parcel, delivery_id):
-            return _repeated(tx, source, parcel.key)
-        probe.at("delivery.kept")
-        until = time.monotonic() + BUDGET_S
-        receipts = []
-        for position, incoming in enumerate(parcel.events):
-            late = time.monotonic() > until
-            receipts.append(_take(ws, tx, source, delivery_id, position, incoming, late=late))
-        return Receipt(delivery_id, "accepted", tuple(receipts))
-
-    receipt = ws.database.transact(work)
+    receipt = ws.database.transact(lambda tx: receive_in(ws, tx, source, parcel, probe))
     probe.at("delivery.committed")
     return receipt
+
+
+def receive_in(ws: Workspace, tx: Tx, source: OpenSource, parcel: Parcel, probe: Probe = SILENT) -> Receipt:
+    """The same in the caller's transaction."""
+    delivery_id = ids.new_id()
+    if not _keep(tx, source, parcel, delivery_id):
+        return _repeated(tx, source, parcel.key)
+    probe.at("delivery.kept")
+    until = time.monotonic() + BUDGET_S
+    receipts = []
+    for position, incoming in enumerate(parcel.events):
+        late = time.monotonic() > until
+        receipts.append(_take(ws, tx, source, delivery_id, position, incoming, late=late))
+    return Receipt(delivery_id, "accepted", tuple(receipts))
 
 
 def sweep(ws: Workspace, *, limit: int = 100) -> int:
@@ -270,15 +272,16 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Inc
     if known is None and isinstance(message_id, str):
         prospect_id = prospects.by_message(tx, message_id)
         known = prospects.load(ws, tx, prospect_id, meetings=meetings) if prospect_id else None
-    creates = incoming.introduces or incoming.type in kinds.CREATING
-    if known is None and not (creates and (incoming.ref or email_key)):
-        if incoming.type not in kinds.KINDS and not _has_meaning(ws, tx, source, incoming.type):
-            return _Done("ignored", reason=because("unknown_type", type=incoming.type))
-        # Looked at again by itself now and then: the prospect may have come by a way that wakes nobody.
-        return _Done("parked", reason=because("unknown_prospect"), again_at=tx.now + timedelta(hours=1))
+    if known is None and (waits := _nobody(ws, tx, source, incoming, email_key)):
+        return waits
+    at = incoming.occurred_at or tx.now
+    word = crm_words.of(incoming, at) if source.asks else None
+    if known is not None and word and (code := crm_words.heard(tx, source.id, word, but=turn.row_id)):
+        outcome = "duplicate" if code == "told_already" else "ignored"
+        return _Done(outcome, reason=because(code), prospect_id=known.view.id, is_kept=outcome == "ignored")
     signal = Signal(
         kind=incoming.type,
-        occurred_at=incoming.occurred_at or tx.now,
+        occurred_at=at,
         actor=f"source:{source.name}",
         cause=f"event:{turn.row_id}",
         data=incoming.data,
@@ -294,6 +297,8 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Inc
     result = prospects.put(ws, tx, known, signal)
     if incoming.ref and not ref_known:
         prospects.remember_ref(tx, source.id, incoming.ref, result.prospect_id)
+    if word:
+        crm_words.note(tx, source.id, word, turn.row_id)
     if incoming.type in kinds.MAIL_KINDS | evidence.PASSED_ON and isinstance(message_id, str):
         evidence.confirm(ws, tx, message_id, evidence.by_signal(incoming.type, incoming.data))
         if incoming.type == kinds.BOUNCED:
@@ -304,6 +309,23 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Inc
     reason = decision.reasons[0] if decision.reasons else None
     refused = decision.verdict in turns.REFUSED and (reason is None or reason.code != "no_meaning")
     return _Done(decision.verdict, decision.stage, reason, result.prospect_id, is_kept=refused)
+
+
+def _nobody(ws: Workspace, tx: Tx, source: OpenSource, incoming: Incoming, email_key: str | None) -> _Done | None:
+    """What becomes of an event about somebody unknown; None when it makes them known."""
+    creates = incoming.introduces or incoming.type in kinds.CREATING
+    if creates and email_key:
+        return None
+    creates = creates and bool(incoming.ref)
+    if not creates and incoming.type not in kinds.KINDS and not _has_meaning(ws, tx, source, incoming.type):
+        return _Done("ignored", reason=because("unknown_type", type=incoming.type))
+    # It may say by an id only who came: made known now, that would be somebody without a name.
+    reason = lookups.wish(tx, source, incoming.ref)
+    if reason is None and creates:
+        return None
+    # Looked at again by itself now and then: the prospect may have come by a way that wakes nobody.
+    again_at = tx.now + timedelta(hours=1)
+    return _Done("parked", reason=reason or because("unknown_prospect"), again_at=again_at)
 
 
 def _has_meaning(ws: Workspace, tx: Tx, source: OpenSource, kind: str) -> bool:
@@ -364,6 +386,7 @@ def _delivery(tx: Tx, delivery_id: str) -> Record:
             Source.id.label("source_id"),
             Source.name,
             Source.kind,
+            (Source.api_token.is_not(None) & Source.kind.in_(NAMES)).label("asks"),
         )
         .join(Source, Source.id == Delivery.source_id)
         .where(Delivery.id == delivery_id)
@@ -375,4 +398,4 @@ def _delivery(tx: Tx, delivery_id: str) -> Record:
 
 
 def _source_of(row: Record) -> OpenSource:
-    return OpenSource(row.source_id, row.name, row.kind, ())
+    return OpenSource(row.source_id, row.name, row.kind, (), bool(row.asks))

@@ -5,9 +5,10 @@ Knows no vendor's format and no rule; `actions.inbox` stores and applies what st
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workflow.engine import signals as kinds
 
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
     from workflow.records.db import Record
 
+ORIGIN: Final = "onward-origin"
+"""The header of a delivery that we asked a vendor for ourselves: `lookup` or `poll`; its body is in normal form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One event in normal form. `problem` says in a sentence why it cannot be used; then only `event_id` counts.
 
     `introduces` makes an unknown prospect known whatever the type, because its sender says enough of the person.
+    `about` is the sender's own object whose value is told, such as `deal:12`, where the same change may come twice.
     """
 
     event_id: str
@@ -33,6 +38,7 @@ class Incoming:
     data: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
     introduces: bool = False
+    about: str | None = None
 
     @property
     def address(self) -> str:
@@ -81,6 +87,7 @@ def pack(incoming: Incoming) -> dict[str, Any]:
         "custom": dict(incoming.custom),
         "data": {k: v.isoformat() if isinstance(v, datetime) else v for k, v in incoming.data.items()},
         **({"introduces": True} if incoming.introduces else {}),
+        **({"about": incoming.about} if incoming.about else {}),
     }
 
 
@@ -89,10 +96,15 @@ def unpack(event: Record) -> Incoming:
     kept = event.payload
     if kept is None:
         return Incoming(event.event_id, event.type, problem="This event was kept without its contents.")
+    return opened(kept)
+
+
+def opened(kept: Mapping[str, Any]) -> Incoming:
+    """What `pack` made."""
     occurred = datetime.fromisoformat(kept["occurred_at"]) if kept["occurred_at"] else None
     data = dict(kept["data"])
     # Only a meeting has times here; in the data of another type these words may mean anything.
-    for name in ("starts_at", "ends_at") if event.type in kinds.MEETING_KINDS else ():
+    for name in ("starts_at", "ends_at") if kept["type"] in kinds.MEETING_KINDS else ():
         if isinstance(data.get(name), str):
             data[name] = _time(data[name])
     return Incoming(
@@ -104,7 +116,18 @@ def unpack(event: Record) -> Incoming:
         kept["custom"],
         data,
         introduces=kept.get("introduces", False),
+        about=kept.get("about"),
     )
+
+
+def written(events: Sequence[Incoming]) -> bytes:
+    """The body of a delivery that we asked for ourselves."""
+    return json.dumps([pack(one) for one in events], ensure_ascii=False).encode()
+
+
+def reread(key: str, headers: Mapping[str, str], body: bytes) -> Parcel:
+    """A delivery that we asked for ourselves."""
+    return Parcel(key, headers, body, [opened(kept) for kept in json.loads(body)])
 
 
 def _time(told: str) -> datetime | str:

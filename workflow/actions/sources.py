@@ -12,7 +12,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import bindparam, insert, select, update
 
 from workflow import ids
-from workflow.actions import secret_forms
+from workflow.actions import crm_links, secret_forms
+from workflow.crm.vendors import NAMES
 from workflow.errors import BadInput, Conflict, NotFound, StartError
 from workflow.records.models import Source
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 KINDS: Final = secret_forms.KINDS
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LONGEST_TOKEN: Final = 4000
-_OPEN: Final = select(Source.id, Source.kind, Source.secrets).where(
+_OPEN: Final = select(Source.id, Source.kind, Source.secrets, Source.api_token.is_not(None).label("asks")).where(
     Source.name == bindparam("name"), Source.disabled_at.is_(None)
 )
 
@@ -38,6 +39,8 @@ class OpenSource:
     name: str
     kind: str
     secrets: tuple[str, ...] = field(repr=False)
+    asks: bool = False
+    """Whether its vendor can be asked by an API for what a delivery leaves out."""
 
 
 def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
@@ -95,6 +98,7 @@ def remove(ws: Workspace, source_id: str) -> None:
     def gone(tx: Tx) -> dict[str, Any]:
         # Longer than any name may be, so that nobody can take it.
         name = f"removed-{source_id}"
+        crm_links.end(tx, source_id)
         return {
             "name": name, "removed_at": tx.now, "disabled_at": tx.now, "secrets": _seal(ws, []), "api_token": None
         }  # fmt: skip
@@ -105,10 +109,19 @@ def remove(ws: Workspace, source_id: str) -> None:
 def keep_token(ws: Workspace, source_id: str, token: str) -> None:
     """Keep the token by which the vendor's own API is asked; an empty one forgets it. Raises NotFound and BadInput."""
     told = token.strip()
+    if told and _kind(ws, source_id) not in NAMES:
+        message = f"Only the vendors of {' and '.join(NAMES)} can be asked by an API: this source needs no token."
+        raise BadInput(message, field="api_token")
     if len(told) > _LONGEST_TOKEN or not told.isascii() or not told.isprintable():
         message = "The API token has up to 4,000 letters, digits and signs on one line: copy it from the vendor again."
         raise BadInput(message, field="api_token")
-    _change(ws, source_id, lambda _tx: {"api_token": _seal(ws, [told]) if told else None})
+
+    def change(tx: Tx) -> dict[str, Any]:
+        if told:
+            crm_links.begin(tx, source_id)
+        return {"api_token": _seal(ws, [told]) if told else None}
+
+    _change(ws, source_id, change)
 
 
 def token(ws: Workspace, tx: Tx, source_id: str) -> str | None:
@@ -116,6 +129,21 @@ def token(ws: Workspace, tx: Tx, source_id: str) -> str | None:
     found = select(Source.api_token).where(Source.id == source_id, Source.disabled_at.is_(None))
     sealed = tx.conn.execute(found).scalar_one_or_none()
     return str(_opened(ws, sealed)[0]) if sealed else None
+
+
+def id_of(ws: Workspace, name: str) -> str:
+    """The id of the source called `name`, also of one that is paused. Raises NotFound."""
+    with ws.database.read() as tx:
+        found = tx.conn.execute(select(Source.id).where(Source.name == name)).scalar_one_or_none()
+    if found is None:
+        message = f"There is no source named {name[:40]}."
+        raise NotFound(message)
+    return found
+
+
+def _kind(ws: Workspace, source_id: str) -> str | None:
+    with ws.database.read() as tx:
+        return tx.conn.execute(select(Source.kind).where(Source.id == source_id)).scalar_one_or_none()
 
 
 def _change(ws: Workspace, source_id: str, change: Callable[[Tx], dict[str, Any]]) -> None:
@@ -153,7 +181,7 @@ def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
     row = tx.conn.execute(_OPEN, {"name": name}).one_or_none()
     if row is None:
         return None
-    return OpenSource(row.id, name, row.kind, tuple(_opened(ws, row.secrets)))
+    return OpenSource(row.id, name, row.kind, tuple(_opened(ws, row.secrets)), row.asks and row.kind in NAMES)
 
 
 def _opened(ws: Workspace, sealed: str) -> list[str]:

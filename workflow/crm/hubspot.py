@@ -218,12 +218,13 @@ def _of_deal(
 ) -> Card:
     """The card of a deal, or of a company: the first of its people who has an address stands for it."""
     told = table(row.get("properties"))
-    known = [_person(table(each.get("properties"))) for each in people]
-    fields = next((each for each in known if "email" in each), known[0] if known else {})
+    known = [(_person(table(each.get("properties"))), number(each.get("id"))) for each in people]
+    fields, whose = next((each for each in known if "email" in each[0]), known[0] if known else ({}, ""))
     named = facts(company=company)
     custom = {"deal": name} if (name := facts(name=told.get("dealname")).get("name")) else {}
     at, made = _times(row, told, "hs_lastmodifieddate")
-    return Card(ref, {**named, **fields}, at, made, custom, words)
+    also = (f"contact:{whose}",) if whose else ()
+    return Card(ref, {**named, **fields}, at, made, custom, words, also=also)
 
 
 def _person(told: Mapping[str, Any]) -> dict[str, str]:

@@ -49,7 +49,7 @@ class CrmError(OnwardError):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """That an object (`about`, such as `deal:12`) has had a value of one kind since `at`; kinds as adapters name them."""
+    """That an object (`about`, such as `deal:12`) has had a value of one kind since `at`. Adapters name kinds alike."""
 
     about: str
     kind: str
@@ -59,7 +59,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An object of the CRM as it says who a prospect is: under which ref, with which facts, last changed at `at`."""
+    """An object of the CRM as it says who a prospect is: under which ref, with which facts, last changed at `at`.
+
+    `also` are the refs of the people whose facts these are.
+    """
 
     ref: str
     fields: Mapping[str, str]
@@ -68,6 +71,7 @@ class Card:
     custom: Mapping[str, Any] = field(default_factory=dict)
     words: tuple[Word, ...] = ()
     opted_out: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

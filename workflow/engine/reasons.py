@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from workflow.engine.reasons_of_crm import CRMS
 from workflow.engine.reasons_of_senders import SENDERS
 
 if TYPE_CHECKING:
@@ -292,6 +293,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "done_by": ("Done by {by}.", "Изпълнено от {by}."),
     "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),
     **SENDERS,
+    **CRMS,
 }
 
 
