@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers import jobs, notes
+from workers.askers import Askers, vendors
 from workers.confirmations import Confirmations
 from workers.importers import Importers
 from workers.linktest import LinkTests
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
-from workflow.actions import inbox, news, outbox, publishing
+from workflow.actions import crm_words, inbox, news, outbox, publishing
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -68,6 +69,7 @@ class Clock:
         self._hints_arrive = True
         self._readers = Readers(ws)
         self._importers = Importers(ws)
+        self._askers = Askers(ws, vendors(ws.settings))
         self._link_tests = LinkTests(ws)
         self._confirmations = Confirmations(ws)
         beat_s, hint_s = _seconds(timings.beat_every), _seconds(timings.hint_again)
@@ -89,7 +91,9 @@ class Clock:
             _Chore(_SWEEP_S, self._importers.look),
             _Chore(_HOLD_S, self._link_tests.look),
             _Chore(_HOLD_S, self._confirmations.look),
+            _Chore(_SWEEP_S, self._askers.look),
             _Chore(_FORGET_S, lambda: inbox.forget(ws)),
+            _Chore(_FORGET_S, lambda: crm_words.forget(ws)),
             _Chore(_FORGET_S, self._importers.forget),
         ]
 
@@ -126,6 +130,7 @@ class Clock:
             if not more:
                 stopped.wait(_POLL_S)
         self._importers.stop()
+        self._askers.stop()
         self._readers.stop()
         self._link_tests.stop()
         try:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workers.askers import vendors
 from workers.queue import stop_asked
 from workflow import ids
-from workflow.actions import mailboxes, notices, outbox
+from workflow.actions import mailboxes, notices, outbox, writeback
 from workflow.actions.endpoints import EndpointCourier
 from workflow.actions.outreach import recover
 from workflow.actions.outreach.send import Sender
@@ -77,7 +78,11 @@ class Hands:
 
     def couriers(self) -> dict[str, Courier]:
         """Who delivers to each kind of target."""
-        return {"endpoint": EndpointCourier.of(self.ws)}
+        crms = vendors(self.ws.settings, tries=writeback.TRIES)
+        return {
+            "endpoint": EndpointCourier.of(self.ws),
+            "writeback": writeback.WritebackCourier(self.ws, crms, self.probe),
+        }
 
     def _way(self, mailbox_id: str) -> mailboxes.Way | None:
         """How the mail of this mailbox leaves. Without its server or its key it says so and waits for a person."""

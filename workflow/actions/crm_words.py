@@ -69,6 +69,11 @@ def note(tx: Tx, source_id: str, word: Word, row_id: str, *, ours: bool = False)
     upserts.upsert(tx, CrmWord, row, keys=("id",))
 
 
+def is_noted(tx: Tx, row_id: str) -> bool:
+    """Whether something was noted under this id."""
+    return tx.conn.execute(select(CrmWord.id).where(CrmWord.id == row_id)).scalar_one_or_none() is not None
+
+
 def take_back(tx: Tx, row_id: str) -> None:
     """Forget a change that did not happen after all."""
     tx.conn.execute(delete(CrmWord).where(CrmWord.id == row_id))

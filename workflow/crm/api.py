@@ -51,6 +51,7 @@ class Api:
     client: Client = field(default_factory=client)
     room: Callable[[Mapping[str, str]], float] = lambda _headers: 0.0
     sleep: Callable[[float], None] = time.sleep
+    tries: int = TRIES
     _free_at: float = 0.0
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
@@ -67,12 +68,12 @@ class Api:
         return self._ask("PATCH", path, body)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        for left in range(TRIES - 1, -1, -1):
+        for left in range(self.tries - 1, -1, -1):
             self._wait(self._free_at - time.monotonic())
             try:
                 return self._once(method, path, body)
             except CrmError as error:
-                wait = error.wait_s if error.wait_s is not None else 0.5 * (TRIES - left)
+                wait = error.wait_s if error.wait_s is not None else 0.5 * (self.tries - left)
                 if not left or error.kind not in ("limit", "away") or wait > _LONGEST_WAIT_S:
                     raise
                 self._wait(wait * random.uniform(1.0, 1.2))  # noqa: S311 - jitter, no secret
