@@ -254,7 +254,7 @@ def _visits(known: Sheet, seconds: int) -> list[Visit]:
     book = playbook()
     script = book.content.scripts.get(known.script)
     steps = {step.key: step for step in script.steps} if script else {}
-    ends = [second for _key, second in known.path[1:]] + [seconds]
+    ends = [second for _key, second in known.path[1:]] + [seconds] * bool(known.path)
     return [
         Visit(book.words(steps[key].title, g.language), max(end - second, 0), steps[key].minutes * _MINUTE_S)
         for (key, second), end in zip(known.path, ends, strict=True)

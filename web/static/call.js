@@ -18,11 +18,14 @@
   const pending = {};
   const held = new Set();
   const adopted = [];
+  // A browser may refuse to keep anything; then the saves alone must do.
+  let store = null;
+  try { localStorage.removeItem(mine); store = localStorage; } catch { /* refused */ }
   const persist = () => {
     try {
-      if (Object.keys(pending).length) localStorage.setItem(mine, JSON.stringify(pending));
-      else localStorage.removeItem(mine);
-    } catch { say(words.wKept); }
+      if (Object.keys(pending).length) store?.setItem(mine, JSON.stringify(pending));
+      else store?.removeItem(mine);
+    } catch { /* full: what was kept before stays */ }
   };
   const status = $("[data-status]");
   const say = text => { if (status && status.textContent !== text) status.textContent = text; };
@@ -33,13 +36,14 @@
     clearTimeout(soon);
     clearTimeout(retry);
     if (busy) { again = true; return false; }
-    const names = Object.keys(pending).filter(name => !held.has(name)).slice(0, 20);
+    let room = last ? 8000 : 60000;
+    const names = Object.keys(pending).filter(name => !held.has(name)).filter((name, place) => (room -= pending[name].text.length) > 0 || !place);
     if (!names.length) return !held.size;
     busy = true;
     const body = new URLSearchParams();
     const sent = {};
     for (const name of names) {
-      sent[name] = pending[name].text;
+      sent[name] = pending[name].sent = pending[name].text;
       body.append("name", name);
       body.append("text", sent[name]);
       body.append("version", pending[name].version);
@@ -55,7 +59,7 @@
     const left = Object.keys(pending).filter(name => !held.has(name)).length;
     if (!done) { retry = setTimeout(flush, wait); wait = Math.min(wait * 2, 30000); return false; }
     if (again || left) { again = false; return flush(); }
-    for (const [key, value] of adopted.splice(0)) if (localStorage.getItem(key) === value) localStorage.removeItem(key);
+    for (const [key, value] of adopted.splice(0)) if (store.getItem(key) === value) store.removeItem(key);
     say(`${words.wSaved} ${new Date().toTimeString().slice(0, 5)}`);
     return !held.size;
   };
@@ -87,7 +91,8 @@
       own.version = theirs.version;
       return;
     }
-    if (own.text.includes(theirs.text)) { own.version = theirs.version; return; }
+    // An answer that was lost on the way: theirs is what this window sent before.
+    if (own.text.includes(theirs.text) || own.sent === theirs.text) { own.version = theirs.version; return; }
     if (theirs.text.includes(own.text)) { take(field, theirs); return; }
     ask(field, theirs);
   };
@@ -122,14 +127,14 @@
   };
   const keep = field => {
     const own = pending[field.name];
-    pending[field.name] = { text: field.value, version: own ? own.version : Number(field.dataset.v) };
+    pending[field.name] = { text: field.value, version: own ? own.version : Number(field.dataset.v), sent: own?.sent };
     persist();
     clearTimeout(soon);
     soon = setTimeout(flush, 700);
   };
   const adopt = () => {
-    for (const key of Object.keys(localStorage).filter(one => one.startsWith(mark) && one !== mine)) {
-      const value = localStorage.getItem(key);
+    for (const key of Object.keys(store ?? {}).filter(one => one.startsWith(mark) && one !== mine)) {
+      const value = store.getItem(key);
       adopted.push([key, value]);
       for (const [name, own] of Object.entries(JSON.parse(value))) {
         const field = fields.get(name);
@@ -322,7 +327,7 @@
   document.addEventListener("keydown", e => {
     const typing = e.target.closest("input, textarea, select");
     if (e.code === "Escape" && typing) { typing.blur(); return; }
-    if (typing || e.ctrlKey || e.metaKey || e.altKey || document.body.dataset.keys === "off") return;
+    if (typing || e.ctrlKey || e.metaKey || e.altKey || words.keys === "off") return;
     const digit = /^(?:Digit|Numpad)([1-9])$/.exec(e.code)?.[1];
     const act = digit ? () => {
       if (e.shiftKey) $$(".branches button", steps.get(here()))[digit - 1]?.click();
