@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from workflow.actions import sources, subscriptions
+from workflow.commands import crm
 from workflow.commands.options import data_dir_option, opened
 from workflow.commands.steps import steps
 from workflow.errors import BadInput
@@ -83,6 +84,10 @@ def source_confirm(name: str, language: str | None, data_dir: Path | None) -> No
     """Take up the newest subscription that Amazon SNS offered to the source NAME. Calls out to Amazon."""
     done = subscriptions.confirm(opened(data_dir), name, subscriptions.fetch)
     click.echo(_CONFIRMED[language or _spoken(os.environ)].format(topic=done.topic), err=True)
+
+
+for _command in crm.COMMANDS:
+    source.add_command(_command)
 
 
 def _read(secret: str | None) -> str | None:
