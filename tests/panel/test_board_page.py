@@ -76,7 +76,7 @@ def test_undo_stands_where_the_playbook_leads_straight_back(scene: Scene, swift:
     answer = swift.post(f"/prospects/{known}/moves", {"trigger": "schedule_meeting", "from": "diagnosed"})
     form = unescape(answer.text.split('id="toast"')[-1])
     assert "Undo" in form
-    fields = dict(re.findall(r'name="(trigger|version|view|mine)" value="([^"]*)"', form.split("data-toast")[1]))
+    fields = dict(re.findall(r'name="(trigger|version|view|filter)" value="([^"]*)"', form.split("data-toast")[1]))
     assert fields["trigger"] == "cancel_meeting"
     assert swift.post(f"/prospects/{known}/moves", fields).status_code == 200
     assert scene.row(known).stage == "diagnosed"
@@ -179,10 +179,10 @@ def test_the_filter_stands_in_the_address_and_survives_a_move(scene: Scene) -> N
     text = boyan.read("/board?mine=1")
     assert own in text
     assert free not in text
-    answer = boyan.post(f"/prospects/{own}/moves", {"trigger": "qualify", "mine": "1"})
-    assert answer.location == "/board?mine=1"
+    answer = boyan.post(f"/prospects/{own}/moves", {"trigger": "qualify", "filter": "owner=me"})
+    assert answer.location == "/board?owner=me"
     boyan.htmx = True
-    answer = boyan.post(f"/prospects/{own}/moves", {"trigger": "diagnose", "mine": "1", "from": "qualified"})
+    answer = boyan.post(f"/prospects/{own}/moves", {"trigger": "diagnose", "filter": "owner=me", "from": "qualified"})
     assert free not in answer.text
 
 

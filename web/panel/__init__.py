@@ -10,14 +10,17 @@ from web.errors import PAGE
 from web.pages import register as register_pages
 from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
+from web.panel.bulk import add_routes as add_bulk
 from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
+from web.panel.filters import add_routes as add_filters
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.importing import add_routes as add_importing
 from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
+from web.panel.lists import add_routes as add_lists
 from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
@@ -60,6 +63,8 @@ def register(app: Flask, ws: Workspace) -> None:
         add_publishing,
         add_drawing,
     ):
+        add(inside)
+    for add in (add_lists, add_bulk, add_filters):
         add(inside)
     add_sources(inside)
     add_texts(inside)

@@ -14,11 +14,12 @@ from typing import IO, TYPE_CHECKING, Any, Final, cast
 from flask import Response, redirect, request
 from sqlalchemy import select
 
-from web.auth import person, require
+from web.auth import require
 from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import workspace
+from web.panel.filters import wanted_filters
 from web.panel.frame import Toast, done, page, reading, viewer, warn, who
 from workflow import text
 from workflow.actions import importing
@@ -27,6 +28,7 @@ from workflow.errors import BadInput, Conflict, OnwardError
 from workflow.imports import cells, columns, options, sheets, tables, values
 from workflow.records.models import Rep, Source
 from workflow.reports import exporting
+from workflow.reports import filters as reports_filters
 from workflow.reports import imports as reports
 
 if TYPE_CHECKING:
@@ -168,13 +170,11 @@ def refused_rows(job_id: str) -> ResponseReturnValue:
 
 
 def export_prospects() -> ResponseReturnValue:
-    """The prospects of the list, by its search and filters, as a file."""
-    wanted = exporting.Wanted(
-        search=text.line(request.args.get("q", ""), 100),
-        stage=text.line(request.args.get("stage", ""), 80),
-        owner_id=person().id if request.args.get("mine") == "1" else "",
-    )
-    header, rows = exporting.table(workspace(), "prospects", viewer(), wanted)
+    """The prospects of the list, by its search and filters or those that are named, as a file."""
+    named = tuple(each[:36] for each in request.args.getlist("id")[:200])
+    with reading() as tx:
+        which = reports_filters.which(workspace(), tx, viewer(), wanted_filters(request.args))
+    header, rows = exporting.table(workspace(), "prospects", viewer(), exporting.Wanted(ids=named), which)
     if request.args.get("format") == "xlsx":
         kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
         return _file(_written(header, rows), "prospects.xlsx", kind)

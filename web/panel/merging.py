@@ -17,6 +17,7 @@ from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput, Conflict
 from workflow.records.models import Prospect, Rep
 from workflow.reports import listing, scope
+from workflow.reports.filters import Wanted
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -48,8 +49,8 @@ def show_merge(prospect_id: str) -> ResponseReturnValue:
         other = _one(tx, scope.prospect_id(tx, viewer(), told)) if told else None
         # Without a search those of the same name, or else of the same company: they are the likeliest.
         words = asked or mine.name or mine.company
-        found = listing.prospects(ws, tx, viewer(), listing.Wanted(search=words)) if words and not other else None
-    rows = [card for card, _owner in found.rows if card.id != mine.id] if found else []
+        found = listing.prospects(ws, tx, viewer(), Wanted(search=words)) if words and not other else None
+    rows = [row.card for row in found.rows if row.card.id != mine.id] if found else []
     return page("merge", here="prospects", mine=mine, other=other, found=rows, asked=asked, fields=(*FIELDS, "owner"))
 
 

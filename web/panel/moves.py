@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode
 
 from flask import request
 from sqlalchemy import select
@@ -16,7 +15,8 @@ from sqlalchemy import select
 from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import is_swap, playbook, workspace
-from web.panel.board import column_part, mine, show_board, ways_from
+from web.panel.board import asked, column_part, show_board, ways_from
+from web.panel.filters import filter_query
 from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
 from web.panel.prospects import newest_change, show_prospect
 from web.panel.wording import said
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from workflow.playbook.schema import Transition
 
 # Fields of the form that are about the form itself, not about the move.
-_OURS: Final = frozenset({"csrf_token", "trigger", "to", "version", "view", "mine", "from"})
+_OURS: Final = frozenset({"csrf_token", "trigger", "to", "version", "view", "mine", "from", "filter"})
 # The outcome was there, and is not for this move.
 _OUTCOME: Final = ("bad_outcome", "wrong_outcome")
 _FACTS: Final = select(Prospect.stage, Prospect.version, Prospect.name, Prospect.company, Prospect.email)
@@ -102,7 +102,7 @@ def _way_back(result: Result, before: str) -> tuple[str, tuple[tuple[str, str], 
         return "", ()
     view = "prospect" if _from_prospect() else "board"
     fields = (("trigger", back.trigger), ("version", str(result.version)), ("view", view))
-    return f"/prospects/{result.prospect_id}/moves", (*fields, ("mine", "1" if mine() else ""))
+    return f"/prospects/{result.prospect_id}/moves", (*fields, ("filter", filter_query(asked())))
 
 
 def _undecided(known: str, stage: str, ways: tuple[Transition, ...], version: int, named: str) -> ResponseReturnValue:
@@ -201,4 +201,5 @@ def _from_prospect() -> bool:
 def _address(known: str) -> str:
     if _from_prospect():
         return f"/prospects/{known}"
-    return "/board?" + urlencode({"mine": 1}) if mine() else "/board"
+    rest = filter_query(asked())
+    return f"/board?{rest}" if rest else "/board"

@@ -1,10 +1,9 @@
-"""Prospects: the list with its search, adding one, the page of one, and changing its facts."""
+"""Prospects: adding one, the page of one, and changing its facts. The list is the matter of `web.panel.lists`."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from flask import g, request
 from sqlalchemy import select
@@ -26,7 +25,7 @@ from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict
 from workflow.mail.address import key_of
 from workflow.records.models import History, Prospect, Rep
-from workflow.reports import listing, prospect, received, scope
+from workflow.reports import prospect, received, scope
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -34,35 +33,15 @@ if TYPE_CHECKING:
 
     from workflow.records.db import Record, Tx
 
-_LONGEST_SEARCH = 100
-
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
-    routes.add_url_rule("/prospects", view_func=show_list, methods=["GET"])
     routes.add_url_rule("/prospects", view_func=add_prospect, methods=["POST"])
     routes.add_url_rule("/prospects/new", view_func=show_new, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>", view_func=one_prospect, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=show_edit, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=save_facts, methods=["POST"])
     routes.add_url_rule("/prospects/<prospect_id>/mail/resume", view_func=resume_mail, methods=["POST"])
-
-
-def show_list() -> ResponseReturnValue:
-    """Everybody, or whom a search finds, the newest first."""
-    wanted = listing.Wanted(
-        search=text.line(request.args.get("q", ""), _LONGEST_SEARCH),
-        stage=text.line(request.args.get("stage", ""), 80),
-        mine=request.args.get("mine") == "1",
-        after=request.args.get("after", "")[:100],
-    )
-    ws = workspace()
-    with reading() as tx:
-        found = listing.prospects(ws, tx, viewer(), wanted)
-    kept = {"q": wanted.search, "stage": wanted.stage, "mine": "1" if wanted.mine else ""}
-    rest = {name: value for name, value in kept.items() if value}
-    older = urlencode({**rest, "after": found.next}) if found.next else ""
-    return page("prospects", here="prospects", wanted=wanted, found=found, older=older, rest=urlencode(rest))
 
 
 def show_new() -> ResponseReturnValue:

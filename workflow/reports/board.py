@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select, true
 
-from workflow.records.models import Enrollment, Prospect
-from workflow.reports import steps
+from workflow.records.models import Enrollment, Prospect, Rep
+from workflow.reports import filters, steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from workflow.playbook.schema import Stage
     from workflow.records.db import Record, Tx
+    from workflow.reports.filters import Wanted
     from workflow.reports.scope import Viewer
     from workflow.reports.steps import Next
     from workflow.workspace import Workspace
@@ -45,17 +46,22 @@ class Card:
     next: Next | None
     failed: bool
     suppressed: str | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A stage with its newest cards. `median`: how long half of its prospects have been there; `won` counts lately."""
+    """A stage with its newest cards. `median`: how long half of its prospects have been there; `won` counts lately.
+
+    `stalled` counts those who have been there longer than the stage allows.
+    """
 
     stage: Stage
     count: int
     cards: tuple[Card, ...]
     median: timedelta | None
     won: int | None
+    stalled: int = 0
 
     @property
     def more(self) -> int:
@@ -64,10 +70,10 @@ class Column:
 
 
 def columns(
-    ws: Workspace, tx: Tx, viewer: Viewer, *, mine: bool = False, more: Mapping[str, int] | None = None
+    ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, *, more: Mapping[str, int] | None = None
 ) -> tuple[Column, ...]:
-    """Every stage of the playbook; `more` asks for longer columns by stage."""
-    found = _which(viewer, mine=mine)
+    """Every stage of the playbook with those who are wanted; `more` asks for longer columns by stage."""
+    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
     counts = select(Prospect.stage, func.count().label("number")).where(found).group_by(Prospect.stage)
     numbers = {row.stage: row.number for row in tx.conn.execute(counts)}
     return tuple(
@@ -76,17 +82,17 @@ def columns(
     )
 
 
-def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, *, mine: bool = False, limit: int = CARDS) -> Column:
+def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, wanted: Wanted, *, limit: int = CARDS) -> Column:
     """One stage of the board."""
-    found = _which(viewer, mine=mine)
+    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
     count = select(func.count()).select_from(Prospect).where(found, Prospect.stage == stage.key)
     return _column(ws, tx, stage, found, tx.conn.execute(count).scalar_one(), limit)
 
 
 CARD: Final = select(
     Prospect.id, Prospect.version, Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.email_key,
-    Prospect.stage, Prospect.outcome, Prospect.outcome_reason, Prospect.entered_stage_at,
-)  # fmt: skip
+    Prospect.stage, Prospect.outcome, Prospect.outcome_reason, Prospect.entered_stage_at, Rep.name.label("owner"),
+).outerjoin(Rep, Rep.id == Prospect.owner_id)  # fmt: skip
 
 
 def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
@@ -101,22 +107,21 @@ def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
     )
 
 
-def _which(viewer: Viewer, *, mine: bool) -> ColumnElement[bool]:
-    return viewer.own() if mine else viewer.sees()
-
-
 def _column(ws: Workspace, tx: Tx, stage: Stage, found: ColumnElement[bool], count: int, limit: int) -> Column:
     here = and_(found, Prospect.stage == stage.key)
     newest = CARD.where(here).order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
     rows = tx.conn.execute(newest.limit(min(max(limit, 1), MOST))).all() if count else []
-    median = won = None
+    median, won, stalled = None, None, 0
     if stage.final:
         lately = and_(here, Prospect.outcome == "won", Prospect.entered_stage_at >= tx.now - _LATELY)
         won = tx.conn.execute(select(func.count()).select_from(Prospect).where(lately)).scalar_one()
     elif count:
         half = select(Prospect.entered_stage_at).where(here).order_by(Prospect.entered_stage_at)
         median = tx.now - tx.conn.execute(half.offset(count // 2).limit(1)).scalar_one()
-    return Column(stage, count, cards(ws, tx, rows), median, won)
+        if stage.stalled_after is not None:
+            late = and_(here, Prospect.entered_stage_at < tx.now - stage.stalled_after)
+            stalled = tx.conn.execute(select(func.count()).select_from(Prospect).where(late)).scalar_one()
+    return Column(stage, count, cards(ws, tx, rows), median, won, stalled)
 
 
 def _card(
@@ -147,6 +152,7 @@ def _card(
         next=next((step for step in waiting if step.kind == "uncertain"), waiting[0] if waiting else None),
         failed=failed,
         suppressed=silent,
+        owner=row.owner,
     )
 
 

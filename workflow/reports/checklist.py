@@ -125,7 +125,7 @@ def discovery(ws: Workspace, tx: Tx, prospect_id: str, stage: str, known: Facts)
         for key, question in playbook.content.questions.items()
     }
     items = _items(playbook, known, questions)
-    ways = tuple(_way(playbook, way, known) for way in machine.ways_out(playbook, stage))
+    ways = tuple(way_of(playbook, way, known) for way in machine.ways_out(playbook, stage))
     ours = questions.keys() | playbook.content.criteria.keys()
     return Discovery(
         items=items,
@@ -160,7 +160,8 @@ def _items(playbook: Playbook, known: Facts, questions: Mapping[str, Asked]) -> 
     return tuple(found)
 
 
-def _way(playbook: Playbook, way: Transition, known: Facts) -> Way:
+def way_of(playbook: Playbook, way: Transition, known: Facts) -> Way:
+    """How a move stands for the viewer of whose role `known` tells."""
     with_move = {name: known.fields.get(name) or "given" for name in way.asked_fields if name not in FIELDS}
     told = replace(known, fields={**known.fields, **with_move})
     return Way(way, gaps.missing(playbook, way.needs, told), open=not guards.unmet(playbook, way.needs, told))

@@ -49,14 +49,19 @@ class Wanted:
     stage: str = ""
     owner_id: str = ""
     prospect_id: str = ""
+    ids: tuple[str, ...] = ()
 
 
 def table(
-    ws: Workspace, what: What, viewer: Viewer | None = None, wanted: Wanted | None = None
+    ws: Workspace,
+    what: What,
+    viewer: Viewer | None = None,
+    wanted: Wanted | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
-    """The header and the rows of an export; without a viewer everything there is."""
+    """The header and the rows of an export; without a viewer everything there is. `also` narrows it further."""
     wanted = wanted or Wanted()
-    which = _which(viewer, wanted)
+    which = (*_which(viewer, wanted), *also)
     if wanted.search:
         with ws.database.read() as tx:
             which = (*which, *found_by(tx, wanted.search))
@@ -81,6 +86,8 @@ def _which(viewer: Viewer | None, wanted: Wanted) -> tuple[ColumnElement[bool], 
         which.append(Prospect.stage == wanted.stage)
     if wanted.prospect_id:
         which.append(Prospect.id == wanted.prospect_id)
+    if wanted.ids:
+        which.append(Prospect.id.in_(wanted.ids))
     return tuple(which)
 
 

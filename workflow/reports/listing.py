@@ -1,76 +1,76 @@
-"""The list of prospects: searched, filtered, the newest first, a page at a time."""
+"""The list of prospects: searched, filtered, sorted by one of its columns, a page at a time by key."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, or_
-
-from workflow import ids, text
-from workflow.records.models import Prospect, Rep
-from workflow.reports import board
+from workflow import ids
+from workflow.records.models import Prospect
+from workflow.reports import board, filters, paging
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from collections.abc import Mapping
 
     from workflow.records.db import Tx
     from workflow.reports.board import Card
+    from workflow.reports.filters import Wanted
+    from workflow.reports.paging import Place
     from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
 ROWS: Final = 50
-_MOST_WORDS: Final = 6
+NEWEST: Final = "-created"
+COLUMNS: Final[Mapping[str, Any]] = {
+    "created": Prospect.created_at,
+    "entered": Prospect.entered_stage_at,
+    "name": Prospect.name,
+    "company": Prospect.company,
+}
+"""What the list may be sorted by; a minus before the name turns it round."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the list is asked for. `after` is the place of the page before, as it was told."""
+class Row:
+    """One prospect of the list: its card, and since when it is here."""
 
-    search: str = ""
-    stage: str = ""
-    mine: bool = False
-    after: str = ""
+    card: Card
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of the list, with each prospect's owner beside it, and where the next page begins."""
+    """A page of the list, and where the next page begins."""
 
-    rows: tuple[tuple[Card, str | None], ...]
+    rows: tuple[Row, ...]
     next: str | None
 
 
-def prospects(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> Found:
-    """One page of what is wanted."""
-    which: list[ColumnElement[bool]] = [viewer.sees()]
-    if wanted.mine:
-        which.append(Prospect.owner_id == viewer.rep_id)
-    if wanted.stage:
-        which.append(Prospect.stage == wanted.stage)
-    words = text.searchable(wanted.search).split()[:_MOST_WORDS]
-    which += [Prospect.search.contains(word, autoescape=True) for word in words]
-    which += _after(wanted.after)
-    newest = (
-        board.CARD.add_columns(Prospect.created_at, Rep.name.label("owner"))
-        .outerjoin(Rep, Rep.id == Prospect.owner_id)
-        .where(*which)
-        .order_by(Prospect.created_at.desc(), Prospect.id.desc())
-    )
-    rows = tx.conn.execute(newest.limit(ROWS + 1)).all()
-    shown = rows[:ROWS]
-    cards = board.cards(ws, tx, shown)
-    last = f"{shown[-1].created_at.isoformat()}~{shown[-1].id}" if len(rows) > ROWS else None
-    return Found(tuple(zip(cards, (row.owner for row in shown), strict=True)), last)
+def prospects(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, *, sort: str = NEWEST, after: str = "") -> Found:
+    """One page of what is wanted; an unknown `sort` is the newest first, a place that is none the first page."""
+    if sort.removeprefix("-") not in COLUMNS:
+        sort = NEWEST
+    listed = board.CARD.add_columns(Prospect.created_at).where(*filters.which(ws, tx, viewer, wanted))
+    found = paging.page(tx, listed, paging.Asked(sort, _place(sort, after), ROWS), COLUMNS, Prospect.id)
+    cards = board.cards(ws, tx, found.rows)
+    rows = tuple(Row(card, row.created_at) for card, row in zip(cards, found.rows, strict=True))
+    return Found(rows, _written(found.next) if found.next else None)
 
 
-def _after(told: str) -> list[ColumnElement[bool]]:
-    moment, _tilde, known = told.partition("~")
+def _written(place: Place) -> str:
+    value, known = place
+    return f"{value.isoformat() if isinstance(value, datetime) else value}~{known}"
+
+
+def _place(sort: str, told: str) -> Place | None:
+    value, _tilde, known = told.rpartition("~")
+    if not ids.is_id(known):
+        return None
+    if sort.removeprefix("-") in ("name", "company"):
+        return value, known
     try:
-        at = datetime.fromisoformat(moment)
+        at = datetime.fromisoformat(value)
     except ValueError:
-        return []
-    if at.tzinfo is None or not ids.is_id(known):
-        return []
-    return [or_(Prospect.created_at < at, and_(Prospect.created_at == at, Prospect.id < known))]
+        return None
+    return (at, known) if at.tzinfo is not None else None
