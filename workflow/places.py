@@ -13,6 +13,12 @@ def templates_dir() -> Path:
     return packed if packed.is_dir() else _HERE.parent / "templates"
 
 
+def docs_dir() -> Path:
+    """The folder with the pages of the manual."""
+    packed = _HERE / "_docs"
+    return packed if packed.is_dir() else _HERE.parent / "docs"
+
+
 def shipped_playbook() -> Path:
     """The six-stage discovery playbook that a new installation starts with."""
     return templates_dir() / "playbooks" / "discovery.yaml"

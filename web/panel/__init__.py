@@ -17,6 +17,7 @@ from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.filters import add_routes as add_filters
 from web.panel.frame import begin, error_page, finish, guard
+from web.panel.helping import add_routes as add_helping
 from web.panel.importing import add_routes as add_importing
 from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
@@ -73,6 +74,10 @@ def register(app: Flask, ws: Workspace) -> None:
     add_calling(inside)
     add_importing(inside)
     add_merging(inside)
+    add_sequences(inside)
+    add_drafting(inside)
+    add_everywhere(inside)
+    add_helping(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
     app.extensions[PAGE] = error_page

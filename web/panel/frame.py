@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from flask import Response, g, redirect, request
 from sqlalchemy import select
 
-from web.auth import check_form, csrf, is_safe_method, is_secure, leave_note, person, signed_in, take_note
+from web import manual
+from web.auth import check_form, csrf, is_safe_method, is_secure, leave_note, person, safe_next, signed_in, take_note
 from web.auth import keep as keep_visit
 from web.auth import load as load_session
 from web.formats import local, now
@@ -251,6 +252,7 @@ def _context(here: str) -> dict[str, Any]:
         "theme": found.theme or "",
         "counts": counts,
         "catcher": ws.settings.local_catcher,
+        "help": manual.about(request.path),
     }
 
 
