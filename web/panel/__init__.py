@@ -15,6 +15,7 @@ from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
+from web.panel.everywhere import add_routes as add_everywhere
 from web.panel.filters import add_routes as add_filters
 from web.panel.frame import begin, error_page, finish, guard
 from web.panel.helping import add_routes as add_helping

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, redirect, request
 from sqlalchemy import select
@@ -294,11 +294,23 @@ def _same_page(code: str) -> str:
 
 
 def _to_sign_in() -> AnyResponse:
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else _came_from()
     if is_swap():
         # The page that htmx stands on, not the part of it that it asked for.
         response = Response(status=HTTPStatus.UNAUTHORIZED)
-        response.headers["HX-Redirect"] = "/sign-in"
+        response.headers["HX-Redirect"] = _door(_came_from("HX-Current-URL"))
         return response
-    address = "/sign-in" if wanted == "/" else f"/sign-in?{urlencode({'next': wanted})}"
-    return redirect(address, HTTPStatus.SEE_OTHER)
+    return redirect(_door(wanted), HTTPStatus.SEE_OTHER)
+
+
+def _door(wanted: str) -> str:
+    """The sign-in, which leads on to `wanted` when that is a page of ours."""
+    return "/sign-in" if safe_next(wanted) == "/" else f"/sign-in?{urlencode({'next': wanted})}"
+
+
+def _came_from(header: str = "Referer") -> str:
+    """The page of ours that this request was sent from: whoever signs in again goes on there."""
+    told = urlsplit(request.headers.get(header, ""))
+    if told.netloc != request.host:
+        return "/"
+    return f"{told.path}?{told.query}" if told.query else told.path

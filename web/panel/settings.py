@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import available_timezones
 
 from flask import Response, g, redirect, request
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
+_CHOICES: Final = ("name", "language", "theme", "time_zone", "single_keys")
+
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
@@ -47,14 +49,15 @@ def all_settings() -> ResponseReturnValue:
 
 def save_settings() -> ResponseReturnValue:
     """Keep language, theme, time zone and name."""
-    choices = {name: read_line(name, 80) for name in ("name", "language", "theme", "time_zone") if name in request.form}
+    choices = {name: read_line(name, 80) for name in _CHOICES if name in request.form}
     try:
         people.prefer(workspace(), person().id, choices)
     except BadInput as error:
         return _settings({error.field: worded(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
     if "language" in choices:
         g.language = choices["language"] or request.accept_languages.best_match(LANGUAGES, FALLBACK)
-    response = done("/settings", Toast(_("Saved")))
+    view = "/settings/appearance" if request.form.get("view") == "appearance" else "/settings"
+    response = done(view, Toast(_("Saved")))
     if "language" in choices:
         forget(response)
     if is_swap():

@@ -4,29 +4,118 @@
   const $ = (what, where = document) => where.querySelector(what);
   const $$ = (what, where = document) => [...where.querySelectorAll(what)];
 
-  // --- toast: eight seconds, but not while somebody looks at it or stands on it
-  let timer;
+  // --- toast: eight seconds, but not while somebody looks at it or stands on it; Ctrl Z reaches its Undo even later
+  let timer, undo = null;
   const settle = () => {
-    clearTimeout(timer);
     const toast = $("[data-toast]");
+    if (toast?.dataset.toast === "seen") return;
+    clearTimeout(timer);
     if (!toast) return;
-    const leave = () => { timer = setTimeout(() => toast.remove(), 8000); };
+    toast.dataset.toast = "seen";
+    undo = $("form", toast)?.cloneNode(true) || null;
+    const leave = () => { clearTimeout(timer); timer = setTimeout(() => toast.remove(), 8000); };
     for (const on of ["mouseenter", "focusin"]) toast.addEventListener(on, () => clearTimeout(timer));
     for (const off of ["mouseleave", "focusout"]) toast.addEventListener(off, leave);
     leave();
   };
+  document.addEventListener("onward:undo", () => {
+    const form = undo;
+    undo = null;
+    if (!form) return;
+    $("[data-toast]")?.remove();
+    form.hidden = true;
+    $("#main").append(form);
+    htmx.process(form);
+    form.addEventListener("htmx:finally:request", () => form.remove());
+    form.requestSubmit();
+  });
 
-  // --- what went wrong on the way: nothing typed is lost, and the page says so
-  const alarm = text => {
+  // --- what went wrong on the way: the page says what failed, keeps what was typed, and offers to try once more
+  const say = document.body.dataset;
+  const name = el => (el?.getAttribute("aria-label") || el?.textContent || "").replace(/\s+/g, " ").trim();
+  const retry = (line, words, again) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn small";
+    button.textContent = words;
+    button.addEventListener("click", () => { $("#alerts").replaceChildren(); again(); });
+    line.append(button);
+  };
+  const alarm = (text, again, words = say.retry) => {
     const place = $("#alerts");
     if (!place) return;
     const line = document.createElement("p");
     line.className = "alert-line";
-    line.textContent = text;
+    const said = document.createElement("span");
+    said.textContent = text;
+    line.append(said);
+    if (again) retry(line, words, again);
     place.replaceChildren(line);
     line.scrollIntoView({ block: "nearest" });
   };
-  document.addEventListener("htmx:error", () => alarm(document.body.dataset.lost));
+  const again = (el, by) => () => {
+    if (!el?.isConnected) { location.reload(); return; }
+    if (el.matches("form")) el.requestSubmit(by?.isConnected && by.form === el ? by : null);
+    else el.click();
+  };
+  let pressed = null;
+  document.addEventListener("submit", e => { pressed = e.submitter; }, true);
+  document.addEventListener("htmx:error", e => {
+    const el = e.detail?.ctx?.sourceElement || e.target;
+    const what = name(el.matches?.("form") ? pressed || $("button:not([type=button])", el) : el);
+    alarm(what ? `${what}: ${say.lost}` : say.lost, again(el, pressed));
+  });
+  document.addEventListener("onward:lost", () => alarm(say.lost));
+
+  // --- what a form holds outlives a sign-in: kept for the same person in this tab, until the form was taken
+  const KEPT = "kept form";
+  const stash = el => {
+    const form = el?.closest?.("form");
+    const action = form?.getAttribute("action");
+    if (!action || form.method !== "post" || action === "/sign-out") return;
+    const fields = [...form.elements].filter(f => f.name && !["hidden", "password", "file", "submit", "button"].includes(f.type));
+    const typed = fields.map(f => [f.name, f.type, f.value, f.checked]);
+    if (typed.length) sessionStorage.setItem(KEPT, JSON.stringify({ me: say.me, action, typed }));
+  };
+  const restore = () => {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
+    if (!kept || !say.me) return;
+    if (kept.me !== say.me) { sessionStorage.removeItem(KEPT); return; }
+    const form = $$("form").find(one => one.getAttribute("action") === kept.action && one.elements.length > 1);
+    if (!form) {
+      // A form that comes into the page by a link of its own: ask for it, once.
+      const link = !kept.sought && $(`#main a[hx-get="${CSS.escape(kept.action)}"]`);
+      if (link) { sessionStorage.setItem(KEPT, JSON.stringify({ ...kept, sought: true })); link.click(); }
+      return;
+    }
+    sessionStorage.removeItem(KEPT);
+    for (const [key, type, value, checked] of kept.typed) {
+      for (const field of $$(`[name="${CSS.escape(key)}"]`, form)) {
+        if (["checkbox", "radio"].includes(type)) { if (field.value === value) field.checked = checked; }
+        else field.value = value;
+      }
+    }
+    form.closest("details")?.setAttribute("open", "");
+    alarm(say.kept);
+    form.scrollIntoView({ block: "center" });
+    $("button:not([type=button])", form)?.focus();
+  };
+  document.addEventListener("htmx:before:response", e => {
+    const { response, sourceElement: el } = e.detail?.ctx || {};
+    if (response?.status === 401 || response?.status === 400) stash(el);
+  });
+  const answered = e => {
+    const { response, sourceElement: el } = e.detail?.ctx || {};
+    const line = $("#alerts .alert-line");
+    if (!line || !response) return;
+    if (response.status === 400) retry(line, say.reload, () => location.reload());
+    else if (response.status >= 500 || response.status === 429) retry(line, say.retry, again(el, pressed));
+  };
+  document.addEventListener("htmx:finally:request", answered);
+
+  // --- without a network the page says so at once, and takes it back
+  const network = () => { const line = $("#offline"); if (line) line.hidden = navigator.onLine; };
+  for (const change of ["online", "offline"]) addEventListener(change, network);
 
   // --- after a swap: the focus goes to what asks for it, else back to the card that moved
   let card = null;
@@ -53,6 +142,7 @@
   document.addEventListener("htmx:after:settle", () => {
     settle();
     refill();
+    restore();
     pick(shown);
     const asks = $("[data-focus]");
     if (asks) {
@@ -185,14 +275,14 @@
     root.dataset.theme = form.elements.theme.value = dark ? "light" : "dark";
   }, true);
 
-  // --- keys: M and digits work on the focused card only; "/" goes to the search
+  // --- keys of the board's menu; all others are in keys.js
   document.addEventListener("keydown", e => {
     const at = e.target;
     if (e.key === "Escape") {
       const form = at.closest?.("form[data-escape]");
       if (form) location.assign(form.dataset.escape);
     }
-    if ((e.ctrlKey || e.metaKey) && e.code === "Enter" && at.matches("textarea")) { e.preventDefault(); at.form?.requestSubmit(); }
+    if ((e.ctrlKey || e.metaKey) && ["Enter", "NumpadEnter"].includes(e.code) && at.form?.method === "post") { e.preventDefault(); at.form.requestSubmit(); }
     if (e.ctrlKey || e.metaKey || e.altKey || at.closest("input,textarea,select,[contenteditable]")) return;
     const menu = at.closest("#moves");
     if (menu) {
@@ -204,11 +294,12 @@
       if (digit) all.find(one => $("kbd", one)?.textContent === digit)?.click();
       return;
     }
-    if (e.code === "KeyM") { const on = at.closest("[data-card]"); if (on && openMenu(on)) e.preventDefault(); }
-    if (e.code === "Slash" && !e.shiftKey) { const field = $("#q") || $("#jump"); if (field?.offsetParent) { e.preventDefault(); field.focus(); } }
+    if (e.code === "KeyM" && say.keys !== "off") { const on = at.closest("[data-card]"); if (on && openMenu(on)) e.preventDefault(); }
   });
 
   settle();
   refill();
+  restore();
+  network();
   pick(shown);
 })();
