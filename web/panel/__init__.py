@@ -75,8 +75,6 @@ def register(app: Flask, ws: Workspace) -> None:
     add_calling(inside)
     add_importing(inside)
     add_merging(inside)
-    add_sequences(inside)
-    add_drafting(inside)
     add_everywhere(inside)
     add_helping(inside)
     app.register_blueprint(door())
