@@ -57,7 +57,7 @@ def test_what_needs_a_person_is_listed_page_by_page_with_what_is_known(
         query = f"?limit=1&cursor={page['next_cursor']}" if page["next_cursor"] else ""
     assert [each["touch_id"] for each in seen] == touches
     assert [each["what"] for each in seen] == ["uncertain", "failed", "failed"]
-    assert page["counts"] == {"uncertain": 1, "failed": 2}
+    assert page["counts"] == {"uncertain": 1, "failed": 2, "late": 0}
     assert "554 5.7.1 spam" in page["mailboxes"][0]["reason"]
     assert page["mailboxes"][0]["remedy"].startswith("Read the answer")
     assert seen[0]["acts"] == ["sent", "resend", "dropped"]

@@ -93,7 +93,7 @@ def test_a_row_that_was_given_to_somebody_else_is_found(told: Workspace) -> None
     assert {finding.code for finding in findings(told)} == {"history.gap", "history.chain", "history.fold"}
 
 
-@pytest.mark.parametrize("column", sorted(STANDS - {"id", "owner_id"}))
+@pytest.mark.parametrize("column", sorted(STANDS - {"id", "owner_id", "merged_into"}))
 def test_a_change_in_any_column_of_a_prospect_is_found(told: Workspace, column: str) -> None:
     """Also in those that the history only implies: the key of the address, the words to search in, the times."""
     with told.database.read() as tx:
@@ -106,6 +106,13 @@ def test_a_change_in_any_column_of_a_prospect_is_found(told: Workspace, column: 
     found = findings(told)
     assert found
     assert all(row.id in finding.sentence for finding in found)
+
+
+def test_a_merge_that_no_history_tells_of_is_found(told: Workspace) -> None:
+    with told.database.write() as tx:
+        ana, boris = tx.conn.execute(select(Prospect.id).order_by(Prospect.id)).scalars()
+        tx.conn.execute(update(Prospect).where(Prospect.id == ana).values(merged_into=boris))
+    assert any("merged_into" in finding.sentence for finding in findings(told))
 
 
 def test_an_owner_that_no_history_tells_of_is_found(told: Workspace) -> None:
