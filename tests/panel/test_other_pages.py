@@ -135,6 +135,12 @@ def test_a_source_is_added_rotated_paused_and_removed(scene: Scene, iva: Visitor
     assert "a-new-secret" in iva.post(f"{address}/rotate", {"secret": "a-new-secret"}).text
     assert iva.post(f"{address}/token", {"api_token": "pat-1"}).status_code == 303
     assert "Kept." in iva.read(address)
+    assert "HubSpot by its API" in iva.read(address)
+    assert iva.post(f"{address}/reconcile").status_code == 303
+    wrong = iva.post(f"{address}/writes", {"poll_minutes": "0", "to-qualified": "qualifiedtobuy"})
+    assert (wrong.status_code, "1 to 1,440 minutes" in wrong.text) == (422, True)
+    assert iva.post(f"{address}/writes", {"poll_minutes": "5", "to-qualified": "qualifiedtobuy"}).status_code == 303
+    assert 'value="qualifiedtobuy"' in iva.read(address)
     with scene.ws.database.read() as tx:
         source = sources.known(scene.ws, tx, "deals")
         assert source.secrets == ("a-new-secret", "its-client-secret")

@@ -15,12 +15,14 @@ from web.forms import Form
 from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import language
-from web.pages import workspace
+from web.pages import playbook, workspace
 from web.panel.frame import Toast, done, page, reading, worded
-from workflow.actions import sources
+from workflow.actions import crm_links, sources
 from workflow.commands.steps import THEIRS, steps
+from workflow.crm.vendors import NAMES
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.ids import is_id
+from workflow.reports import crm as crm_reports
 from workflow.reports import deliveries
 from workflow.reports import sources as reports
 from workflow.wanted import Wanted
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
 _PAGE: Final = "/settings/sources"
-_ASKED: Final = frozenset({"hubspot", "pipedrive"})
-"""Kinds whose vendor's own API can be asked for the rest."""
 _RECENT: Final = 10
 
 
@@ -42,7 +42,7 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule(f"{_PAGE}/<source_id>", view_func=one_source, methods=["GET"])
     for name, act in (
         ("rotate", rotate_source), ("pause", pause_source), ("resume", resume_source), ("remove", remove_source),
-        ("token", keep_token),
+        ("token", keep_token), ("reconcile", look_now), ("writes", set_writes),
     ):  # fmt: skip
         routes.add_url_rule(f"{_PAGE}/<source_id>/{name}", view_func=act, methods=["POST"])
 
@@ -125,6 +125,30 @@ def keep_token(source_id: str) -> ResponseReturnValue:
     return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
 
 
+def look_now(source_id: str) -> ResponseReturnValue:
+    """Let the clock ask its vendor for changes at once."""
+    require("sources")
+    crm_links.poll_soon(workspace(), _checked(source_id))
+    return done(f"{_PAGE}/{source_id}", Toast(_("Its changes are being read")))
+
+
+def set_writes(source_id: str) -> ResponseReturnValue:
+    """Keep which stage there each stage here sets, and how often changes are looked for."""
+    require("sources")
+    ws, name = workspace(), _checked(source_id)
+    minutes = read_line("poll_minutes", 10)
+    told = {key.removeprefix("to-"): value for key, value in request.form.items() if key.startswith("to-")}
+    try:
+        if minutes:
+            crm_links.set_poll(ws, name, int(minutes) if minutes.isascii() and minutes.isdigit() else 0)
+        crm_links.set_writes(ws, name, told)
+    except BadInput as error:
+        form = Form({key: value for key, value in request.form.items() if key != "csrf_token"})
+        form.errors[error.field or "writes"] = worded(error)
+        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
+
+
 def _listed(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
     with reading() as tx:
         found = reports.all_of_them(tx)
@@ -136,10 +160,12 @@ def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **value
     with reading() as tx:
         source = reports.one(tx, source_id)
         recent = deliveries.page(tx, language(), Wanted(source=source.name), limit=_RECENT)
+        crm = crm_reports.state(tx, source_id)
     return page(
         "source", here="settings", source=source, recent=recent, fresh=fresh, form=form or Form(),
         address=sources.address(ws, source.kind, source.name, fresh),
-        steps=steps(source.kind, source.name, language()), asks=source.kind in _ASKED, **values,
+        steps=steps(source.kind, source.name, language()), vendor=NAMES.get(source.kind),
+        crm=crm, stages=tuple(playbook().stages), **values,
     )  # fmt: skip
 
 

@@ -181,6 +181,17 @@ def set_poll(ws: Workspace, source_id: str, minutes: int) -> None:
     ws.database.transact(work)
 
 
+def poll_soon(ws: Workspace, source_id: str) -> None:
+    """Let the clock look for changes at once, also while the vendor wanted to be left alone. Raises NotFound."""
+
+    def work(tx: Tx) -> None:
+        link(tx, source_id)
+        mine = update(CrmLink).where(CrmLink.source_id == source_id)
+        tx.conn.execute(mine.values(next_poll_at=tx.now, ask_after=None))
+
+    ws.database.transact(work)
+
+
 def _aim(tx: Tx, source_id: str, writes: Mapping[str, str]) -> None:
     """Switch the target of a source on or off, and make it when it is first needed."""
     mine = update(CrmLink).where(CrmLink.source_id == source_id)
