@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Enroll, MeetingFact, Reanchor
     from workflow.engine.life import Kind, Known, KnownEnrollment, Writer
+    from workflow.engine.overtaken import Line
     from workflow.engine.sequences import Released, Whereabouts
     from workflow.engine.signals import ProspectView
     from workflow.playbook.schema import Playbook, Sequence, Step
@@ -113,6 +114,7 @@ class World:
     mailbox: str = ""
     mailboxes: dict[str, MailboxState] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    history: list[Line] = field(default_factory=list)
 
     def where(self, playbook: Playbook | None = None) -> Whereabouts:
         """The calendar of the prospect, by a version of the playbook."""

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from workflow.engine import posting, rows
+from workflow.engine import overtaken, posting, rows
 from workflow.engine import signals as kinds
 from workflow.engine.decide import decide
 from workflow.engine.life import ACTS, IS_NEW, Entry, Happening, Imagined, Known, Life
+from workflow.engine.overtaken import Line
 from workflow.engine.rows import World
 from workflow.engine.signals import FIELDS, MeetingView, ProspectView
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Decision, MeetingFact
     from workflow.engine.life import Ending, Writer
+    from workflow.engine.signals import Signal
     from workflow.playbook.schema import Playbook
 
 HORIZON: Final = timedelta(days=120)
@@ -99,7 +101,8 @@ def _tell(world: World, happening: Happening) -> None:
         ),
         answers=dict(world.answers),
     )
-    decision = decide(world.playbook, world.view, happening.signal(), world.now)
+    view, signal = _seen(world, happening.signal())
+    decision = decide(world.playbook, view, signal, world.now)
     place = len(world.entries)
     _carry_out(world, decision)
     # Told last, for it may be the event that says where the prospect lives, and shown first.
@@ -110,6 +113,14 @@ def _tell(world: World, happening: Happening) -> None:
     world.entries.insert(place, told)
     for each in decision.withheld:
         world.tell("withheld", sequence=each.sequence, reasons=(each.reason,))
+
+
+def _seen(world: World, signal: Signal) -> tuple[ProspectView, Signal]:
+    """What the engine is told when news come late: with what was said since, and without what that overtook."""
+    if all(line.occurred_at <= signal.occurred_at for line in world.history):
+        return world.view, signal
+    later = overtaken.words(world.playbook, world.history, signal.occurred_at)
+    return replace(world.view, later=later), overtaken.left_of(signal, world.history)
 
 
 def _carry_out(world: World, decision: Decision) -> None:
@@ -139,6 +150,8 @@ def _fold(world: World, decision: Decision) -> None:
     folded: dict[str, Any] = {}
     for change in decision.history:
         folded |= change.changes
+        stages = (change.from_stage, change.to_stage)
+        world.history.append(Line(change.kind, change.occurred_at, change.changes, change.detail, *stages))
         if change.kind == "moved":
             told = f"{change.from_stage} → {change.to_stage}"
             said = ", ".join(filter(None, [told, change.changes.get("outcome"), change.reason]))
