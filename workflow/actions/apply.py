@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from workflow import ids, text
-from workflow.actions import barred, enrolling, news, reviving
+from workflow.actions import barred, enrolling, news, reviving, together
 from workflow.engine import basis, meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
@@ -22,7 +22,7 @@ from workflow.records.prepared import Prepared
 from workflow.search import searchable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workflow.engine.decide import Change, Decision, MeetingFact
     from workflow.engine.signals import ProspectView, Signal
@@ -42,6 +42,7 @@ _NEW: Final[Mapping[str, Any]] = {
     "declined": None,
 }
 _SEARCHED: Final = frozenset({"name", "company", "email", "phone"})
+_NOTHING: Final = (None, None, None, None)
 _MAKE: Final = Prepared(insert(Prospect))
 _CHANGE: Final = Prepared(update(Prospect).where(Prospect.id == bindparam("which")))
 _REMEMBER: Final = Prepared(insert(History))
@@ -57,6 +58,8 @@ def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decisio
     if not decision.history:
         return view.version
     version = _write_history(tx, view, signal, decision.history, chain)
+    if not _is_alone(decision):
+        together.settle(tx)
     if decision.meeting is not None:
         _write_meeting(tx, view.id, decision.meeting)
     for stop in decision.stop:
@@ -89,6 +92,13 @@ def remember(tx: Tx, playbook: Playbook, view: ProspectView, signal: Signal, dec
     _KEEP.run(tx, row)
 
 
+def _is_alone(decision: Decision) -> bool:
+    """Whether nothing but its history follows from a decision: no row that leans on the prospect's."""
+    of_rows = (decision.enroll, decision.stop, decision.reanchor, decision.withheld, decision.answers)
+    of_one = (decision.meeting, decision.suppress, decision.call, decision.revive)
+    return not any(of_rows) and of_one == _NOTHING and not (decision.resume or decision.take_back)
+
+
 def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str) -> int:
     rows: list[dict[str, Any]] = []
     folded: dict[str, Any] = {}
@@ -113,10 +123,19 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
     _write_prospect(tx, view, folded, version, chain)
-    _REMEMBER.run_all(tx, rows)
+    _write(tx, _REMEMBER, rows, is_new=view.version == 0)
     if "email" in folded or view.version == 0:
-        _wake_parked(tx, key_of(folded.get("email", "")))
+        _wake_parked(tx, key_of(folded.get("email", "")), is_new=view.version == 0)
     return version
+
+
+def _write(tx: Tx, statement: Prepared, rows: Sequence[Mapping[str, Any]], *, is_new: bool) -> None:
+    """Write rows of a prospect, or hold those of a new one back where many are made together."""
+    if is_new and together.may_wait(tx):
+        for row in rows:
+            together.hold(tx, statement, row)
+    else:
+        statement.run_all(tx, rows)
 
 
 def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], version: int, chain: str) -> None:
@@ -129,15 +148,15 @@ def _write_prospect(tx: Tx, view: ProspectView, folded: Mapping[str, Any], versi
         facts = {**view.fields, **folded}
         row["search"] = searchable(*(str(facts.get(name) or "") for name in ("name", "company", "email", "phone")))
     if view.version == 0:
-        _MAKE.run(tx, {**_NEW, **row, "id": view.id, "created_at": tx.now})
+        _write(tx, _MAKE, [{**_NEW, **row, "id": view.id, "created_at": tx.now}], is_new=True)
     else:
         _CHANGE.run(tx, {**row, "which": view.id})
 
 
-def _wake_parked(tx: Tx, email_key: str | None) -> None:
+def _wake_parked(tx: Tx, email_key: str | None, *, is_new: bool) -> None:
     """Events that wait for this address may be applied now; those that wait for a ref are woken where it is written."""
     if email_key:
-        _WAKE.run(tx, {"email_key": email_key, "next_attempt_at": tx.now})
+        _write(tx, _WAKE, [{"email_key": email_key, "next_attempt_at": tx.now}], is_new=is_new)
 
 
 def _enroll(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:

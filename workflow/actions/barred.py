@@ -32,7 +32,9 @@ _DOMAIN: Final = Prepared(
         or_(*(BarredDomain.domain == bindparam(f"part{number}") for number in range(_PARTS)))
     )
 )
+_ANY_DOMAIN: Final = Prepared(select(BarredDomain.domain).limit(1))
 _LOG: Final = Prepared(insert(SuppressionLog))
+_DOMAINS: Final = "barred_domains"
 
 
 def is_barred(tx: Tx, email_key: str) -> bool:
@@ -76,8 +78,29 @@ def of_domain(domain: Record) -> Mapping[str, Any]:
 
 
 def domain_of(tx: Tx, email_key: str) -> Record | None:
-    """The barred domain that an address belongs to, itself or by a subdomain."""
-    labels = email_key.rpartition("@")[2].split(".")
+    """The barred domain that an address belongs to, itself or by a subdomain.
+
+    Asked once in a transaction: whoever changes the list of domains writes alone, and says `forget_domains`.
+    """
+    told: dict[str, Record | None] | None = tx.known.get(_DOMAINS)
+    if told is None:
+        told = tx.known[_DOMAINS] = {}
+        told[""] = _ANY_DOMAIN.first(tx, {})
+    if told[""] is None:
+        return None
+    domain = email_key.rpartition("@")[2]
+    if domain not in told:
+        told[domain] = _domain_of(tx, domain)
+    return told[domain]
+
+
+def forget_domains(tx: Tx) -> None:
+    """Ask anew: the list of domains has been changed in this transaction."""
+    tx.known.pop(_DOMAINS, None)
+
+
+def _domain_of(tx: Tx, domain: str) -> Record | None:
+    labels = domain.split(".")
     names = [".".join(labels[start:]) for start in range(len(labels))]
     for start in range(0, len(names), _PARTS):
         some = [*names[start : start + _PARTS], *[None] * _PARTS][:_PARTS]

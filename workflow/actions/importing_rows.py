@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from workflow.actions import prospects
+from workflow.actions import barred, prospects
+from workflow.actions.together import together
 from workflow.engine.signals import UPSERTED, Signal
 from workflow.imports.matching import Weak, weak_keys
 from workflow.imports.values import Problem
@@ -69,8 +70,9 @@ def known(tx: Tx, batch: Sequence[Facts], options: Options) -> Known:
     if keys:
         by_key = select(Prospect.email_key, Prospect.id, Prospect.merged_into).where(Prospect.email_key.in_(keys))
         found.addresses = {str(row.email_key): row.merged_into or row.id for row in tx.conn.execute(by_key)}
-        barred = select(Suppression.email_key).where(Suppression.email_key.in_(keys))
-        found.barred = set(tx.conn.execute(barred).scalars())
+        listed = select(Suppression.email_key).where(Suppression.email_key.in_(keys))
+        found.barred = set(tx.conn.execute(listed).scalars())
+        found.barred |= {key for key in keys if barred.domain_of(tx, key) is not None}
     return found
 
 
@@ -105,6 +107,7 @@ class Writer:
         # Of the people who are made here, only the keys that come once more need be kept.
         self._again = frozenset(again)
         self._fresh = Weak()
+        self._refs: list[tuple[str, str, str]] = []
 
     def write(self, tx: Tx, batch: Sequence[Facts]) -> tuple[Counter[str], dict[int, tuple[Problem, ...]]]:
         """Write the good rows of `batch`; what became of how many, and what is wrong with which.
@@ -112,6 +115,7 @@ class Writer:
         May be asked again for the same batch when the transaction came to nothing; `settle` says that it did not.
         """
         self._fresh = Weak()
+        self._refs = []
         counts: Counter[str] = Counter()
         refused: dict[int, tuple[Problem, ...]] = {}
         found = known(tx, batch, self._options)
@@ -119,16 +123,18 @@ class Writer:
             # In the one order of locks, because two imports may hold the same people.
             for prospect_id in sorted({target[0] for facts in batch if (target := self._find(found, facts))}):
                 prospects.lock(tx, prospect_id)
-        for facts in batch:
-            target = self._find(found, facts)
-            if target is None:
-                self._make(tx, facts, found, counts)
-            elif self._options.double == "skip":
-                counts["skipped"] += 1
-            else:
-                problem = self._change(tx, target[0], facts, found, counts)
-                if problem is not None:
-                    refused[facts.number] = (problem,)
+        with together(tx):
+            for facts in batch:
+                target = self._find(found, facts)
+                if target is None:
+                    self._make(tx, facts, found, counts)
+                elif self._options.double == "skip":
+                    counts["skipped"] += 1
+                else:
+                    problem = self._change(tx, target[0], facts, found, counts)
+                    if problem is not None:
+                        refused[facts.number] = (problem,)
+            self._keep_refs(tx)
         return counts, refused
 
     def settle(self) -> None:
@@ -136,13 +142,19 @@ class Writer:
         self._weak.known |= self._fresh.known
         self._fresh = Weak()
 
+    def _keep_refs(self, tx: Tx) -> None:
+        for ref in self._refs:
+            prospects.remember_ref(tx, *ref)
+        self._refs = []
+
     def _find(self, found: Known, facts: Facts) -> tuple[str, Why] | None:
         return found.find(facts, self._weak) or self._fresh.find(facts.fields)
 
     def _make(self, tx: Tx, facts: Facts, found: Known, counts: Counter[str]) -> None:
         fields = {name: value for name, value in facts.fields.items() if value}
         signal = self._signal(tx, fields, facts.custom, facts.owner or self._options.owner_id)
-        result = prospects.put(self._ws, tx, None, signal)
+        fresh = prospects.nobody_yet(suppressed=facts.email_key in found.barred)
+        result = prospects.put(self._ws, tx, fresh, signal)
         counts["made"] += 1
         counts["begun"] += len(result.decision.enroll)
         if facts.email_key in found.barred:
@@ -186,12 +198,13 @@ class Writer:
     def _remember(self, tx: Tx, facts: Facts, fields: Mapping[str, str], prospect_id: str, found: Known) -> None:
         """Let later rows find this person too."""
         if facts.ref and self._options.source_id:
-            prospects.remember_ref(tx, self._options.source_id, facts.ref, prospect_id)
+            # Leans on the row of the prospect, which may be held back until the end of the batch.
+            self._refs.append((self._options.source_id, facts.ref, prospect_id))
             found.refs.setdefault(facts.ref, prospect_id)
         if facts.id:
             found.ids[facts.id] = prospect_id
         if (key := key_of(fields.get("email", ""))) is not None:
             found.addresses[key] = prospect_id
-        for _why, weak in weak_keys(fields):
+        for _why, weak in weak_keys(fields) if self._again else ():
             if weak in self._again:
                 self._fresh.keep(weak, prospect_id, addressed=bool(fields.get("email")))

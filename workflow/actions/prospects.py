@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, select, update
 
 from workflow import ids
-from workflow.actions import apply, barred, facts, late
+from workflow.actions import apply, barred, facts, late, together
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Change, Decision, decide, wants
 from workflow.engine.signals import EnrollmentView, ProspectView, Signal
@@ -159,7 +159,7 @@ def submit(ws: Workspace, tx: Tx, prospect_id: str | None, signal: Signal, *, ve
 def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version: int | None = None) -> Result:
     """The same for a prospect that the caller has loaded."""
     if loaded is None:
-        loaded = Loaded(ProspectView(id=ids.new_id(), suppressed=_is_suppressed(tx, signal.fields.get("email"))), "")
+        loaded = nobody_yet(suppressed=_is_suppressed(tx, signal.fields.get("email")))
     if version is not None and loaded.view.version != version:
         message = f"The prospect is at version {loaded.view.version}, not {version}: load it again and decide anew."
         raise Conflict(message)
@@ -175,6 +175,11 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
     return Result(view.id, now_at, decision)
 
 
+def nobody_yet(*, suppressed: bool) -> Loaded:
+    """A prospect that is about to be made; `suppressed` when nobody may write to the address."""
+    return Loaded(ProspectView(id=ids.new_id(), suppressed=suppressed), "")
+
+
 def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> None:
     """Leave a row in a prospect's history that changes nothing of the prospect itself."""
     loaded = load(ws, tx, prospect_id)
@@ -185,6 +190,7 @@ def note(ws: Workspace, tx: Tx, prospect_id: str, change: Change, who: Who) -> N
 
 def load(ws: Workspace, tx: Tx, prospect_id: str, *, meetings: bool = False) -> Loaded:
     """Lock a prospect's row and read what the engine may know of it. Raises NotFound."""
+    together.settle(tx)
     row = _followed(tx, _BY_ID.first(tx, {"prospect": prospect_id}))
     if row is None:
         message = "There is no such prospect: check the id."
@@ -236,6 +242,7 @@ def holder(tx: Tx, email_key: str) -> str | None:
 
 def remember_ref(tx: Tx, source_id: str, ref: str, prospect_id: str) -> None:
     """Keep a source's own id of a prospect, and wake the events that wait for it."""
+    together.settle(tx)
     row = {"source_id": source_id, "object": "prospect", "ref": ref, "prospect_id": prospect_id}
     if upserts.insert_new(tx, ExternalRef, row):
         tx.conn.execute(

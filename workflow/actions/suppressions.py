@@ -162,6 +162,7 @@ def _bar_domain(tx: Tx, domain: str, note: str, who: Who, source: str) -> bool:
     row = {"domain": domain, "note": note, "source": source, "actor": who.actor, "at": tx.now}
     if not upserts.insert_new(tx, BarredDomain, row):
         return False
+    barred.forget_domains(tx)
     told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": source}
     barred.log(tx, "added", f"@{domain}", told)
     _spread(tx, domain, note, who.actor)
@@ -232,6 +233,7 @@ def _allow_domain(tx: Tx, domain: str, note: str, who: Who) -> None:
     """Take a domain from the list; who is barred for more than that stays barred. Nobody else writes meanwhile."""
     if tx.conn.execute(delete(BarredDomain).where(BarredDomain.domain == domain)).rowcount != 1:
         raise NotFound(_NOT_THERE)
+    barred.forget_domains(tx)
     tx.conn.execute(delete(Suppression).where(Suppression.source == f"{BY_DOMAIN}{domain}"))
     told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": who.cause}
     barred.log(tx, "removed", f"@{domain}", told)

@@ -58,7 +58,7 @@ _DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 @data_dir_option
 def import_(file: Path, data_dir: Path | None, **given: Any) -> None:  # noqa: ANN401 - the options by name
     """Write the prospects of FILE. Exit code 1 when rows were refused."""
-    ws = opened(data_dir)
+    ws = opened(data_dir, pooled=True)
     who = Who("command", f"command:{new_id()}")
     holder = new_id()
     job_id = importing.receive(ws, file, file.name, who, _told(given))

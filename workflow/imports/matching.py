@@ -20,7 +20,7 @@ _DIGITS_ENOUGH: Final = 6
 
 def weak_keys(fields: Mapping[str, str]) -> Iterator[tuple[Why, int]]:
     """What may show that two are one: the last nine digits of the phone number, and name with company."""
-    digits = "".join(sign for sign in fields.get("phone", "") if sign.isdigit())
+    digits = "".join(filter(str.isdigit, fields.get("phone", "")))
     if len(digits) >= _DIGITS_ENOUGH:
         yield "phone", _short(f"p{digits[-_DIGITS_TOLD:]}")
     name, company = fields.get("name", ""), fields.get("company", "")

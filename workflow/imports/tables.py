@@ -190,9 +190,9 @@ def _text(path: Path, options: Options) -> Iterator[Row]:
                 ended = "end of data" in str(error)
                 yield Row(number, (), "quotes_to_the_end" if ended else "quotes")
                 continue
-            if any(cell.strip() for cell in cells):
-                lost = any("\ufffd" in cell for cell in cells)
-                yield Row(number, tuple(cells), "letters" if lost else "")
+            whole = "".join(cells)
+            if whole and not whole.isspace():
+                yield Row(number, tuple(cells), "letters" if "\ufffd" in whole else "")
 
 
 def _sheet(path: Path, options: Options) -> Iterator[Row]:

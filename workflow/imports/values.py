@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from workflow import ids, text
@@ -126,7 +127,7 @@ class Evidence:
             self.either = True
 
     def _look_at_number(self, cell: str) -> None:
-        told = _MONEY.sub("", cell.strip())
+        told = _without_money(cell)
         commas, points = told.count(","), told.count(".")
         if commas and points:
             last_is_comma = told.rfind(",") > told.rfind(".")
@@ -174,7 +175,7 @@ def facts(row: Row, header: Sequence[str], options: Options, owners: Mapping[str
     problems = []
     if row.problem:
         return Facts(row.number, {}, {}, problems=(Problem("", row.problem),))
-    if any(cell.strip() for cell in row.cells[len(header) :]):
+    if len(row.cells) > len(header) and any(cell.strip() for cell in row.cells[len(header) :]):
         problems.append(Problem("", "too_many_cells", {"cells": str(len(row.cells)), "columns": str(len(header))}))
     for name, target, cell in zip(header, options.columns, row.cells, strict=False):
         if not target or not cell or cell.isspace():
@@ -218,6 +219,8 @@ class _Odd(Exception):
         self.facts = facts
 
 
+# A title, a country or a company comes again and again, and every row is read three times.
+@lru_cache(maxsize=4096)
 def _field(name: str, cell: str) -> str:
     if len(cell) > _LONGEST[name]:
         raise _Odd("too_long", signs=str(len(cell)), most=str(_LONGEST[name]))
@@ -287,8 +290,13 @@ def _date(cell: str, order: str) -> str:
     raise _Odd("date", value=cell[:40])
 
 
+def _without_money(cell: str) -> str:
+    told = cell.strip()
+    return told if told[:1].isdigit() and told[-1].isdigit() else _MONEY.sub("", told)
+
+
 def _number(cell: str, decimal: str) -> float | int:
-    told = _MONEY.sub("", cell.strip())
+    told = _without_money(cell)
     if not _NUMBER.fullmatch(told):
         raise _Odd("number", value=cell[:40])
     told = re.sub(r"[\s\u00a0\u202f'’]", "", told)

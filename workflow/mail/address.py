@@ -79,7 +79,7 @@ def parse_address(text: str, *, local_host: bool = False) -> Address:
     if not at or not local or not domain:
         raise _bad(f"{_shown(bare)} is no address: it needs a name, one @ and a domain, such as ana@example.com.")
     local = unicodedata.normalize("NFC", local)
-    if "@" in local or not _LOCAL.fullmatch(local) or not all(_plain(sign) for sign in local):
+    if "@" in local or not _LOCAL.fullmatch(local) or not (local.isascii() or all(map(_plain, local))):
         raise _bad(f"The part before the @ of {_shown(bare)} has a sign, a space or a dot where none may be.")
     if len(local.encode()) > LONGEST_LOCAL:
         raise _bad(f"The part before the @ is longer than {LONGEST_LOCAL} bytes, and no mail server would take it.")

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from sqlalchemy import BindParameter, Select, literal, literal_column
+from sqlalchemy import BindParameter, Insert, Select, literal, literal_column
 from sqlalchemy.sql import visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Delete, Dialect, Insert, Update
+    from sqlalchemy import ColumnElement, Delete, Dialect, Update
     from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.visitors import ExternallyTraversible
 
     from workflow.records.db import Record, Tx
+
+# SQLite takes 32,766 values in a statement, and no table has a hundred columns.
+_AT_ONCE: Final = 200
 
 _Statement: TypeAlias = "Select[*tuple[Any, ...]] | Insert | Update | Delete"
 
@@ -46,7 +49,12 @@ class Prepared:
             self.run(tx, rows[0])
         elif rows:
             form = self._form(tx, rows[0])
-            tx.drive(form.sql, [form.filled(row) for row in rows], many=True)
+            if not form.by_position or not isinstance(self._statement, Insert):
+                tx.drive(form.sql, [form.filled(row) for row in rows], many=True)
+                return
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows[start : start + _AT_ONCE]
+                tx.drive(form.times(len(some)), [value for row in some for value in form.filled(row)])
 
     def all(self, tx: Tx, values: Mapping[str, object]) -> Sequence[Record]:
         """Every row it finds."""
@@ -95,6 +103,11 @@ class _Form:
         if self.by_position:
             return tuple([whole[name] for name in self.names])
         return {name: whole[name] for name in self.names}
+
+    def times(self, number: int) -> str:
+        """The same INSERT for so many rows at once: its row of question marks as often."""
+        before, values, marks = self.sql.rpartition(" VALUES ")
+        return f"{before}{values}{', '.join([marks] * number)}"
 
     def read(self, found: Sequence[Any]) -> Sequence[Record]:
         if not self.read_back:
