@@ -69,17 +69,19 @@
 
   // --- what a form holds outlives a sign-in: kept for the same person in this tab, until the form was taken
   const KEPT = "kept form";
+  let leaving = false;
   const stash = el => {
     const form = el?.closest?.("form");
     const action = form?.getAttribute("action");
     if (!action || form.method !== "post" || action === "/sign-out") return;
     const fields = [...form.elements].filter(f => f.name && !["hidden", "password", "file", "submit", "button"].includes(f.type));
     const typed = fields.map(f => [f.name, f.type, f.value, f.checked]);
+    leaving = true;
     if (typed.length) sessionStorage.setItem(KEPT, JSON.stringify({ me: say.me, action, typed }));
   };
   const restore = () => {
     const kept = JSON.parse(sessionStorage.getItem(KEPT) || "null");
-    if (!kept || !say.me) return;
+    if (!kept || !say.me || leaving) return;
     if (kept.me !== say.me) { sessionStorage.removeItem(KEPT); return; }
     const form = $$("form").find(one => one.getAttribute("action") === kept.action && one.elements.length > 1);
     if (!form) {
