@@ -95,7 +95,7 @@ def test_the_api_lists_received_mail_in_pages(scene: Scene, wrote: str) -> None:
     for number in range(3):
         scene.clock.advance(seconds=5)
         take(scene, letter(scene, f"Answer {number}", subject=f"Re: {number}"))
-    key = {"Authorization": f"Bearer {people.add_key(scene.ws, 'crm', 'rep')}", "Accept-Language": "bg"}
+    key = {"Authorization": f"Bearer {people.add_key(scene.ws, 'crm', 'manager')}", "Accept-Language": "bg"}
     client, at = scene.app.test_client(), f"/api/v1/prospects/{wrote}/mail"
     first = client.get(f"{at}?limit=2", headers=key, base_url="http://127.0.0.1:8000").get_json()
     rest = client.get(f"{at}?cursor={first['next_cursor']}", headers=key, base_url="http://127.0.0.1:8000").get_json()
