@@ -28,7 +28,8 @@ _LIKELY: Final[Mapping[str, Any]] = {
     "client_id": "onward", "signature_en": "Kind regards", "signature_bg": "Поздрави", "code": "need.field",
     "en": "“budget” must be given first.", "bg": "Първо попълнете „budget“.", "message_id": "<42@example.com>",
     "recipient": "ana@example.com", "step": "first", "to": "qualified", "from": "planned", "area": "stages",
-    "actor": "api:my-program", "cursor": "", "limit": 100,
+    "actor": "api:my-program", "cursor": "", "limit": 100, "api_token": "pat-eu1-…",
+    "writes": {"qualified": "qualifiedtobuy"},
 }  # fmt: skip
 _DEEPEST: Final = 6
 

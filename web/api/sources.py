@@ -1,7 +1,11 @@
-"""The API's routes about senders of webhooks: list, add, give a new secret. A secret is told once, where it is made."""
+"""The API's routes about senders of webhooks: list, add, give a new secret, and how each vendor is asked by its API.
+
+A secret is told once, where it is made; a vendor's token goes in and never comes out.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime  # noqa: TC003 - the models read it
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -11,7 +15,9 @@ from web.api import listing
 from web.api.listing import Key, List, Sorted
 from web.api.models import Id, Reply, Request
 from web.api.route import Call, Route
-from workflow.actions import sources
+from workflow.actions import crm_links, sources
+from workflow.errors import NotFound
+from workflow.reports import crm as crm_reports
 from workflow.reports import people as reports
 
 if TYPE_CHECKING:
@@ -58,6 +64,42 @@ class SourceMade(Source):
     secret: str | None
 
 
+class SourceToken(Request):
+    """The token of the vendor's own API."""
+
+    api_token: Annotated[str, Field(max_length=4000, description="Write-only; an empty text takes it away.")]
+
+
+class SourceCrmChange(Request):
+    """What is to change; `writes` replaces all that was set before."""
+
+    poll_minutes: Annotated[int | None, Field(ge=1, le=1440)] = None
+    writes: Annotated[
+        dict[str, Annotated[str, Field(max_length=100)]] | None,
+        Field(max_length=200, description="Stages of the playbook, each with the id of the stage that it sets there."),
+    ] = None
+
+
+class SourceCrm(Reply):
+    """How a vendor is asked by its API, and what is written there. `problem` says why it is not reached.
+
+    `awaited` counts objects that are to be looked up, `unwritten` and `given_up` stages that are to be written.
+    """
+
+    has_token: bool
+    poll_minutes: int
+    polled_at: datetime | None
+    poll_found: int
+    looked_up_at: datetime | None
+    written_at: datetime | None
+    problem: str | None
+    problem_since: datetime | None
+    awaited: int
+    unwritten: int
+    given_up: int
+    writes: dict[str, str]
+
+
 class SourceList(List):
     """A page of senders."""
 
@@ -93,6 +135,40 @@ def rotated(call: Call) -> SourceMade:
     return _made(call, row, sources.rotate(call.ws, row.name, call.body(SourceSecret).secret))
 
 
+def crm(call: Call) -> SourceCrm:
+    """How its vendor is asked. One that was never given a token, nor told what to write, has nothing of the sort."""
+    _row(call)
+    with call.ws.database.read() as tx:
+        found = crm_reports.state(tx, call.id)
+    if found is None:
+        message = "This source is not asked by an API: give it a token first."
+        raise NotFound(message)
+    return SourceCrm.model_validate(asdict(found))
+
+
+def token_kept(call: Call) -> Source:
+    """Keep the token of the vendor's own API, or forget it."""
+    row = _row(call)
+    sources.keep_token(call.ws, row.id, call.body(SourceToken).api_token)
+    return Source.model_validate(row)
+
+
+def crm_changed(call: Call) -> SourceCrm:
+    """Change how often changes are read, and which stages are written there."""
+    sent, source_id = call.body(SourceCrmChange), _row(call).id
+    if sent.poll_minutes is not None:
+        crm_links.set_poll(call.ws, source_id, sent.poll_minutes)
+    if sent.writes is not None:
+        crm_links.set_writes(call.ws, source_id, sent.writes)
+    return crm(call)
+
+
+def reconciled(call: Call) -> SourceCrm:
+    """Have its changes read at once; what no webhook told is applied within some seconds."""
+    crm_links.poll_soon(call.ws, _row(call).id)
+    return crm(call)
+
+
 def _made(call: Call, row: Record, secret: str) -> SourceMade:
     told = Source.model_validate(row).model_dump()
     return SourceMade(**told, url=sources.address(call.ws, row.kind, row.name, secret), secret=secret)
@@ -104,6 +180,7 @@ def _row(call: Call) -> Record:
 
 
 _ONCE: Final = ("url", "secret")
+_CRM: Final = "/sources/<id>/crm"
 ROUTES: Final = (
     Route("GET", "/sources", "List sources", listed, SourceList, query=WantedSources, right="sources"),
     Route(
@@ -114,5 +191,17 @@ ROUTES: Final = (
     Route(
         "POST", "/sources/<id>/rotate", "Give a new secret", rotated, SourceMade, SourceSecret, right="sources",
         refusals=(404,), secrets=_ONCE,
+    ),
+    Route(
+        "PUT", "/sources/<id>/token", "Keep the vendor's token", token_kept, Source, SourceToken, right="sources",
+        refusals=(404,),
+    ),
+    Route("GET", _CRM, "Read how the vendor is asked", crm, SourceCrm, right="sources", refusals=(404,)),
+    Route(
+        "PATCH", _CRM, "Change what is asked and written", crm_changed, SourceCrm, SourceCrmChange, right="sources",
+        refusals=(404,),
+    ),
+    Route(
+        "POST", "/sources/<id>/reconcile", "Read changes now", reconciled, SourceCrm, right="sources", refusals=(404,)
     ),
 )  # fmt: skip
