@@ -51,6 +51,10 @@ _STEPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
             "Copy the client secret of the app from “Auth”.",
             "Копирайте client secret на приложението от „Auth“.",
         ),
+        (
+            "Optional: onward source token {name} takes the app's access token, to ask for what is left out.",
+            "По желание: onward source token {name} приема access token на приложението, за да се пита за липсващото.",
+        ),
     ),
     "pipedrive": (
         (
@@ -64,6 +68,10 @@ _STEPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         (
             "Endpoint URL: the address. HTTP auth username: onward. HTTP auth password: the secret.",
             "Endpoint URL: адресът. HTTP auth username: onward. HTTP auth password: тайната.",
+        ),
+        (
+            "Optional: onward source token {name} takes your API token, by which Onward asks for what is left out.",
+            "По желание: onward source token {name} приема вашия API token и Onward сам пита за липсващото.",
         ),
     ),
     "salesforce": (
