@@ -121,6 +121,11 @@ def _packed(name: str) -> bytes:
     return gzip.compress(_assets()[name].content, mtime=0)
 
 
+def file(name: str) -> Response:
+    """A file that has to stand at an address without a digest; browsers ask for it anew each time."""
+    return _serve("", name)
+
+
 def _serve(digest: str, name: str) -> Response:
     found = _assets().get(name)
     if found is None:

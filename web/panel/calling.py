@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from web.forms import line as read_line
 from web.i18n import gettext as _
-from web.pages import playbook, workspace
+from web.pages import file, playbook, workspace
 from web.panel.discovery import discovery
 from web.panel.frame import Toast, done, page, reading, viewer, warn, who
 from web.panel.planning import links
@@ -55,6 +55,7 @@ class Visit:
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
+    routes.add_url_rule("/calls/worker.js", view_func=give_worker, methods=["GET"])
     routes.add_url_rule("/calls/<sheet_id>", view_func=show_call, methods=["GET"])
     routes.add_url_rule("/calls/<sheet_id>", view_func=keep_fields, methods=["PUT"])
     routes.add_url_rule("/calls/<sheet_id>", view_func=save_all, methods=["POST"])
@@ -71,7 +72,16 @@ def show_call(sheet_id: str) -> ResponseReturnValue:
             return redirect(f"/prospects/{_logged(tx, sheet_id)}#tl", HTTPStatus.SEE_OTHER)
         live = known.ended_at is None and known.rep_id == viewer().rep_id
         values = _live(tx, known) if live else _account(tx, known)
-    return page("call" if live else "call_done", here="prospects", **values)
+    answer = page("call" if live else "call_done", here="prospects", **values)
+    if live:
+        # For the page's own worker, which keeps a call in progress on the device and nothing else.
+        answer.headers["X-Call"] = "live"
+    return answer
+
+
+def give_worker() -> ResponseReturnValue:
+    """The script that opens a call in progress without a network; its address bounds what it may touch."""
+    return file("call-worker.js")
 
 
 def keep_fields(sheet_id: str) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-// Call mode: every keystroke is kept on this device first, then sent in small saves that may be repeated.
+// Call mode: every keystroke is kept on this device, then sent in small saves that may be repeated.
 (() => {
   "use strict";
   const $ = (what, where = document) => where.querySelector(what);
@@ -12,21 +12,29 @@
   const words = root.dataset;
   const fields = new Map($$("[data-f]").map(one => [one.name, one]));
 
-  // --- kept on this device: one entry a window, so that two windows never write over each other
+  // --- on this device: one entry a window, so that two never write over each other
   const mark = `call ${id} `;
   const mine = mark + Math.random().toString(36).slice(2);
   const pending = {};
   const held = new Set();
   const adopted = [];
-  // A browser may refuse to keep anything; then the saves alone must do.
+  // A browser may refuse to keep anything, or be full.
   let store = null;
-  try { localStorage.removeItem(mine); store = localStorage; } catch { /* refused */ }
+  try { localStorage.removeItem(mine); store = localStorage; } catch {}
   const persist = () => {
     try {
       if (Object.keys(pending).length) store?.setItem(mine, JSON.stringify(pending));
       else store?.removeItem(mine);
-    } catch { /* full: what was kept before stays */ }
+    } catch {}
   };
+  // What the server has, as this device last heard: a page opened without a network may be older than that.
+  const heard = `heard ${id}`;
+  const mirror = JSON.parse(store?.getItem(heard) ?? "null") ?? { fields: {} };
+  const hear = (name, text, version) => {
+    mirror.fields[name] = [text, version];
+    try { store?.setItem(heard, JSON.stringify(mirror)); } catch {}
+  };
+  const forget = () => { store?.removeItem(heard); self.caches?.delete("onward-call"); };
   const status = $("[data-status]");
   const say = text => { if (status && status.textContent !== text) status.textContent = text; };
   const csrf = $("input[name=csrf_token]")?.value;
@@ -38,7 +46,7 @@
     if (busy) { again = true; return false; }
     let room = last ? 8000 : 60000;
     const names = Object.keys(pending).filter(name => !held.has(name)).filter((name, place) => (room -= pending[name].text.length) > 0 || !place);
-    if (!names.length) return !held.size;
+    if (!names.length) return all();
     busy = true;
     const body = new URLSearchParams();
     const sent = {};
@@ -59,15 +67,20 @@
     const left = Object.keys(pending).filter(name => !held.has(name)).length;
     if (!done) { retry = setTimeout(flush, wait); wait = Math.min(wait * 2, 30000); return false; }
     if (again || left) { again = false; return flush(); }
+    return all();
+  };
+  const all = () => {
+    if (held.size) return false;
     for (const [key, value] of adopted.splice(0)) if (store.getItem(key) === value) store.removeItem(key);
     say(`${words.wSaved} ${new Date().toTimeString().slice(0, 5)}`);
-    return !held.size;
+    return true;
   };
   const settle = (told, sent) => {
-    if (told.ended && live) { say(words.wEnded); }
+    if (told.ended && live) say(words.wEnded);
     for (const [name, version] of Object.entries(told.saved)) {
       const field = fields.get(name);
       if (field) field.dataset.v = version;
+      hear(name, sent[name], version);
       if (pending[name]?.text === sent[name]) delete pending[name];
       else if (pending[name]) pending[name].version = version;
     }
@@ -100,6 +113,7 @@
   const take = (field, theirs) => {
     field.value = theirs.text;
     field.dataset.v = theirs.version;
+    hear(field.name, theirs.text, theirs.version);
     delete pending[field.name];
     show();
   };
@@ -130,6 +144,7 @@
     pending[field.name] = { text: field.value, version: own ? own.version : Number(field.dataset.v), sent: own?.sent };
     persist();
     clearTimeout(soon);
+    if (navigator.onLine) say("…");
     soon = setTimeout(flush, 700);
   };
   const adopt = () => {
@@ -150,6 +165,7 @@
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") flush(true); });
 
   if (!live) {
+    forget();
     adopt();
     if (Object.keys(pending).length) flush().then(sent => { if (sent) location.reload(); });
     return;
@@ -158,9 +174,15 @@
   root.addEventListener("input", e => { if (e.target.matches("[data-f]")) { keep(e.target); show(); } });
   const note = (name, text) => { const field = fields.get(name); if (field.value !== text) { field.value = text; keep(field); } };
 
-  // --- clock: seconds since the call began, less those on hold; the same on every device
-  const loaded = performance.now();
-  const wall = () => Math.floor(Number(words.wall) + (performance.now() - loaded) / 1000);
+  // --- clock: seconds since the call began, less those on hold
+  const told = Date.now() - Number(words.wall) * 1000;
+  const start = mirror.start < told - 9000 ? mirror.start : told;
+  mirror.start = start;
+  for (const [name, [text, version]] of Object.entries(mirror.fields)) {
+    const field = fields.get(name);
+    if (field && version > Number(field.dataset.v)) { field.value = text; field.dataset.v = version; }
+  }
+  const wall = () => Math.floor((Date.now() - start) / 1000);
   const clock = () => { const [total, at] = (fields.get("clock").value || "0 -").split(" "); return { total: Number(total), at: at === "-" ? null : Number(at) }; };
   const spent = () => { const { total, at } = clock(); return Math.max((at ?? wall()) - total, 0); };
   const planned = Number(words.planned);
@@ -195,7 +217,7 @@
     ratio();
   };
 
-  // --- script: one step at a time; the path taken is kept with the second at which each step began
+  // --- script: one step at a time; the path holds the second at which each began
   const steps = new Map($$("[data-step]").map(one => [one.dataset.step, one]));
   const path = () => fields.get("path").value.split(" ").filter(Boolean).map(one => one.split("@"));
   const here = () => path().at(-1)?.[0] ?? [...steps.keys()][0];
@@ -226,7 +248,7 @@
   const back = () => { const all = path(); if (all.length > 1) go(all.at(-2)[0], true); };
   const on = () => go(steps.get(here())?.dataset.next ?? "end", true);
 
-  // --- questions: those of this step, of a part of SPIN or of the parts that nothing covers yet, for this buyer
+  // --- questions: of this step, a part of SPIN, or the parts that nothing covers yet
   let part = steps.size ? "step" : "gap";
   const rows = $$("[data-q]");
   const asked = () => fields.get("asked").value.split(" ").filter(Boolean);
@@ -341,6 +363,12 @@
     if (act) { e.preventDefault(); act(); }
   });
 
+  $("#drop").addEventListener("submit", forget);
+  if (self.caches && navigator.serviceWorker) {
+    navigator.serviceWorker.register("/calls/worker.js").catch(() => {});
+    const parts = [location.pathname, ...$$("head [src], head [rel=stylesheet], head [rel=icon]").map(one => one.src || one.href)];
+    caches.open("onward-call").then(kept => kept.addAll(parts)).catch(() => {});
+  }
   for (const one of $$("[data-hold], [data-parts], [data-ask], [data-talk], [data-nav]")) one.hidden = false;
   adopt();
   if (steps.size && !path().length) note("path", `${here()}@0`);
