@@ -128,7 +128,7 @@
   // --- what is typed into long fields outlives every swap and a reload of this tab, until it is saved
   const draft = field => `draft ${field.dataset.keep}`;
   document.addEventListener("input", e => { if (e.target.dataset?.keep) sessionStorage.setItem(draft(e.target), e.target.value); });
-  document.addEventListener("submit", e => { if (e.target.getAttribute("action") === "/sign-out") sessionStorage.clear(); });
+  document.addEventListener("submit", e => { if (e.target.getAttribute("action") === "/sign-out") { sessionStorage.clear(); self.caches?.delete("onward-call"); for (const key of Object.keys(localStorage)) if (key.startsWith("heard ")) localStorage.removeItem(key); } });
   const refill = () => {
     for (const field of $$("[data-keep]")) {
       const kept = sessionStorage.getItem(draft(field));
