@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.outreach.scene import GREYLISTED, LOST, NO_SUCH_USER, REP, SENT, TOO_BIG, Scene
-from workflow.actions.outreach import again, recover
+from workflow.actions.outreach import acts, again, recover
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.mail.transport import Outcome
 from workflow.reports import doctor
@@ -133,3 +133,29 @@ def test_an_email_in_a_sender_s_hands_is_taken_back_before_its_mark(scene: Scene
     assert scene.sent == []
     assert {touch.state for touch in scene.touches()} == {"failed", "cancelled"}
     assert recover.reap(scene.ws, scene.timings) == 0
+
+
+def test_a_skipped_step_waits_again_until_the_one_behind_it_has_left(scene: Scene) -> None:
+    """By the door through which it went: at its old hour, with the next one behind it, even when all had ended."""
+    scene.called()
+    first, behind = scene.touch("questions"), scene.touch("next_call")
+    acts.skip(scene.ws, behind.id, REP)
+    again.undo(scene.ws, behind.id, REP)
+    assert (scene.touch("next_call").state, scene.touch("next_call").next_attempt_at) == ("scheduled", None)
+    acts.skip(scene.ws, first.id, REP)
+    acts.skip(scene.ws, behind.id, REP)
+    assert scene.enrollment("after_call").state == "completed"
+    again.undo(scene.ws, behind.id, REP)
+    again.undo(scene.ws, first.id, REP)
+    assert (scene.enrollment("after_call").state, scene.touch("questions").next_attempt_at) == ("active", first.due_at)
+    assert (scene.touch("next_call").next_attempt_at, scene.why("next_call")) == (None, "after")
+    sound(scene)
+    with pytest.raises(Conflict, match="Nobody has decided"):
+        again.undo(scene.ws, first.id, REP)
+    acts.skip(scene.ws, first.id, REP)
+    scene.clock.advance(hours=1)
+    scene.send(SENT)
+    assert scene.states() == {"questions": "skipped", "next_call": "sent"}
+    with pytest.raises(Conflict, match="taken back no more"):
+        again.undo(scene.ws, first.id, REP)
+    sound(scene)

@@ -16,7 +16,7 @@ from web.panel.letters import body_of, inside, show_letter
 from web.panel.prospects import show_prospect
 from web.panel.today import show_today
 from web.panel.wording import state as state_word
-from web.panel.work import show_work
+from web.panel.work import SAID, show_work
 from workflow.actions.outreach import acts, again
 from workflow.errors import Conflict
 from workflow.records.models import Mailbox, Touch
@@ -58,7 +58,7 @@ def show_email_html(touch_id: str) -> ResponseReturnValue:
 
 def skip(touch_id: str) -> ResponseReturnValue:
     """Leave it out."""
-    return _act(touch_id, lambda: acts.skip(workspace(), touch_id, who()), _("It was skipped"))
+    return _act(touch_id, lambda: acts.skip(workspace(), touch_id, who()), _("It was skipped"), _back(touch_id))
 
 
 def send_now(touch_id: str) -> ResponseReturnValue:
@@ -68,7 +68,7 @@ def send_now(touch_id: str) -> ResponseReturnValue:
 
 def mark_done(touch_id: str) -> ResponseReturnValue:
     """Tick off a task."""
-    return _act(touch_id, lambda: acts.done(workspace(), touch_id, who()), _("Done"))
+    return _act(touch_id, lambda: acts.done(workspace(), touch_id, who()), _("Done"), _back(touch_id))
 
 
 def resolve(touch_id: str) -> ResponseReturnValue:
@@ -79,13 +79,16 @@ def resolve(touch_id: str) -> ResponseReturnValue:
         "resend": _("It is sent once more"),
         "dropped": _("Dropped; its sequence ends"),
     }
-    back = f"/touches/{touch_id}/undo"
-    return _act(touch_id, lambda: again.settle(workspace(), touch_id, as_, who()), said.get(as_, ""), back)
+    return _act(touch_id, lambda: again.settle(workspace(), touch_id, as_, who()), said.get(as_, ""), _back(touch_id))
 
 
 def undo(touch_id: str) -> ResponseReturnValue:
-    """Take back what was decided about an email."""
+    """Take back what was decided about an email or a task."""
     return _act(touch_id, lambda: again.undo(workspace(), touch_id, who()), _("Taken back"))
+
+
+def _back(touch_id: str) -> str:
+    return f"/touches/{touch_id}/undo"
 
 
 def _act(touch_id: str, act: Callable[[], object], said: str, back: str = "") -> ResponseReturnValue:
@@ -125,6 +128,6 @@ def _overtaken(touch_id: str, error: Conflict) -> str:
         ).one()
     if row.state == "scheduled" and row.mailbox == "paused":
         return _("The mailbox is paused. Resume it first.")
-    if row.state in ("uncertain", "failed") and error.message:
+    if error.message and (row.state in ("uncertain", "failed") or error.message in SAID):
         return worded(error)
     return _("This could not be done any more. It is now: %(state)s.") % {"state": state_word(row.state)}

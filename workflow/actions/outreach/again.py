@@ -1,7 +1,7 @@
 """What a person decides about an email that failed: try it again, or give it up; and how a decision is taken back.
 
-An email that failed has left nothing behind; of an uncertain one see `acts.resolve`. Nothing is taken back that may
-have left.
+An email that failed has left nothing behind; of an uncertain one see `acts.resolve`. A step that was skipped or ticked
+off waits again. Nothing is taken back that may have left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from workflow.actions import enrolling
 from workflow.actions.outreach import acts
-from workflow.engine import reasons, trail
+from workflow.engine import leaving, reasons, trail
 from workflow.engine.reasons import Reason, because
 from workflow.errors import BadInput, Conflict
 from workflow.mail.address import key_of
@@ -22,10 +22,12 @@ from workflow.records.models import Enrollment, Prospect, Suppression, Touch
 if TYPE_CHECKING:
     from workflow.actions.prospects import Who
     from workflow.playbook.schema import Sequence as Steps
+    from workflow.playbook.schema import Step
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 _SETTLED: Final = frozenset({"resolved.sent", "resolved.resend", "resolved.dropped"})
+_LEFT_OUT: Final = frozenset({"skipped_by", "done_by"})
 _PAST_UNDO: Final = "This can be taken back no more: look at what has become of the email since."
 
 
@@ -46,13 +48,17 @@ def settle(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
 
 
 def undo(ws: Workspace, touch_id: str, who: Who) -> None:
-    """Take back what a person decided about an email: it waits for a decision as it did before.
+    """Take back what a person decided: an email waits for a decision as it did before, a step for its hour.
 
     Raises NotFound, and Conflict when nobody decided anything, or when what followed from it has left.
     """
 
     def work(tx: Tx) -> None:
         touch = acts.locked(tx, touch_id)
+        if touch.state in ("skipped", "done"):
+            _wait_again(ws, tx, touch, because("undone_by", by=who.actor))
+            acts.note(ws, tx, touch, "touch.undone", who)
+            return
         decided, before = _decided(touch)
         if decided.code == "resolved.resend":
             _take_back_newer(tx, touch)
@@ -146,6 +152,49 @@ def _decided(touch: Record) -> tuple[Reason, trail.Line]:
     raise Conflict(_PAST_UNDO)
 
 
+def _wait_again(ws: Workspace, tx: Tx, touch: Record, reason: Reason) -> None:
+    """Let a step wait again that a person skipped or ticked off, as long as nothing behind it has begun."""
+    decided = reasons.unpack(touch.reason)
+    if decided is None or decided.code not in _LEFT_OUT:
+        message = "Nobody has decided anything about this email that could be taken back."
+        raise Conflict(message)
+    enrollment = tx.conn.execute(select(Enrollment.state).where(Enrollment.id == touch.enrollment_id)).scalar_one()
+    ended = enrollment == "completed" and acts.go_on(tx, touch)
+    if _gone_behind(tx, touch) or not (ended or enrollment == "active"):
+        raise Conflict(_PAST_UNDO)
+    values = {
+        "state": "scheduled",
+        "ended_at": None,
+        # It waits for the step before it again, where that is still open; else for the hour it was due at.
+        "next_attempt_at": None if _open_before(ws, tx, touch) else touch.due_at,
+        "reason": reason.pack(),
+        "trail": enrolling.trail_with(trail.told("undone", tx.now, reason)),
+    }
+    behind = {"state": "scheduled", "next_attempt_at": None, "token": None}
+    for touch_id in _set_free(ws, tx, touch):
+        after = because("after", step=touch.step).pack()
+        tx.conn.execute(update(Touch).where(Touch.id == touch_id).values(**behind, reason=after))
+    tx.conn.execute(update(Touch).where(Touch.id == touch.id).values(**values))
+
+
+def _open_before(ws: Workspace, tx: Tx, touch: Record) -> bool:
+    """Whether a step before it, for which it waits, has not ended."""
+    steps = _steps(ws, tx, touch)
+    if steps[touch.position].before_meeting:
+        return False
+    earlier = select(Touch.position).where(
+        Touch.enrollment_id == touch.enrollment_id,
+        Touch.position < touch.position,
+        Touch.state.in_(leaving.OPEN),
+    )
+    return any(not steps[row.position].before_meeting for row in tx.conn.execute(earlier))
+
+
+def _steps(ws: Workspace, tx: Tx, touch: Record) -> tuple[Step, ...]:
+    digest = select(Enrollment.playbook_digest).where(Enrollment.id == touch.enrollment_id)
+    return ws.playbooks.version(tx, tx.conn.execute(digest).scalar_one()).sequences[touch.sequence].steps
+
+
 def _take_back_newer(tx: Tx, touch: Record) -> None:
     """Cancel the generation that was to leave in its place, as long as it has not passed its commit mark."""
     newer = select(Touch.id, Touch.state).where(
@@ -190,8 +239,7 @@ def _restore(ws: Workspace, tx: Tx, touch: Record, decided: Reason, before: trai
 
 def _set_free(ws: Workspace, tx: Tx, touch: Record) -> list[str]:
     """The emails and tasks behind it that no longer waited for it, and have not begun."""
-    digest = select(Enrollment.playbook_digest).where(Enrollment.id == touch.enrollment_id)
-    steps = ws.playbooks.version(tx, tx.conn.execute(digest).scalar_one()).sequences[touch.sequence].steps
+    steps = _steps(ws, tx, touch)
     free = select(Touch.id, Touch.position).where(
         Touch.enrollment_id == touch.enrollment_id,
         Touch.position > touch.position,
