@@ -10,8 +10,9 @@ from sqlalchemy import update
 
 from tests.browser.conftest import Desk
 from tests.panel.scene import Scene
-from workflow.actions import endpoints
+from workflow.actions import crm_links, endpoints, sources
 from workflow.actions.prospects import Who
+from workflow.crm.port import CrmError
 from workflow.engine.reasons import because
 from workflow.mail import links
 from workflow.records.models import Touch
@@ -239,13 +240,18 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
             first = update(Touch).where(Touch.prospect_id == each, Touch.position == 0)
             tx.conn.execute(first.values(**values, committed_at=tx.now, recipient=f"{'n' * 50}@buyer.example"))
     told = endpoints.add(scene.ws, "crm", f"https://hooks.example.com/{'long/' * 12}", Who("cli", "test"))
+    sources.add(scene.ws, "pipedrive", "a-source-whose-name-is-as-long-as-may-be")
+    source_id = sources.id_of(scene.ws, "a-source-whose-name-is-as-long-as-may-be")
+    sources.keep_token(scene.ws, source_id, "pat-1")
+    refused = CrmError("Pipedrive refuses the API token (401: unauthorized access)", "token")
+    crm_links.failed(scene.ws, source_id, refused)
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
              "/uncertain", "/prospects/import", f"/prospects/{known}/merge",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
-             "/settings/sources", "/settings/suppression",
+             "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
              f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:
