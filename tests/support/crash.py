@@ -61,6 +61,8 @@ PUBLISH_POINTS = (
 )
 """Every point on the way of a publication: the first two in the transaction that brings it into force."""
 INBOX_POINTS = ("delivery.kept", "delivery.committed")
+OUTBOX_POINTS = ("outbox.taken", "outbox.answered")
+"""On the way of an event out: before its request, and between the answer and the record."""
 
 
 class Armed:
