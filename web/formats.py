@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from babel.dates import format_datetime, get_timezone_location
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from flask import g
 
 from web.i18n import gettext as _
@@ -84,6 +84,18 @@ def there(moment: datetime, where: ZoneInfo) -> str:
     return clock(moment, where)
 
 
+def there_day(moment: datetime, where: ZoneInfo) -> str:
+    """Mon 23 Nov, 08:45 by the clock of `where`; with the year where it is another one."""
+    there = local(moment, where)
+    day = _write(_WEEKDAY if there.year == local(now(), where).year else _DATE, there)
+    return f"{day}, {clock(moment, where)}"
+
+
+def percent(part: float | None) -> str:
+    """34%, or a dash where there is nothing to take a part of."""
+    return "–" if part is None else format_percent(part, locale=_LOCALES[language()])
+
+
 def ago(moment: datetime) -> str:
     """18 min ago, 3 h ago; from a day on the day itself."""
     span = now() - moment
@@ -123,5 +135,7 @@ def first_up(told: str) -> str:
     return told[:1].upper() + told[1:]
 
 
-FORMS: Final = (ago, clock, date, days, first_up, long_day, moment, number, there, weekday, when, zone_name)
+FORMS: Final = (
+    ago, clock, date, days, first_up, long_day, moment, number, percent, there, there_day, weekday, when, zone_name,
+)  # fmt: skip
 """What templates use as filters, by these names."""

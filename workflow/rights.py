@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Action = Literal[
     "suppressions", "unsuppress", "end_pause",
     "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
-    "endpoints", "templates", "import",
+    "endpoints", "templates", "import", "sequences",
 ]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
@@ -32,6 +32,8 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     "endpoints": frozenset({"admin"}),
     # What prospects read is the business of whoever answers for the team.
     "templates": frozenset({"manager", "admin"}),
+    # A draft is in force nowhere; what is published is the business of administrators.
+    "sequences": frozenset({"manager", "admin"}),
     "playbook": frozenset({"admin"}),
     # Who names people and keys names who may do everything else.
     "people": frozenset({"admin"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_a_comment_goes_where_its_step_goes() -> None:
 
 
 def test_whole_sequences_come_are_copied_and_go() -> None:
-    fresh = {"start": {"when": "call.ended"}, "stop": ["reply"], "steps": [{"key": "a", "email": "decision"}]}
+    fresh: Any = {"start": {"when": "call.ended"}, "stop": ["reply"], "steps": [{"key": "a", "email": "decision"}]}
     after = edit.put(BLOCK, ("sequences", "fresh"), fresh)
     assert list(loader.load(after).sequences) == ["one", "two", "fresh"]
     twice = edit.double_entry(after, ("sequences",), "one", "uno")
@@ -169,12 +170,13 @@ def test_whole_sequences_come_are_copied_and_go() -> None:
 
 
 def test_what_is_not_there_is_said_and_a_broken_file_is_left_alone() -> None:
-    for call in (
+    calls: tuple[Callable[[], str], ...] = (
         lambda: edit.swap(BLOCK, ASKED, 2),
         lambda: edit.put(BLOCK, ("sequences", "none", "stop"), ["reply"]),
         lambda: edit.drop(BLOCK, ("sequences", "one", "steps", 7)),
         lambda: edit.double_entry(BLOCK, ("sequences",), "none", "other"),
-    ):
+    )
+    for call in calls:
         with pytest.raises(BadInput, match="edit it as text"):
             call()
     with pytest.raises(BadInput, match="at least one step"):

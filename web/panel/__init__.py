@@ -13,6 +13,7 @@ from web.panel.board import add_routes as add_board
 from web.panel.bulk import add_routes as add_bulk
 from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
+from web.panel.drafting import add_routes as add_drafting
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.everywhere import add_routes as add_everywhere
@@ -29,6 +30,7 @@ from web.panel.moves import add_routes as add_moves
 from web.panel.planning import add_routes as add_planning
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
+from web.panel.sequences import add_routes as add_sequences
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
 from web.panel.sources import add_routes as add_sources
@@ -75,6 +77,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_calling(inside)
     add_importing(inside)
     add_merging(inside)
+    add_sequences(inside)
+    add_drafting(inside)
     add_everywhere(inside)
     add_helping(inside)
     app.register_blueprint(door())

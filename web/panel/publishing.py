@@ -17,8 +17,8 @@ from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import workspace
 from web.panel.frame import Toast, done, page, reading, warn, who, worded
+from workflow.actions import drafts, publishing
 from workflow.actions import effect as effects
-from workflow.actions import publishing
 from workflow.actions.publishing import CHOICES, Choices
 from workflow.engine.replan import FATES
 from workflow.errors import BadInput, Conflict, PlaybookError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from workflow.actions.publishing import Choice, Draft
+    from workflow.playbook.emails import Emails
 
 _PAGE: Final = "/settings/playbook"
 _FATES: Final = {
@@ -68,7 +69,7 @@ def preview() -> ResponseReturnValue:
     file = request.files.get("file")
     if file is None:
         raise BadInput(_("The file did not arrive whole. Choose it once more."))
-    return _judged(_draft(file.stream.read(MOST_BYTES + 1)))
+    return judged(_draft(file.stream.read(MOST_BYTES + 1)))
 
 
 def publish() -> ResponseReturnValue:
@@ -84,16 +85,19 @@ def publish() -> ResponseReturnValue:
         publishing.publish(workspace(), draft, who(), choices=choices, mapping=mapping)
     except (BadInput, Conflict, PlaybookError) as error:
         warn(worded(error))
-        return _judged(draft, HTTPStatus.CONFLICT)
+        return judged(draft, HTTPStatus.CONFLICT)
+    drafts.settle(workspace(), draft.sound().digest)
     return done(_PAGE, Toast(_("The playbook is published")))
 
 
-def _draft(content: bytes) -> Draft:
+def emails() -> Emails:
+    """The emails of this installation, as a playbook is checked with."""
     ws = workspace()
-    return publishing.draft(content, emails=ws.templates.catalogue(ws.database))
+    return ws.templates.catalogue(ws.database)
 
 
-def _judged(draft: Draft, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+def judged(draft: Draft, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+    """The page of a draft: what is wrong with it, or what it would change and whom that concerns."""
     playbook = draft.playbook
     if playbook is None or draft.findings:
         return _show(HTTPStatus.UNPROCESSABLE_ENTITY, findings=draft.findings)
@@ -108,6 +112,10 @@ def _judged(draft: Draft, status: int = HTTPStatus.OK) -> ResponseReturnValue:
         status, draft=playbook, held=base64.b64encode(draft.source.encode()).decode(), differences=differences,
         effect=effects.effect(ws, playbook),
     )  # fmt: skip
+
+
+def _draft(content: bytes) -> Draft:
+    return publishing.draft(content, emails=emails())
 
 
 def _show(status: int = HTTPStatus.OK, **values: Any) -> ResponseReturnValue:  # noqa: ANN401
