@@ -12,7 +12,7 @@ from web.api.listing import List, Sorted
 from web.api.models import Id, Nothing, Reply, Request, Text
 from web.api.route import Call, Route
 from workflow import rights
-from workflow.actions import people, setup
+from workflow.actions import people
 from workflow.errors import BadInput, Conflict, Forbidden
 from workflow.reports import people as reports
 
@@ -141,7 +141,7 @@ def rep_added(call: Call) -> RepMade:
     _only_whole(call)
     password = sent.password.get_secret_value() if sent.password is not None else None
     made = people.add_rep(call.ws, sent.email, sent.role, password=password, name=sent.name or None)
-    url = setup.sign_in_address(call.ws, made) if password is None else None
+    url = people.sign_in_address(call.ws, made) if password is None else None
     return RepMade(**Rep.model_validate(_rep(call, made)).model_dump(), sign_in_url=url)
 
 

@@ -278,6 +278,11 @@ def sign_in_link(ws: Workspace, rep: str, valid: timedelta = LINK_FOR) -> str:
     return ws.database.transact(work)
 
 
+def sign_in_address(ws: Workspace, rep_id: str) -> str:
+    """The whole address of such a link."""
+    return f"{ws.settings.base_url}/sign-in/{sign_in_link(ws, rep_id)}"
+
+
 def link_stands(ws: Workspace, token: str) -> bool:
     """Whether `use_link` would work; asking changes nothing, so that a mail scanner uses up no link."""
     with ws.database.read() as tx:

@@ -47,11 +47,6 @@ def prepare(settings: Settings, *, with_demo: bool) -> tuple[str, ...]:
     return _demo_words(ws)
 
 
-def sign_in_address(ws: Workspace, rep_id: str) -> str:
-    """A link that signs a rep in once."""
-    return f"{ws.settings.base_url}/sign-in/{people.sign_in_link(ws, rep_id)}"
-
-
 def _first_start(tx: Tx) -> bool:
     """Whether this database has never been started before; of two first starts at once only one is the first."""
     return insert_new(tx, Fact, {"name": _SEEN, "value": tx.now.isoformat()})
@@ -77,7 +72,7 @@ def _demo_words(ws: Workspace) -> tuple[str, ...]:
     return (
         "",
         "Sign in (the link works once):",
-        f"  {sign_in_address(ws, rep_id)}",
+        f"  {people.sign_in_address(ws, rep_id)}",
         "",
         "Then be the CRM for a moment: book a meeting, watch the prospect move and the confirmation arrive in /mail.",
         *demo.curl(ws.settings.base_url, source.secrets[0]),

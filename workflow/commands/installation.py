@@ -54,7 +54,7 @@ def rep_add(email: str, role: str, name: str, *, password_stdin: bool, data_dir:
     ws = opened(data_dir)
     rep_id = people.add_rep(ws, email, role, password=password, name=name or None)
     if password is None:
-        click.echo(setup.sign_in_address(ws, rep_id))
+        click.echo(people.sign_in_address(ws, rep_id))
     click.echo(f"{email} may sign in as {role}.", err=True)
 
 
@@ -69,7 +69,7 @@ def rep_link(email: str, data_dir: Path | None) -> None:
     if known is None:
         message = f"Nobody here has the address {email}: add them with `onward rep add`."
         raise NotFound(message)
-    click.echo(setup.sign_in_address(ws, known))
+    click.echo(people.sign_in_address(ws, known))
 
 
 @click.group()
