@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from tests.browser.conftest import Desk
 from tests.panel.scene import Scene
-from workflow.actions import crm_links, endpoints, sources
+from workflow.actions import calling, crm_links, endpoints, sources
 from workflow.actions.prospects import Who
 from workflow.crm.port import CrmError
 from workflow.engine.reasons import because
@@ -243,13 +243,15 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     sources.add(scene.ws, "pipedrive", "a-source-whose-name-is-as-long-as-may-be")
     source_id = sources.id_of(scene.ws, "a-source-whose-name-is-as-long-as-may-be")
     sources.keep_token(scene.ws, source_id, "pat-1")
-    refused = CrmError("Pipedrive refuses the API token (401: unauthorized access)", "token")
+    refused = CrmError(because("crm.token", vendor="Pipedrive", code=401, said=": unauthorized access"), "token")
     crm_links.failed(scene.ws, source_id, refused)
+    led = calling.begin(scene.ws, known, scene.reps["iva"], "discovery", 30)
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
              "/uncertain", "/prospects/import", f"/prospects/{known}/merge",
+             f"/prospects/{known}/call", f"/prospects/{known}/call/sheet", f"/calls/{led}", f"/calls/{led}/end",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
              "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",

@@ -16,6 +16,7 @@ from web.api.listing import Key, List, Sorted
 from web.api.models import Id, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import crm_links, sources
+from workflow.engine import reasons
 from workflow.errors import NotFound
 from workflow.reports import crm as crm_reports
 from workflow.reports import people as reports
@@ -143,7 +144,8 @@ def crm(call: Call) -> SourceCrm:
     if found is None:
         message = "This source is not asked by an API: give it a token first."
         raise NotFound(message)
-    return SourceCrm.model_validate(asdict(found))
+    told = asdict(found) | {"problem": reasons.words(found.problem, call.language)}
+    return SourceCrm.model_validate(told)
 
 
 def token_kept(call: Call) -> Source:

@@ -20,6 +20,7 @@ from web.panel.frame import Toast, done, page, reading, worded
 from workflow.actions import crm_links, sources
 from workflow.commands.steps import THEIRS, steps
 from workflow.crm.vendors import NAMES
+from workflow.engine import reasons
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.ids import is_id
 from workflow.reports import crm as crm_reports
@@ -165,7 +166,8 @@ def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **value
         "source", here="settings", source=source, recent=recent, fresh=fresh, form=form or Form(),
         address=sources.address(ws, source.kind, source.name, fresh),
         steps=steps(source.kind, source.name, language()), vendor=NAMES.get(source.kind),
-        crm=crm, stages=tuple(playbook().stages), **values,
+        crm=crm, problem=reasons.words(crm.problem, language()) if crm else None,
+        stages=tuple(playbook().stages), **values,
     )  # fmt: skip
 
 

@@ -31,7 +31,6 @@ OVERLAP: Final = timedelta(minutes=10)
 """So much of what was read is read once more: vendors index what changed some seconds later, and clocks differ."""
 LEASE: Final = timedelta(minutes=2)
 EVERY_MINUTES: Final = 15
-_LONGEST_PROBLEM: Final = 500
 _LONGEST_STAGE: Final = 100
 _MENDED_BY_A_PERSON: Final = timedelta(minutes=10)
 _AWAY: Final = timedelta(minutes=1)
@@ -130,7 +129,7 @@ def failed(ws: Workspace, source_id: str, error: CrmError) -> None:
     def work(tx: Tx) -> None:
         mine = update(CrmLink).where(CrmLink.source_id == source_id)
         tx.conn.execute(mine.where(CrmLink.problem_since.is_(None)).values(problem_since=tx.now))
-        told = {"problem": error.message[:_LONGEST_PROBLEM], "ask_after": tx.now + min(pause, _LONGEST_WAIT)}
+        told = {"problem": error.reason.pack(), "ask_after": tx.now + min(pause, _LONGEST_WAIT)}
         tx.conn.execute(mine.values(**told))
 
     ws.database.transact(work)

@@ -39,7 +39,6 @@ RETRY: Final = (
 )
 """After each failure; then it is given up."""
 _ASKED_LATELY: Final = timedelta(hours=1)
-_LONGEST_PROBLEM: Final = 500
 # What may be asked about: another id may be our own, or one of an object that names nobody.
 _REF: Final = re.compile(r"(?:(?:contact|company|person|organization|deal):)?[0-9]{1,20}")
 _STATE: Final = Prepared(
@@ -91,7 +90,7 @@ def settled(tx: Tx, source_id: str, ref: str) -> None:
 
 def gone(tx: Tx, source: OpenSource, ref: str) -> None:
     """Its vendor knows nothing of it: nothing waits for it any longer."""
-    _give_up(tx, source, ref, because("lookup.gone", vendor=NAMES[source.kind], ref=ref), "gone")
+    _give_up(tx, source, ref, because("lookup.gone", vendor=NAMES[source.kind], ref=ref))
 
 
 def failed(tx: Tx, source: OpenSource, ref: str, error: CrmError) -> None:
@@ -100,16 +99,16 @@ def failed(tx: Tx, source: OpenSource, ref: str, error: CrmError) -> None:
     attempts = row.attempts + 1 if row is not None else 1
     if error.passes and attempts <= len(RETRY):
         again = {"attempts": attempts, "asked_at": tx.now, "next_at": tx.now + RETRY[attempts - 1]}
-        told = {**again, "problem": error.message[:_LONGEST_PROBLEM]}
+        told = {**again, "problem": error.reason.pack()}
         tx.conn.execute(update(CrmLookup).where(_is(source.id, ref)).values(**told))
         return
-    reason = because("lookup.failed", vendor=NAMES[source.kind], ref=ref, problem=error.message)
-    _give_up(tx, source, ref, reason, error.message)
+    told = {f"problem.{language}": error.reason.words(language) for language in ("en", "bg")}
+    _give_up(tx, source, ref, because("lookup.failed", vendor=NAMES[source.kind], ref=ref, **told))
 
 
-def _give_up(tx: Tx, source: OpenSource, ref: str, reason: Reason, problem: str) -> None:
+def _give_up(tx: Tx, source: OpenSource, ref: str, reason: Reason) -> None:
     """Make dead letters of the events that wait for it; a replay uses them as they are."""
-    over = {"state": "failed", "next_at": None, "asked_at": tx.now, "problem": problem[:_LONGEST_PROBLEM]}
+    over = {"state": "failed", "next_at": None, "asked_at": tx.now, "problem": reason.pack()}
     tx.conn.execute(update(CrmLookup).where(_is(source.id, ref)).values(**over))
     theirs = update(Event).where(Event.outcome == "parked", Event.source_id == source.id, Event.waits_ref == ref)
     tx.conn.execute(theirs.values(outcome="failed", reason=reason.pack(), next_attempt_at=None, waits_ref=None))

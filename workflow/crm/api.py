@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from workflow import text
 from workflow.crm.port import CrmError
+from workflow.engine.reasons import because
 from workflow.errors import BadInput
 from workflow.outbound.client import Client, Failed, Reply
 from workflow.outbound.guard import Refused
@@ -88,33 +89,29 @@ class Api:
             reply = self.client.send(method, self.base + path, headers, sent)
         except (Failed, Refused, BadInput) as error:
             what = error.message if isinstance(error, Refused | BadInput) else str(error)
-            raise CrmError(f"{self.name} cannot be reached: {what}", "away") from error
+            raise CrmError(because("crm.unreachable", vendor=self.name, what=what), "away") from error
         self._free_at = time.monotonic() + min(self.room(reply.headers), _LONGEST_WAIT_S)
         if reply.code not in _OK:
             raise self._refused(reply)
         try:
             told = json.loads(reply.text) if reply.text else {}
         except (ValueError, RecursionError) as error:
-            what = f"{self.name} answered with what is no JSON, or with more than {LARGEST // 1024**2} MB."
-            raise CrmError(what, "away", reply.code) from error
+            odd = because("crm.odd", vendor=self.name, most=LARGEST // 1024**2)
+            raise CrmError(odd, "away", reply.code) from error
         return told if isinstance(told, dict) else {}
 
     def _refused(self, reply: Reply) -> CrmError:
-        said = self._said(reply.text)
+        facts = {"vendor": self.name, "code": reply.code, "said": self._said(reply.text)}
         if reply.code in (401, 403):
-            message = f"{self.name} refuses the API token ({reply.code}{said}): give a token that may read and write."
-            return CrmError(message, "token", reply.code)
+            return CrmError(because("crm.token", **facts), "token", reply.code)
         if reply.code == _TOO_MANY:
-            error = CrmError(f"{self.name} asks to wait: its limit of calls is reached{said}.", "limit", reply.code)
-            error.wait_s = reply.retry_after_s if reply.retry_after_s is not None else _UNTOLD_WAIT_S
-            return error
+            wait_s = reply.retry_after_s if reply.retry_after_s is not None else _UNTOLD_WAIT_S
+            return CrmError(because("crm.limit", **facts), "limit", reply.code, wait_s)
         if reply.code in (404, 410):
-            return CrmError(f"{self.name} has no such object ({reply.code}).", "missing", reply.code)
+            return CrmError(because("crm.gone", vendor=self.name), "missing", reply.code)
         if reply.code >= _FAULT or reply.code == _TIMED_OUT or reply.code < _OK.start:
-            error = CrmError(f"{self.name} is in trouble ({reply.code}{said}).", "away", reply.code)
-            error.wait_s = reply.retry_after_s
-            return error
-        return CrmError(f"{self.name} refused it ({reply.code}{said}).", "refused", reply.code)
+            return CrmError(because("crm.trouble", **facts), "away", reply.code, reply.retry_after_s)
+        return CrmError(because("crm.refused", **facts), "refused", reply.code)
 
     def _said(self, answered: str) -> str:
         """What the vendor says is wrong, without anything of ours that it may repeat."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workflow.crm.api import Api, moment, number, table, tables
 from workflow.crm.port import ID, STAGE, Card, CrmError, Deal, Page, Stage, Word, facts
+from workflow.engine.reasons import because
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,11 +109,11 @@ class HubSpot:
     def write(self, deal_id: str, value: str) -> Word:
         """Set the stage of a deal."""
         if not ID.fullmatch(deal_id):
-            raise CrmError(f"{NAME} has no such deal.", "missing")
+            raise CrmError(because("crm.gone", vendor=NAME), "missing")
         told = self.api.patch(f"/crm/v3/objects/deals/{deal_id}", {"properties": {"dealstage": value}})
         at = moment(told.get("updatedAt")) or moment(table(told.get("properties")).get("hs_lastmodifieddate"))
         if at is None:
-            raise CrmError(f"{NAME} did not say when it set the stage.", "away")
+            raise CrmError(because("crm.untold", vendor=NAME), "away")
         return Word(f"deal:{deal_id}", STAGE, value, at)
 
     def kind_of(self, value: str) -> str:
@@ -140,7 +141,7 @@ class HubSpot:
                 return
             if not after.isdigit() or int(after) >= _MOST_FOUND:
                 if through <= floor:
-                    raise CrmError(f"{NAME} has too many objects that changed in one moment.", "refused")
+                    raise CrmError(because("crm.crowded", vendor=NAME), "refused")
                 after, floor = "", through
 
     def _search(self, what: str, since: datetime, after: str) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def _times(row: Mapping[str, Any], told: Mapping[str, Any], name: str) -> tuple[
     at = moment(told.get(name)) or moment(row.get("updatedAt"))
     made = moment(told.get("createdate")) or moment(row.get("createdAt"))
     if at is None:
-        raise CrmError(f"{NAME} did not say when an object changed.", "away")
+        raise CrmError(because("crm.untold", vendor=NAME), "away")
     return at, made
 
 

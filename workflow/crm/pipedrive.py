@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workflow.crm.api import Api, moment, number, table, tables
 from workflow.crm.port import ID, STAGE, STATUS, Card, CrmError, Deal, Page, Stage, Word, facts
+from workflow.engine.reasons import because
 from workflow.ids import is_id
 
 if TYPE_CHECKING:
@@ -103,13 +104,13 @@ class Pipedrive:
         """Set the stage of a deal, or end it as won or lost."""
         kind = self.kind_of(value)
         if not ID.fullmatch(deal_id):
-            raise CrmError(f"{NAME} has no such deal.", "missing")
+            raise CrmError(because("crm.gone", vendor=NAME), "missing")
         body: dict[str, Any] = {"stage_id": int(value)} if kind == STAGE else {"status": value}
         told = table(self.api.patch(f"/api/v2/deals/{deal_id}", body).get("data"))
         said = next((each for each in _words(told) if each.kind == kind and each.value == value), None)
         at = said.at if said else moment(told.get("update_time"))
         if at is None:
-            raise CrmError(f"{NAME} did not say when it set the stage.", "away")
+            raise CrmError(because("crm.untold", vendor=NAME), "away")
         return Word(f"deal:{deal_id}", kind, value, at)
 
     def kind_of(self, value: str) -> str:
@@ -117,7 +118,7 @@ class Pipedrive:
         if value in ENDS:
             return STATUS
         if not ID.fullmatch(value):
-            raise CrmError(f"{NAME} names its stages by numbers: write one of these, or won or lost.", "refused")
+            raise CrmError(because("crm.stage", vendor=NAME), "refused")
         return STAGE
 
     def stages(self) -> tuple[Stage, ...]:
@@ -167,7 +168,7 @@ class Pipedrive:
             custom = {"deal": name} if (name := facts(name=row.get("title")).get("name")) else {}
             at = moment(row.get("update_time")) or moment(row.get("add_time"))
             if at is None:
-                raise CrmError(f"{NAME} did not say when a deal changed.", "away")
+                raise CrmError(because("crm.untold", vendor=NAME), "away")
             cards.append(Card(known, {**firm, **fields}, at, moment(row.get("add_time")), custom, _words(row)))
         return tuple(cards)
 
@@ -183,7 +184,7 @@ def _person(row: Mapping[str, Any], firms: Mapping[str, Mapping[str, Any]], ref:
     )
     at = moment(row.get("update_time")) or moment(row.get("add_time"))
     if at is None:
-        raise CrmError(f"{NAME} did not say when a person changed.", "away")
+        raise CrmError(because("crm.untold", vendor=NAME), "away")
     return Card(_own(row) or ref or about, told, at, moment(row.get("add_time")))
 
 

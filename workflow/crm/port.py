@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from workflow.engine.reasons import Reason
+
 STAGE: Final = "deal.stage"
 STATUS: Final = "deal.status"
 ID: Final = re.compile(r"[0-9]{1,20}")
@@ -34,12 +36,17 @@ class CrmError(OnwardError):
     """
 
     def __init__(
-        self, message: str, kind: Literal["token", "limit", "away", "missing", "refused"], code: int | None = None
+        self,
+        reason: Reason,
+        kind: Literal["token", "limit", "away", "missing", "refused"],
+        code: int | None = None,
+        wait_s: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(reason.words("en"))
+        self.reason = reason
         self.kind = kind
         self.code = code
-        self.wait_s: float | None = None
+        self.wait_s = wait_s
 
     @property
     def passes(self) -> bool:

@@ -25,7 +25,10 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CrmState:
-    """One source. `writes` leads stages of the playbook to those there; `unwritten` waits, `given_up` is dead."""
+    """One source. `writes` leads stages of the playbook to those there; `unwritten` waits, `given_up` is dead.
+
+    `problem` is a reason as it is stored.
+    """
 
     source_id: str
     has_token: bool
