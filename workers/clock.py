@@ -24,7 +24,7 @@ from workers.linktest import LinkTests
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
-from workflow.actions import crm_words, inbox, news, outbox, publishing
+from workflow.actions import crm_words, inbox, news, notices, outbox, publishing
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -91,6 +91,7 @@ class Clock:
             _Chore(_SWEEP_S, self._importers.look),
             _Chore(_HOLD_S, self._link_tests.look),
             _Chore(_HOLD_S, self._confirmations.look),
+            _Chore(_HOLD_S, self._notify),
             _Chore(_SWEEP_S, self._askers.look),
             _Chore(_FORGET_S, lambda: inbox.forget(ws)),
             _Chore(_FORGET_S, lambda: crm_words.forget(ws)),
@@ -153,6 +154,11 @@ class Clock:
         """Hint at the targets of the outbox; those that no worker takes are hinted at again some seconds later."""
         if self._hints_arrive and not all(self._queue.hint(target_id) for target_id in outbox.due(self._ws)):
             _LOG.debug("a target of the outbox waits for Redis")
+
+    def _notify(self) -> None:
+        """Wake a worker that writes to the administrators: the clock talks to no mail server."""
+        if self._hints_arrive and notices.is_due(self._ws):
+            self._queue.hint(self._ws.mailbox_id)
 
     def _hold_open(self) -> None:
         # While hints do not arrive mail waits for us, not for its mailbox; then its deadline stands.

@@ -59,6 +59,8 @@ class Hands:
         A hint may as well name a target of the outbox, which is told what waits for it.
         """
         try:
+            if mailbox_id == self.ws.mailbox_id:
+                notices.dead_letters(self.ws)
             way = self._way(mailbox_id)
             if way is None:
                 return
