@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,14 @@ from sqlalchemy import select
 
 from tests.crm.conftest import Office
 from web.webhooks.kinds import read_again
-from workflow.actions import crm_links, inbox, sources
+from workers.askers import Askers
+from workflow.actions import crm_links, crm_words, inbox, sources
 from workflow.crm.fake import Told
 from workflow.crm.port import CrmError
 from workflow.engine.reasons import words
 from workflow.records.crm import CrmLink, CrmLookup
 from workflow.records.models import Delivery, Prospect
+from workflow.records.outbox import Target
 
 
 def test_events_that_name_a_deal_by_its_id_apply_once_hubspot_has_said_who_it_is(hubspot: Office) -> None:
@@ -165,3 +168,31 @@ def test_without_a_token_everything_is_as_it_was(hubspot: Office) -> None:
     assert list(crm_links.due(hubspot.scene.ws)) == []
     with hubspot.scene.ws.database.read() as tx:
         assert tx.conn.execute(select(Prospect.email)).scalars().all() == [""]
+
+
+def polled(office: Office) -> bool:
+    with office.scene.ws.database.read() as tx:
+        return tx.conn.execute(select(CrmLink.polled_at)).scalar_one() is not None
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_clock_asks_in_a_thread_of_its_own_and_a_source_that_is_removed_is_left_alone(hubspot: Office) -> None:
+    ws = hubspot.scene.ws
+    hubspot.delivers(hubspot.changes("deal", 123, dealstage="qualifiedtobuy"))
+    crm_links.set_writes(ws, hubspot.source_id, {"diagnosed": "contractsent"})
+    askers = Askers(ws, hubspot.vendors)
+    askers.look()
+    until = time.monotonic() + 20
+    while not polled(hubspot) and time.monotonic() < until:
+        time.sleep(0.02)
+    askers.stop()
+    hubspot.sweep()
+    assert (hubspot.whose("123").email, hubspot.whose("123").stage) == ("ana@example.com", "qualified")
+    sources.remove(ws, hubspot.source_id)
+    hubspot.scene.clock.advance(days=1)
+    assert list(crm_links.due(ws)) == []
+    with ws.database.read() as tx:
+        assert tx.conn.execute(select(Target.state)).scalars().all() == ["disabled"]
+    assert crm_words.forget(ws) == 0
+    hubspot.scene.clock.advance(days=31)
+    assert crm_words.forget(ws) == 1

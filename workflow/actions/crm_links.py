@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 OVERLAP: Final = timedelta(minutes=10)
 """So much of what was read is read once more: vendors index what changed some seconds later, and clocks differ."""
-LEASE: Final = timedelta(minutes=2)
+LEASE: Final = timedelta(minutes=3)
+"""Longer than the calls for one page may take, with all that is tried again."""
 EVERY_MINUTES: Final = 15
 _LONGEST_STAGE: Final = 100
 _MENDED_BY_A_PERSON: Final = timedelta(minutes=10)
