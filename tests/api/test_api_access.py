@@ -177,7 +177,10 @@ def test_meetings_are_booked_moved_and_ended_and_the_way_ahead_is_told(api: Api,
     booked = body_of(api.ask("POST", f"{at}/meetings", {"starts_at": "2026-12-01T10:00:00Z", "place": "Sofia"}))
     moved = api.ask("POST", f"/meetings/{booked['id']}/reschedule", {"starts_at": "2026-12-02T10:00:00+02:00"})
     assert body_of(moved)["starts_at"] == "2026-12-02T08:00:00Z"
-    assert body_of(api.ask("POST", f"/meetings/{booked['id']}/cancel", {"reason": "ill"}))["state"] == "cancelled"
+    stale = {"reason": "ill", "version": 1}
+    assert api.ask("POST", f"/meetings/{booked['id']}/cancel", stale).status_code == 409
+    fresh = {"reason": "ill", "version": api.get(at)["version"]}
+    assert body_of(api.ask("POST", f"/meetings/{booked['id']}/cancel", fresh))["state"] == "cancelled"
     assert [each["id"] for each in api.get("/meetings?state=cancelled")["items"]] == [booked["id"]]
     life = body_of(api.ask("POST", "/simulations", {"events": "call ends on day 1", "days": 30}))
     assert any(entry["kind"] == "mail" for entry in life["entries"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.fixtures import Api, body_of
+from tests.web.fixtures import Api, Sender, body_of
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -26,3 +26,15 @@ def test_a_token_goes_in_and_what_is_written_is_kept(api: Api) -> None:
     assert body_of(api.ask("GET", f"{at}/crm"))["has_token"] is False
     other = body_of(api.ask("POST", "/sources", {"kind": "close", "name": "other"}))
     assert api.ask("PUT", f"/sources/{other['id']}/token", {"api_token": "x"}).status_code == 422
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_source_is_paused_and_resumed(api: Api, crm: Sender) -> None:
+    (source,) = api.get("/sources")["items"]
+    at, event = f"/sources/{source['id']}", {"type": "prospect.upserted", "prospect": {"email": "ana@example.com"}}
+    paused = api.ask("POST", f"{at}/pause")
+    assert (paused.status_code, body_of(paused)["disabled_at"] is not None) == (200, True)
+    assert crm.deliver({"id": "evt_1"} | event).status_code == 401
+    assert body_of(api.ask("POST", f"{at}/resume"))["disabled_at"] is None
+    assert crm.deliver({"id": "evt_1"} | event).status_code == 202
+    assert api.ask("POST", f"/sources/{source['id'][:-4]}0000/pause").status_code == 404

@@ -51,15 +51,17 @@ class MeetingNew(MeetingTimes):
 
 
 class MeetingMove(MeetingTimes):
-    """The new time of a meeting."""
+    """The new time of a meeting; `version` is its prospect's."""
 
     reason: _Reason = ""
+    version: Version | None = None
 
 
 class MeetingEnd(Request):
-    """What became of a meeting, in words."""
+    """What became of a meeting, in words; `version` is its prospect's."""
 
     reason: _Reason = ""
+    version: Version | None = None
 
 
 class Meeting(Reply):
@@ -107,14 +109,16 @@ def booked(call: Call) -> Meeting:
 
 
 def moved(call: Call) -> Meeting:
-    """Move a meeting to another time."""
+    """Move a meeting to another time. A stale version is 409."""
     sent = call.body(MeetingMove)
-    return _changed(call, kinds.RESCHEDULED, {**_times(sent), "reason": block(sent.reason, "reason", 2000)})
+    told = {**_times(sent), "reason": block(sent.reason, "reason", 2000)}
+    return _changed(call, kinds.RESCHEDULED, told, sent.version)
 
 
 def _ended(kind: str, words: str) -> Callable[[Call], Meeting]:
     def ended(call: Call) -> Meeting:
-        return _changed(call, kind, {"reason": block(call.body(MeetingEnd).reason, "reason", 2000)})
+        sent = call.body(MeetingEnd)
+        return _changed(call, kind, {"reason": block(sent.reason, "reason", 2000)}, sent.version)
 
     ended.__doc__ = words
     return ended
@@ -127,9 +131,10 @@ def _times(sent: MeetingTimes) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value}
 
 
-def _changed(call: Call, kind: str, told: Mapping[str, Any]) -> Meeting:
+def _changed(call: Call, kind: str, told: Mapping[str, Any], version: int | None) -> Meeting:
     row = _row(call, call.id)
-    _tell(call, row.prospect_id, kind, {"uid": row.uid, **{name: value for name, value in told.items() if value}}, None)
+    known = {name: value for name, value in told.items() if value}
+    _tell(call, row.prospect_id, kind, {"uid": row.uid, **known}, version)
     return read(call)
 
 

@@ -136,6 +136,18 @@ def rotated(call: Call) -> SourceMade:
     return _made(call, row, sources.rotate(call.ws, row.name, call.body(SourceSecret).secret))
 
 
+def paused(call: Call) -> Source:
+    """Take nothing more from a sender: its deliveries are answered as if there were none of that name."""
+    sources.pause(call.ws, _row(call).id)
+    return read(call)
+
+
+def resumed(call: Call) -> Source:
+    """Take deliveries from a sender again."""
+    sources.resume(call.ws, _row(call).id)
+    return read(call)
+
+
 def crm(call: Call) -> SourceCrm:
     """How its vendor is asked. One that was never given a token, nor told what to write, has nothing of the sort."""
     _row(call)
@@ -194,6 +206,8 @@ ROUTES: Final = (
         "POST", "/sources/<id>/rotate", "Give a new secret", rotated, SourceMade, SourceSecret, right="sources",
         refusals=(404,), secrets=_ONCE,
     ),
+    Route("POST", "/sources/<id>/pause", "Pause a source", paused, Source, right="sources", refusals=(404,)),
+    Route("POST", "/sources/<id>/resume", "Resume a source", resumed, Source, right="sources", refusals=(404,)),
     Route(
         "PUT", "/sources/<id>/token", "Keep the vendor's token", token_kept, Source, SourceToken, right="sources",
         refusals=(404,),
