@@ -17,13 +17,13 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, g, redirect, request
 from sqlalchemy import select
 
-from web import manual
 from web.auth import check_form, csrf, is_safe_method, is_secure, leave_note, person, safe_next, signed_in, take_note
 from web.auth import keep as keep_visit
 from web.auth import load as load_session
 from web.formats import local, now
 from web.i18n import choose, remember
 from web.i18n import gettext as _
+from web.manual import about
 from web.pages import is_swap, playbook, render, render_block, workspace
 from web.panel.wording import WORDS
 from workflow import rights
@@ -252,7 +252,7 @@ def _context(here: str) -> dict[str, Any]:
         "theme": found.theme or "",
         "counts": counts,
         "catcher": ws.settings.local_catcher,
-        "help": manual.about(request.path),
+        "help": about(request.path),
     }
 
 

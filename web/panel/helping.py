@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from web import manual
+from web.manual import contents, text
 from web.panel.frame import page
 from workflow.errors import NotFound
 
@@ -21,12 +21,12 @@ def add_routes(routes: Blueprint) -> None:
 
 def contents() -> ResponseReturnValue:
     """The pages of the manual."""
-    return page("help", here="help", contents=manual.contents())
+    return page("help", here="help", contents=contents())
 
 
 def one(name: str) -> ResponseReturnValue:
     """One page of the manual."""
-    found = manual.text(name)
+    found = text(name)
     if found is None:
         raise NotFound
     return page("help_page", here="help", text=found)
