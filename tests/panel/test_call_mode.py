@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from tests.panel.scene import Scene, Visitor
+from tests.web.fixtures import Api
+from workflow.actions import people
 from workflow.records.calls import CallSheet
 from workflow.records.models import Answer, Call, History
 
@@ -117,6 +119,9 @@ def test_the_end_is_written_down_once_and_a_call_thrown_away_not_at_all(scene: S
     assert len(scene.touches(known)) == 2
     assert set(sheets.values()) == {None, calls[0].id}
     assert iva.get(f"/calls/{calls[0].id}").status_code == 200
+    told = Api(scene.visitor().client, people.add_key(scene.ws, "crm", "admin")).get(f"/calls/{calls[0].id}")
+    assert (told["script"], told["planned_minutes"]) == ("discovery", 30)
+    assert told["path"] == [{"step": "opening", "second": 0}, {"step": "problem", "second": 65}]
     scene.tell(known, "call.ended", minutes=3)
     assert put(iva, address, ("notes", "Calm, and in a hurry", 1))["ended"] is True
     assert "in a hurry" in iva.read(address)

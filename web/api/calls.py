@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - the models read it
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from web.api import listing
 from web.api.listing import Key, List, OfProspects
 from web.api.models import Id, Nothing, Reply
 from web.api.route import Call, Route
+from workflow.actions.calling import visits
 from workflow.reports import records
+
+if TYPE_CHECKING:
+    from workflow.records.db import Record
 
 
 class WantedCalls(OfProspects):
@@ -19,8 +23,15 @@ class WantedCalls(OfProspects):
     sort: Literal["ended_at", "-ended_at"] = "-ended_at"
 
 
+class StepTaken(Reply):
+    """A step of a script that was taken, and the second of the call at which it began."""
+
+    step: str
+    second: int
+
+
 class CallRecord(Reply):
-    """A call that took place."""
+    """A call that took place. One that was led in the panel knows its plan, its script, and the path through it."""
 
     id: Id
     prospect_id: Id
@@ -28,6 +39,9 @@ class CallRecord(Reply):
     minutes: float | None
     notes: str
     actor: str
+    planned_minutes: int | None
+    script: str | None
+    path: tuple[StepTaken, ...]
 
 
 class CallList(List):
@@ -55,14 +69,14 @@ def listed(call: Call) -> CallList:
     asked = call.query(WantedCalls)
     with call.ws.database.read() as tx:
         page = records.calls(tx, call.viewer, listing.wanted(asked, actor=asked.actor), listing.place(asked))
-    items = tuple(CallRecord.model_validate(row) for row in page.rows)
+    items = tuple(_told(row) for row in page.rows)
     return CallList(items=items, next_cursor=listing.behind(asked, page))
 
 
 def read(call: Call) -> CallRecord:
     """One call."""
     with call.ws.database.read() as tx:
-        return CallRecord.model_validate(records.call(tx, call.id))
+        return _told(records.call(tx, call.id))
 
 
 def answers(call: Call) -> AnswerList:
@@ -77,3 +91,8 @@ ROUTES: Final = (
     Route("GET", "/calls/<id>", "Read a call", read, CallRecord, Nothing, refusals=(404,)),
     Route("GET", "/prospects/<id>/answers", "List answers", answers, AnswerList, refusals=(404,)),
 )
+
+
+def _told(row: Record) -> CallRecord:
+    path = tuple(StepTaken(step=step, second=second) for step, second in visits(row.path or ""))
+    return CallRecord(**{**row._asdict(), "path": path})

@@ -95,7 +95,7 @@ class Sheet:
     @property
     def path(self) -> tuple[tuple[str, int], ...]:
         """The steps of the script that were taken, each with the second of the call at which it began."""
-        return tuple((key, int(second)) for key, second in _VISIT.findall(self.text("path")))
+        return visits(self.text("path"))
 
     def seconds(self, now: datetime) -> int:
         """How long the call has lasted, without its pauses."""
@@ -105,6 +105,11 @@ class Sheet:
             return wall
         stopped = wall if told[2] == "-" else min(int(told[2]), wall)
         return max(stopped - int(told[1]), 0)
+
+
+def visits(path: str) -> tuple[tuple[str, int], ...]:
+    """The steps within the text of the field `path`, each with its second."""
+    return tuple((key, int(second)) for key, second in _VISIT.findall(path))
 
 
 def sheet(tx: Tx, sheet_id: str) -> Sheet:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Text, case, cast, func, select
+from sqlalchemy import Text, and_, case, cast, func, select
 
 from workflow.errors import NotFound
 from workflow.records.base import Moment
+from workflow.records.calls import CallField, CallSheet
 from workflow.records.models import (
     Answer,
     Call,
@@ -183,9 +184,15 @@ _MEETINGS: Final = select(
     Meeting.id, Meeting.prospect_id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place,
     Meeting.reason, Meeting.changed_at, Meeting.created_at,
 ).join(Prospect, Prospect.id == Meeting.prospect_id)  # fmt: skip
-_CALLS: Final = select(Call.id, Call.prospect_id, Call.ended_at, Call.minutes, Call.notes, Call.actor).join(
-    Prospect, Prospect.id == Call.prospect_id
-)
+_CALLS: Final = (
+    select(
+        Call.id, Call.prospect_id, Call.ended_at, Call.minutes, Call.notes, Call.actor, CallSheet.planned_minutes,
+        CallSheet.script, CallField.text.label("path"),
+    )
+    .join(Prospect, Prospect.id == Call.prospect_id)
+    .outerjoin(CallSheet, CallSheet.call_id == Call.id)
+    .outerjoin(CallField, and_(CallField.sheet_id == CallSheet.id, CallField.name == "path"))
+)  # fmt: skip
 _ENROLLMENTS: Final = (
     select(
         Enrollment.id, Enrollment.prospect_id, Enrollment.sequence, Enrollment.state, Enrollment.cause,
