@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import unified_diff
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flask import request
 from sqlalchemy import select
@@ -28,11 +28,11 @@ from workflow.errors import BadInput, Conflict, NotFound, OnwardError
 from workflow.mail.smtp import Timeouts
 from workflow.mail.templates import LANGUAGES, NAME, Text
 from workflow.records.models import Prospect
-from workflow.reports import scope, variants
+from workflow.reports import finding, scope, variants
 from workflow.reports import texts as reports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
@@ -269,7 +269,8 @@ def _differences(before: Text, after: Text) -> tuple[tuple[str, tuple[tuple[str,
 def _people(tx: Tx, words: str, chosen: str | None = None) -> Sequence[Record]:
     """The prospects that fit, the last changed first; the chosen one is always among them."""
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email).where(viewer().sees())
-    newest = columns.where(*finding.found_by(tx, words)).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
+    newest = columns.where(*finding.found_by(tx, words)).order_by(Prospect.updated_at.desc(), Prospect.id)
+    newest = newest.limit(_MOST_FOUND)
     found = list(tx.conn.execute(newest).all())
     if chosen and all(row.id != chosen for row in found):
         found = [*tx.conn.execute(columns.where(Prospect.id == chosen)).all(), *found]
