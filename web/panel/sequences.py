@@ -25,7 +25,7 @@ from workflow.playbook.phrases import Phrases
 from workflow.playbook.schema import Step
 from workflow.records.models import Prospect
 from workflow.reports import course as courses
-from workflow.reports import scope
+from workflow.reports import finding, scope
 from workflow.reports import sequences as reports
 
 if TYPE_CHECKING:
@@ -127,8 +127,13 @@ def preview(tx: Tx, book: Playbook | None, key: str, address: str) -> Preview:
     """
     told = request.values.get("prospect", "")
     chosen = scope.prospect_id(tx, viewer(), told) if told else None
-    found = _people(tx, text.line(request.values.get("q", ""), 100), chosen)
-    chosen = chosen or (found[0].id if found else None)
+    wanted = text.line(request.values.get("q", ""), 100)
+    found = _people(tx, wanted, None if wanted else chosen)
+    # Whoever searches wants to see whom they found; where that is nobody, the one they had.
+    if chosen is None or (wanted and found and all(row.id != chosen for row in found)):
+        chosen = found[0].id if found else None
+    elif not found:
+        found = _people(tx, "", chosen)
     today = local(tx.now).date()
     day = _day(request.values.get("day", ""), today)
     if book is None or key not in book.sequences:
@@ -179,8 +184,9 @@ def _day(told: str, today: date) -> date:
 def _people(tx: Tx, told: str, chosen: str | None) -> Several[Record]:
     """The prospects that fit, the last changed first; the chosen one is always among them."""
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email).where(viewer().sees())
-    which = [Prospect.search.contains(word, autoescape=True) for word in text.searchable(told).split()[:5]]
-    newest = columns.where(*which).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
+    newest = (
+        columns.where(*finding.found_by(tx, told)).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
+    )
     found = list(tx.conn.execute(newest).all())
     if chosen and all(row.id != chosen for row in found):
         found = [*tx.conn.execute(columns.where(Prospect.id == chosen)).all(), *found]
