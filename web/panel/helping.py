@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
-    routes.add_url_rule("/help", view_func=contents, methods=["GET"])
+    routes.add_url_rule("/help", view_func=whole, methods=["GET"])
     routes.add_url_rule("/help/<path:name>", view_func=one, methods=["GET"])
 
 
-def contents() -> ResponseReturnValue:
+def whole() -> ResponseReturnValue:
     """The pages of the manual."""
     return page("help", here="help", contents=contents())
 
