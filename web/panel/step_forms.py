@@ -86,7 +86,7 @@ def step(before: Plain, languages: Sequence[str]) -> dict[str, Value]:
         "after": _kept(told, "after", _span("after")) if not is_before else None,
         "lead": _kept(told, "lead", _span("lead")) if is_before else None,
         "thread": "same" if is_mail and request.form.get("thread") else None,
-        "quote": True if is_mail and request.form.get("thread") and request.form.get("quote") else None,
+        "quote": True if is_mail and request.form.get("quote") else None,
         "window": "any" if is_mail and request.form.get("window") else None,
         "late": (late if late != "skip" or "late" in told else None) or None if is_mail and not is_before else None,
         "lateness": _kept(told, "lateness", _span("lateness")) if is_mail else None,
