@@ -122,16 +122,22 @@ class Door:
         return _located(answer)
 
     def _unchanged(self, call: Call) -> Call:
-        """The call, once the record is as If-Match says. A record that counts versions is held to that one to the end.
+        """The call, once the record is as If-Match says, and held to that until it has written.
 
-        Raises tags.Changed. Whoever changes the record between this question and the act is met by the version alone.
+        A record that counts versions is held to its version; any other is read once more when nobody else writes.
+        Raises tags.Changed, then as now.
         """
         if self.record is None or not self.route.writes or "If-Match" not in request.headers or "id" not in call.params:
             return call
-        now = self.record.act(replace(call, sent=Nothing(), asked=self.record.query()))
-        tags.check(request.if_match, now)
+        record, asked = self.record, replace(call, sent=Nothing(), asked=self.record.query())
+        wanted = request.if_match
+        now = record.act(asked)
+        tags.check(wanted, now)
         version = getattr(now, "version", None)
-        if version is None or getattr(call.sent, "version", version) is not None:
+        if version is None or "version" not in type(call.sent).model_fields:
+            held = call.ws.database.held_to(lambda: tags.check(wanted, record.act(asked)))
+            return replace(call, ws=replace(call.ws, database=held))
+        if getattr(call.sent, "version", None) is not None:
             return call
         return replace(call, sent=call.sent.model_copy(update={"version": version}))
 

@@ -72,6 +72,12 @@ def listed(call: Call) -> MailboxList:
     return MailboxList(items=tuple(_told(row, call.language) for row in rows), next_cursor=None)
 
 
+def read(call: Call) -> Mailbox:
+    """One mailbox."""
+    mailboxes.named(call.ws, call.id)
+    return _one(call, call.id)
+
+
 def added(call: Call) -> Mailbox:
     """Add a mailbox."""
     wanted = call.body(MailboxNew)
@@ -137,6 +143,7 @@ def _told(row: Record, language: str) -> Mailbox:
 _AT: Final = "/mailboxes/<id>"
 ROUTES: Final = (
     Route("GET", "/mailboxes", "List mailboxes", listed, MailboxList),
+    Route("GET", _AT, "Read a mailbox", read, Mailbox, refusals=(404,)),
     Route(
         "POST", "/mailboxes", "Add a mailbox", added, Mailbox, MailboxNew, right="mailboxes", status=201,
         refusals=(404, 409),

@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -142,7 +143,17 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._clock = clock
         self._line = Line()
+        self._before: Callable[[], None] | None = None
         self._engine = _engine(url, pooled=pooled, pool_size=pool_size, statement_timeout_s=statement_timeout_s)
+
+    def held_to(self, check: Callable[[], None]) -> Database:
+        """The same database, whose next transaction that writes does so alone, and only if `check` raises nothing.
+
+        `check` reads in a transaction of its own: nobody changes anything between what it sees and the commit.
+        """
+        held = copy(self)
+        held._before = check  # noqa: SLF001 - of this class
+        return held
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -158,7 +169,10 @@ class Database:
         With `alone` no other one writes meanwhile, on PostgreSQL either. Raises Unavailable when the database is away
         or busy, CommitUnknown when the commit was not answered.
         """
-        with _named_errors(), self._turn(), self._begun(_ALONE if alone else _WRITE) as tx:
+        before = self._before
+        with _named_errors(), self._turn(), self._begun(_ALONE if alone or before else _WRITE) as tx:
+            if before is not None:
+                before()
             yield tx
             tx.finish()
             try:
@@ -167,6 +181,7 @@ class Database:
                 if _sqlstate(error) in _AGAIN or isinstance(error.orig, sqlite3.Error):
                     raise
                 raise CommitUnknown from error
+            self._before = None
 
     def transact(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
         """Run `work` in a write transaction; again, up to five times, when the database asks for that.
