@@ -6,7 +6,7 @@ import importlib
 import logging
 import sys
 
-BENCHES = ("parts", "webhook", "mail", "verify", "simulate", "dispatch", "pace", "imports", "live")
+BENCHES = ("parts", "webhook", "mail", "verify", "simulate", "dispatch", "pace", "imports", "panel", "live")
 
 
 def main(names: list[str]) -> int:

@@ -16,6 +16,7 @@ MOST_WORDS: Final = 6
 _MOST_BYTES: Final = 2_000
 _PHONE: Final = re.compile(r"[+\d\s().\-/]*\d[+\d\s().\-/]*")
 _FEWEST_DIGITS: Final = 3
+_FEWEST_LETTERS: Final = 3
 _NATIONAL: Final = 9
 _WITH_COUNTRY: Final = 11
 
@@ -104,5 +105,7 @@ def _number(told: str) -> tuple[str, ...]:
 
 def _shortest(forms: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     """Without the empty ones, and without those that are found only where another is found."""
-    known = [form for form in dict.fromkeys(forms) if form]
+    # A spelling that says too little would find everybody: of “zzz” one “z” is left.
+    fewest = min(len(forms[0]), _FEWEST_LETTERS)
+    known = [form for form in dict.fromkeys(forms) if len(form) >= fewest]
     return tuple(form for form in known if not any(other != form and other in form for other in known))

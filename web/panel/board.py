@@ -104,7 +104,8 @@ def _values(more: Mapping[str, int] | None, notice: Notice | None = None) -> dic
     if shown not in playbook().stages:
         shown = next((column.stage.key for column in columns if column.count), columns[0].stage.key)
     return {
-        "columns": columns, "wanted": wanted, "choices": choices, "shown": shown, "notice": notice,
+        "columns": columns, "wanted": wanted, "choices": choices, "most": board.SEARCHED, "shown": shown,
+        "notice": notice,
         "rest": filter_query(wanted), "ways": {key: ways_from(key) for key in playbook().stages},
     }  # fmt: skip
 

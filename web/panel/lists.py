@@ -41,7 +41,9 @@ def show_list() -> ResponseReturnValue:
         "triggers": tuple(dict.fromkeys(way.trigger for way in playbook().transitions)),
     }  # fmt: skip
     if is_swap() and "part" in request.args:
-        return swap(*(Part(f"#{name}", fragment("prospects", name, **values)) for name in ("head", "found")))
+        return swap(
+            *(Part(f"#{name}", fragment("prospects", name, **values), "innerHTML") for name in ("head", "found"))
+        )
     return page("prospects", here="prospects", **values)
 
 

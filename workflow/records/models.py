@@ -36,7 +36,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0018"
+REVISION: Final = "0019"
 
 
 class Rep(Base):
@@ -311,6 +311,13 @@ class Touch(Base):
         partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
         partial("ix_touch_failed", "ended_at", where="state = 'failed'"),
+        partial(
+            "ix_touch_soonest",
+            "kind",
+            "next_attempt_at",
+            "id",
+            where="state = 'scheduled' AND next_attempt_at IS NOT NULL",
+        ),
     )
 
 

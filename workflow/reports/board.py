@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, true
 
 from workflow.records.models import Enrollment, Prospect, Rep
 from workflow.reports import filters, steps
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 CARDS: Final = 20
 MOST: Final = 200
+SEARCHED: Final = 500
+"""So many of those whom a search finds are on the board; the list has all of them."""
 _LATELY: Final = timedelta(days=30)
+_NONE: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,26 @@ def columns(
     ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, *, more: Mapping[str, int] | None = None
 ) -> tuple[Column, ...]:
     """Every stage of the playbook with those who are wanted; `more` asks for longer columns by stage."""
-    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    counts = select(Prospect.stage, func.count().label("number")).where(found).group_by(Prospect.stage)
-    numbers = {row.stage: row.number for row in tx.conn.execute(counts)}
+    found = _found(ws, tx, viewer, wanted)
+    numbers = _numbers(ws, tx, found)
+    stages = tuple(ws.playbooks.in_force(tx).stages.values())
+    rows = {
+        stage.key: _newest(tx, found, stage, numbers.get(stage.key, _NONE)[0], (more or {}).get(stage.key, CARDS))
+        for stage in stages
+    }
+    # What comes next is asked once for all of them.
+    drawn = iter(cards(ws, tx, [row for each in rows.values() for row in each]))
     return tuple(
-        _column(ws, tx, stage, found, numbers.get(stage.key, 0), (more or {}).get(stage.key, CARDS))
-        for stage in ws.playbooks.in_force(tx).stages.values()
+        _column(tx, stage, found, numbers.get(stage.key, _NONE), tuple(islice(drawn, len(rows[stage.key]))))
+        for stage in stages
     )
 
 
 def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, wanted: Wanted, *, limit: int = CARDS) -> Column:
     """One stage of the board."""
-    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    count = select(func.count()).select_from(Prospect).where(found, Prospect.stage == stage.key)
-    return _column(ws, tx, stage, found, tx.conn.execute(count).scalar_one(), limit)
+    found = _found(ws, tx, viewer, wanted)
+    numbers = _numbers(ws, tx, and_(found, Prospect.stage == stage.key)).get(stage.key, _NONE)
+    return _column(tx, stage, found, numbers, cards(ws, tx, _newest(tx, found, stage, numbers[0], limit)))
 
 
 CARD: Final = select(
@@ -107,21 +117,51 @@ def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
     )
 
 
-def _column(ws: Workspace, tx: Tx, stage: Stage, found: ColumnElement[bool], count: int, limit: int) -> Column:
+def _found(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> ColumnElement[bool]:
+    """Who is on the board; of a search the newest that fit, because each column would look through everybody anew."""
+    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
+    if not wanted.search:
+        return found
+    newest = select(Prospect.id).where(found).order_by(Prospect.created_at.desc(), Prospect.id.desc())
+    return Prospect.id.in_(tx.conn.execute(newest.limit(SEARCHED)).scalars().all())
+
+
+def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool]) -> Mapping[str, tuple[int, int]]:
+    """By stage, how many there are and how many of them are stalled: one walk along an index that holds all of it."""
+    limits = {
+        stage.key: tx.now - stage.stalled_after
+        for stage in ws.playbooks.in_force(tx).stages.values()
+        if stage.stalled_after is not None and not stage.final
+    }
+    late = case(
+        *((and_(Prospect.stage == key, Prospect.entered_stage_at < limit), 1) for key, limit in limits.items()), else_=0
+    )
+    stalled = func.sum(late) if limits else literal(0)
+    counts = select(Prospect.stage, func.count().label("number"), stalled.label("stalled")).where(found)
+    return {row.stage: (int(row.number), int(row.stalled)) for row in tx.conn.execute(counts.group_by(Prospect.stage))}
+
+
+def _newest(tx: Tx, found: ColumnElement[bool], stage: Stage, count: int, limit: int) -> Sequence[Record]:
+    if not count:
+        return ()
+    newest = CARD.where(found, Prospect.stage == stage.key)
+    newest = newest.order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
+    return tx.conn.execute(newest.limit(min(max(limit, 1), MOST))).all()
+
+
+def _column(
+    tx: Tx, stage: Stage, found: ColumnElement[bool], numbers: tuple[int, int], shown: tuple[Card, ...]
+) -> Column:
+    count, stalled = numbers
     here = and_(found, Prospect.stage == stage.key)
-    newest = CARD.where(here).order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
-    rows = tx.conn.execute(newest.limit(min(max(limit, 1), MOST))).all() if count else []
-    median, won, stalled = None, None, 0
+    median = won = None
     if stage.final:
         lately = and_(here, Prospect.outcome == "won", Prospect.entered_stage_at >= tx.now - _LATELY)
         won = tx.conn.execute(select(func.count()).select_from(Prospect).where(lately)).scalar_one()
     elif count:
         half = select(Prospect.entered_stage_at).where(here).order_by(Prospect.entered_stage_at)
         median = tx.now - tx.conn.execute(half.offset(count // 2).limit(1)).scalar_one()
-        if stage.stalled_after is not None:
-            late = and_(here, Prospect.entered_stage_at < tx.now - stage.stalled_after)
-            stalled = tx.conn.execute(select(func.count()).select_from(Prospect).where(late)).scalar_one()
-    return Column(stage, count, cards(ws, tx, rows), median, won, stalled)
+    return Column(stage, count, shown, median, won, stalled)
 
 
 def _card(

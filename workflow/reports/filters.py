@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, exists, false, or_
+from sqlalchemy import case, exists, false, literal
 
 from workflow import ids
+from workflow.records.base import Moment
 from workflow.records.models import ExternalRef, Prospect
 from workflow.reports.finding import found_by
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 MINE: Final = "me"
 NOBODYS: Final = "none"
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,18 @@ def which(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> tuple[Column
     if wanted.persona:
         found.append(Prospect.custom["persona"].as_string() == wanted.persona)
     if wanted.stalled:
-        found.append(_stalled(ws, tx))
+        found.append(stalled(ws, tx))
     return (*found, *found_by(tx, wanted.search))
 
 
-def _stalled(ws: Workspace, tx: Tx) -> ColumnElement[bool]:
-    """Who has been longer in a stage than it allows."""
-    late = [
-        and_(Prospect.stage == stage.key, Prospect.entered_stage_at < tx.now - stage.stalled_after)
+def stalled(ws: Workspace, tx: Tx) -> ColumnElement[bool]:
+    """Who has been longer in a stage than it allows. Walks along the times, so that the first page stops early."""
+    limits = {
+        stage.key: tx.now - stage.stalled_after
         for stage in ws.playbooks.in_force(tx).stages.values()
         if stage.stalled_after is not None and not stage.final
-    ]
-    return or_(*late) if late else false()
+    }
+    if not limits:
+        return false()
+    allowed = {key: literal(limit, Moment()) for key, limit in limits.items()}
+    return Prospect.entered_stage_at < case(allowed, value=Prospect.stage, else_=literal(_NEVER, Moment()))

@@ -1,0 +1,181 @@
+"""A full installation for benches: a hundred thousand prospects with a million rows of history, filled within minutes.
+
+Rows go in by the driver alone (COPY on PostgreSQL). What is in them is plausible; nobody's history proves itself.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import select
+
+from workflow import ids
+from workflow.actions import people
+from workflow.records.base import Base
+from workflow.records.models import Enrollment, History, Prospect, Rep, Touch
+from workflow.search import searchable
+from workflow.workspace import Workspace
+
+PROSPECTS: Final = 100_000
+PER_PROSPECT: Final = 10
+"""Rows of history of each."""
+_REPS: Final = 20
+_FIRST: Final = (
+    "Иван", "Петър", "Георги", "Димитър", "Мария", "Елена", "Цветан", "Живко", "Христо", "Йордан", "Стоян", "Николай",
+    "Десислава", "Anna", "John", "Maria", "Peter", "Thomas", "Claire", "Sofia",
+)  # fmt: skip
+_LAST: Final = (
+    "Иванов", "Петров", "Георгиев", "Димитров", "Желязков", "Цветков", "Христов", "Йорданов", "Стоянов", "Николов",
+    "Ангелова", "Тодорова", "Smith", "Weber", "Novak", "Moreau", "Rossi", "Jensen", "Kowalski", "Papadopoulos",
+)  # fmt: skip
+_TRADE: Final = ("Строй", "Логистик", "Софт", "Foods", "Steel", "Медия", "Textile", "Аптеки")
+_KINDS: Final = ("created", "edited", "answers.recorded", "call.ended", "moved", "email.opened", "moved", "edited")
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """What was filled: some prospects to look at, and the reps by id."""
+
+    prospects: tuple[str, ...]
+    reps: tuple[str, ...]
+
+
+def fill(ws: Workspace, prospects: int = PROSPECTS) -> Full:
+    """Fill the installation of `ws`, which nobody uses yet."""
+    dice = random.Random(11)
+    reps = tuple(people.add_rep(ws, f"rep{number}@example.com", "rep", name=f"Rep {number}") for number in range(_REPS))
+    people.add_rep(ws, "boss@example.com", "admin", name="Boss")
+    with ws.database.read() as tx:
+        book = ws.playbooks.in_force(tx)
+        now = tx.now
+    stages = tuple(book.stages)
+    made = list(_people(dice, reps, stages, now, prospects))
+    _insert(ws, Prospect, made)
+    _insert(ws, History, (row for each in made for row in _history(dice, each, stages)))
+    running = [each for each in made if each["stage"] != stages[-1] and dice.random() < 0.4]
+    key = next(iter(book.sequences))
+    enrolled = [_enrollment(each, key, book.digest) for each in running]
+    _insert(ws, Enrollment, enrolled)
+    steps = book.sequences[key].steps
+    _insert(ws, Touch, (row for each in enrolled for row in _touches(dice, each, steps, ws.mailbox_id, now)))
+    _analyze(ws)
+    return Full(tuple(each["id"] for each in dice.sample(made, 200)), reps)
+
+
+def boss(ws: Workspace) -> str:
+    """The id of the administrator."""
+    with ws.database.read() as tx:
+        return str(tx.conn.execute(select(Rep.id).where(Rep.email == "boss@example.com")).scalar_one())
+
+
+def _people(
+    dice: random.Random, reps: Sequence[str], stages: Sequence[str], now: datetime, number: int
+) -> Iterator[dict[str, Any]]:
+    for at in range(number):
+        name = f"{dice.choice(_FIRST)} {dice.choice(_LAST)}"
+        company = f"{dice.choice(_TRADE)} {at % 5000} ООД"
+        email, phone = f"person{at}@firm{at % 5000}.example.com", f"+35988{at:07d}"
+        created = now - timedelta(minutes=(number - at) * 4, seconds=dice.randrange(60))
+        entered = created + (now - created) * dice.random()
+        stage = dice.choices(stages, range(len(stages) + 2, 2, -1))[0]
+        final = stage == stages[-1]
+        yield {
+            "id": ids.new_id(), "email": email, "email_key": email, "name": name, "company": company, "phone": phone,
+            "title": "Управител", "language": "bg", "time_zone": "", "country": "BG", "stage": stage,
+            "custom": {"persona": "owner", "budget": str(at % 900), "team": "12"}, "version": PER_PROSPECT,
+            "outcome": dice.choice(("won", "lost", "no_decision")) if final else None, "chain": f"{at:064x}",
+            "owner_id": dice.choice(reps) if dice.random() < 0.9 else None, "entered_stage_at": entered,
+            "moved_at": entered, "search": searchable(name, company, email, phone), "created_at": created,
+            "updated_at": entered,
+        }  # fmt: skip
+
+
+def _history(dice: random.Random, told: dict[str, Any], stages: Sequence[str]) -> Iterator[dict[str, Any]]:
+    span = told["updated_at"] - told["created_at"]
+    reached = stages.index(told["stage"])
+    for version in range(1, PER_PROSPECT + 1):
+        at = told["created_at"] + span * (version / PER_PROSPECT)
+        kind = "created" if version == 1 else _KINDS[version % len(_KINDS)]
+        moves = kind == "moved" and reached > 0
+        to = stages[min(reached, version)] if moves else stages[0] if version == 1 else None
+        yield {
+            "prospect_id": told["id"], "version": version, "at": at, "occurred_at": at, "kind": kind,
+            "actor": "source:crm", "cause": f"delivery:{version}", "to_stage": to,
+            "from_stage": stages[max(0, min(reached, version) - 1)] if moves else None,
+            "changes": {"stage": to} if to else {"budget": str(dice.randrange(900))}, "detail": {},
+            "digest": f"{version:064x}",
+        }  # fmt: skip
+
+
+def _enrollment(told: dict[str, Any], key: str, digest: str) -> dict[str, Any]:
+    return {
+        "id": ids.new_id(), "prospect_id": told["id"], "sequence": key, "playbook_digest": digest, "state": "active",
+        "cause": "test", "started_at": told["entered_stage_at"],
+    }  # fmt: skip
+
+
+def _touches(
+    dice: random.Random, enrolled: dict[str, Any], steps: Sequence[Any], mailbox_id: str, now: datetime
+) -> Iterator[dict[str, Any]]:
+    """The first step is sent or waits; a few are in doubt, and some tasks are due."""
+    for position, step in enumerate(steps):
+        sent = position == 0 and dice.random() < 0.6
+        due = now + timedelta(minutes=dice.randrange(1, 40_000)) if not sent else enrolled["started_at"]
+        doubt = sent and dice.random() < 0.002
+        task = step.task is not None
+        yield {
+            "id": ids.new_id(), "enrollment_id": enrolled["id"], "prospect_id": enrolled["prospect_id"],
+            "mailbox_id": None if task else mailbox_id, "sequence": enrolled["sequence"], "step": step.key,
+            "position": position, "generation": 0, "kind": "task" if task else "email",
+            "state": "uncertain" if doubt else ("done" if task else "sent") if sent else "scheduled",
+            "due_at": due, "not_after": due + timedelta(days=1), "attempts": 0, "begin_errors": 0, "forced": False,
+            "next_attempt_at": None if sent or position else due, "priority": 0,
+            "committed_at": due if sent and not task else None, "sent_at": due if sent and not doubt else None,
+            "created_at": enrolled["started_at"],
+        }  # fmt: skip
+
+
+def _insert(ws: Workspace, model: type[Base], rows: Iterable[dict[str, Any]]) -> None:
+    columns = [column.name for column in model.__table__.columns]
+    table = model.__table__.name  # type: ignore[attr-defined]
+    if ws.database.is_sqlite:
+        marks = ", ".join("?" * len(columns))
+        with closing(sqlite3.connect(ws.database.url.removeprefix("sqlite:///"))) as lite:
+            lite.execute("PRAGMA synchronous=OFF")
+            lite.executemany(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})",
+                ([_plain(row.get(name), naive=True) for name in columns] for row in rows),
+            )
+            lite.commit()
+        return
+    order: Any = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    with (
+        psycopg.connect(ws.database.url.replace("+psycopg", "")) as connection,
+        connection.cursor().copy(order) as copy,
+    ):
+        for row in rows:
+            copy.write_row([_plain(row.get(name), naive=False) for name in columns])
+
+
+def _plain(value: Any, *, naive: bool) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if naive else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+def _analyze(ws: Workspace) -> None:
+    """What PostgreSQL does by itself after some minutes; SQLite goes without statistics, as in production."""
+    if ws.database.is_sqlite:
+        with closing(sqlite3.connect(ws.database.url.removeprefix("sqlite:///"))) as lite:
+            lite.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return
+    with psycopg.connect(ws.database.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
