@@ -255,8 +255,8 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
              "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
-             "/sequences", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back", "/playbook/draft",
-             f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
+             "/sequences", "/analytics", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back",
+             "/playbook/draft", f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:
         page = desk.open(f"{path}{'&' if '?' in path else '?'}lang=bg")
         wider = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from web.errors import PAGE
 from web.pages import register as register_pages
+from web.panel.analytics import add_routes as add_analytics
 from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
 from web.panel.bulk import add_routes as add_bulk
@@ -80,6 +81,7 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sequences(inside)
     add_drafting(inside)
     add_everywhere(inside)
+    add_analytics(inside)
     add_helping(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)
