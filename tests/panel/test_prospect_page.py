@@ -209,3 +209,35 @@ def test_a_call_that_is_written_down_starts_the_emails_after_it(scene: Scene, iv
         assert "such as 25" in refused.text
         assert ">Nothing is lost</textarea>" in refused.text
     assert iva.post(f"/prospects/{known}/call", {"minutes": "", "notes": "n"}).status_code == 303
+
+
+def test_the_timeline_is_narrowed_to_one_kind_and_says_so_when_there_is_none(scene: Scene, iva: Visitor) -> None:
+    known = scene.prospect()
+    scene.wait(minutes=1)
+    scene.tell(known, "call.ended", minutes=14, notes="Returns cost 3,400 a month.")
+    scene.wait(minutes=1)
+    scene.move(known, "qualify")
+    kinds = {kind: iva.read(f"/prospects/{known}?show={kind}") for kind in ("", "calls", "emails", "changes", "odd")}
+    told = {kind: ("Call, 14 min" in text, "Planned to Qualified" in text) for kind, text in kinds.items()}
+    assert told == {
+        "": (True, True), "calls": (True, False), "emails": (False, False), "changes": (False, True),
+        "odd": (True, True),
+    }  # fmt: skip
+    assert "Nothing of this kind yet" in kinds["emails"]
+    assert 'show=calls" aria-current="true"' in kinds["calls"]
+
+
+def test_one_click_lets_the_mail_of_a_prospect_wait_and_another_lets_it_go_on(
+    scene: Scene, iva: Visitor, swift: Visitor
+) -> None:
+    known = scene.prospect()
+    assert "Pause mail" in iva.read(f"/prospects/{known}")
+    assert iva.post(f"/prospects/{known}/mail/pause", {"for": "month"}).location == f"/prospects/{known}"
+    held = scene.row(known)
+    assert (held.mail_hold_why, (held.mail_hold_until - scene.clock.now).days) == ("held", 30)
+    text = iva.read(f"/prospects/{known}")
+    assert "Mail waits by hand until" in text
+    assert "Pause mail" not in text
+    answer = swift.post(f"/prospects/{known}/mail/resume", {})
+    assert (answer.status_code, scene.row(known).mail_hold_until) == (200, None)
+    assert "Pause mail" in answer.text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flask import g, request
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, 
 from web.panel.wording import changed
 from workflow import rights, text
 from workflow.actions import by_hand, prospects
+from workflow.engine import by_hand as by_hand_rules
 from workflow.engine import calendar
 from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict
@@ -42,6 +44,7 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=show_edit, methods=["GET"])
     routes.add_url_rule("/prospects/<prospect_id>/edit", view_func=save_facts, methods=["POST"])
     routes.add_url_rule("/prospects/<prospect_id>/mail/resume", view_func=resume_mail, methods=["POST"])
+    routes.add_url_rule("/prospects/<prospect_id>/mail/pause", view_func=pause_mail, methods=["POST"])
 
 
 def show_new() -> ResponseReturnValue:
@@ -88,7 +91,8 @@ def show_prospect(
     ws = workspace()
     with reading() as tx:
         entries = read_number("entries", prospect.ENTRIES, prospect.MOST_ENTRIES)
-        found = prospect.page(ws, tx, viewer(), prospect_id, entries=entries)
+        kind = text.line(request.args.get("show", ""), 20)
+        found = prospect.page(ws, tx, viewer(), prospect_id, entries=entries, kind=kind)
         learnt = discovery(tx, found.facts)
         reps = _reps(tx) if form is not None else ()
         raw_mail = received.gives_raw(tx, viewer(), found.facts.id)
@@ -179,6 +183,23 @@ def newest_change(tx: Tx, known: str) -> str:
 
 def _reps(tx: Tx) -> tuple[Record, ...]:
     return tuple(tx.conn.execute(select(Rep.id, Rep.name).where(Rep.disabled_at.is_(None)).order_by(Rep.name)))
+
+
+_PAUSES: Final = {"week": timedelta(days=7), "month": timedelta(days=30), "resumed": by_hand_rules.LONGEST_HOLD}
+
+
+def pause_mail(prospect_id: str) -> ResponseReturnValue:
+    """Let the mail of a prospect wait: for a week, for a month, or until somebody resumes it."""
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), prospect_id)
+        until = tx.now + _PAUSES.get(request.form.get("for", ""), _PAUSES["week"])
+    toast = Toast(_("Mail waits"), f"/prospects/{known}/mail/resume")
+    try:
+        by_hand.hold(workspace(), known, until, who())
+    except Conflict:
+        warn(_("The mail of this prospect waits longer already."))
+        return show_prospect(known)
+    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
 
 
 def resume_mail(prospect_id: str) -> ResponseReturnValue:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from workflow import ids
 from workflow.errors import NotFound
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 _WORDS_OF_MAIL: Final = frozenset({"email.replied", "email.auto_replied", "meeting.answered"})
 ENTRIES: Final = 30
 MOST_ENTRIES: Final = 600
+SHOWN: Final = ("", "calls", "emails", "changes")
+"""What a timeline can be narrowed to; the first is everything."""
+_OF_CALLS: Final = or_(History.kind.like("call.%"), History.kind.like("meeting.%"))
+_OF_EMAILS: Final = History.kind.like("email.%")
+_KINDS: Final = {"calls": _OF_CALLS, "emails": _OF_EMAILS, "changes": and_(~_OF_CALLS, ~_OF_EMAILS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ class Timeline:
     entries: tuple[Entry, ...]
     shown: int
     more: bool
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +125,8 @@ class Page:
     timeline: Timeline
 
 
-def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENTRIES) -> Page:
-    """The page of a prospect that the viewer may see. Raises NotFound."""
+def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENTRIES, kind: str = "") -> Page:
+    """The page of a prospect that the viewer may see, its timeline narrowed to a `kind`. Raises NotFound."""
     known = visible(tx, viewer, told)
     facts = tx.conn.execute(select(*Prospect.__table__.columns).where(Prospect.id == known)).one()
     return Page(
@@ -131,18 +137,22 @@ def page(ws: Workspace, tx: Tx, viewer: Viewer, told: str, *, entries: int = ENT
         waiting=_waiting(ws, tx, known),
         meetings=_meetings(tx, known),
         refs=tuple(tx.conn.execute(_REFS.where(ExternalRef.prospect_id == known))),
-        timeline=timeline(ws, tx, known, entries),
+        timeline=timeline(ws, tx, known, entries, kind),
     )
 
 
-def timeline(ws: Workspace, tx: Tx, known: str, entries: int = ENTRIES) -> Timeline:
-    """What happened last, newest first."""
+def timeline(ws: Workspace, tx: Tx, known: str, entries: int = ENTRIES, kind: str = "") -> Timeline:
+    """What happened last, newest first: everything, or what `SHOWN` narrows it to."""
     wanted = min(max(entries, 1), MOST_ENTRIES)
-    mail = _received(tx, known, wanted)
+    kind = kind if kind in SHOWN else ""
+    with_mail = kind in ("", "emails")
+    mail = _received(tx, known, wanted) if with_mail else []
     told = {f"mail:{entry.mail.id}" for _, entry in mail if entry.mail is not None}
-    found = [*mail, *_history(tx, known, wanted, told), *_ended(ws, tx, known, wanted), *_stopped(tx, known, wanted)]
+    found = [*mail, *_history(tx, known, wanted, told, kind)]
+    if with_mail:
+        found += _ended(ws, tx, known, wanted) + _stopped(tx, known, wanted)
     found.sort(key=lambda pair: pair[0], reverse=True)
-    return Timeline(tuple(entry for _, entry in found[:wanted]), wanted, len(found) > wanted)
+    return Timeline(tuple(entry for _, entry in found[:wanted]), wanted, len(found) > wanted, kind)
 
 
 def email(ws: Workspace, tx: Tx, viewer: Viewer, touch_id: str) -> tuple[Line, str, bytes]:
@@ -255,11 +265,11 @@ def _received(tx: Tx, known: str, wanted: int) -> list[Found]:
     return [((each.received_at, 3, 0), Entry(each.received_at, "mail", mail=each)) for each in found]
 
 
-def _history(tx: Tx, known: str, wanted: int, told: set[str]) -> list[Found]:
+def _history(tx: Tx, known: str, wanted: int, told: set[str], kind: str) -> list[Found]:
     """Rows of history, but for the words of a mail that stands there itself (`told`, by the causes of its rows)."""
     rows = tx.conn.execute(
         select(*History.__table__.columns)
-        .where(History.prospect_id == known)
+        .where(History.prospect_id == known, *([_KINDS[kind]] if kind else []))
         .order_by(History.version.desc())
         .limit(wanted + 1)
     )
