@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CARDS: Final = 20
 MOST: Final = 200
-SEARCHED: Final = 500
+SEARCHED: Final = 200
 """So many of those whom a search finds are on the board; the list has all of them."""
 _LATELY: Final = timedelta(days=30)
 _NONE: Final = (0, 0)
