@@ -1,0 +1,93 @@
+"""Every page of the panel with something on it: what checks and screenshots walk through.
+
+Only addresses; who opens them brings a browser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from tests.panel.scene import LOST, Scene
+from workflow.actions import endpoints
+from workflow.actions.prospects import Who
+from workflow.engine.reasons import because
+from workflow.mail import links
+from workflow.records.deliveries import Delivery, Source
+from workflow.records.models import Touch
+
+BY_HAND = Who("cli", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The pages, by a name for their picture; a name may stand for one page only."""
+
+    paths: dict[str, str]
+    known: str
+
+
+def furnish(scene: Scene) -> Walk:
+    """Fill an installation with one of everything, and name its pages."""
+    known = scene.prospect("Константина Александрова", company="Транспортна компания ООД", email="k@buyer.example")
+    scene.tell(known, "call.ended", minutes=12, notes="Поръчките се губят. Иска решение до март.")
+    scene.move(known, "qualify", "diagnose")
+    for number, (name, company, stages) in enumerate(
+        (
+            ("Борис Илиев", "Илиев и синове", ("qualify",)),
+            ("Jane Miller", "Miller Freight Ltd", ()),
+            ("Вера Стоянова", "Стоянов Логистик", ("qualify", "diagnose")),
+            ("John Smith", "Smith & Sons", ()),
+        )
+    ):
+        scene.move(scene.prospect(name, company=company, email=f"p{number}@buyer.example"), *stages)
+    uncertain = scene.prospect("Ани Колева", company="Колева ЕООД", email="ani@buyer.example")
+    failed = scene.prospect("Мартин Димов", company="Димов АД", email="martin@buyer.example")
+    for each in (uncertain, failed):
+        scene.tell(each, "call.ended", minutes=5)
+    _broken(scene, failed)
+    scene.wait(hours=25)
+    scene.send_due([LOST])
+    told = endpoints.add(scene.ws, "crm", "https://hooks.example.com/onward", BY_HAND)
+    return Walk(_paths(scene, known, told.id, scene.touches(known)[0].id), known)
+
+
+def _broken(scene: Scene, known: str) -> None:
+    """An email that the mail server has refused for good."""
+    with scene.ws.database.write() as tx:
+        why = because("refused", answer="552 5.3.4 Message size exceeds fixed maximum message size").pack()
+        values = {"state": "failed", "reason": why, "ended_at": tx.now, "committed_at": tx.now}
+        first = update(Touch).where(Touch.prospect_id == known, Touch.position == 0)
+        tx.conn.execute(first.values(**values, recipient="martin@buyer.example"))
+
+
+def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str]:
+    with scene.ws.database.read() as tx:
+        source = tx.conn.execute(select(Source.id).limit(1)).scalar_one_or_none()
+        delivery = tx.conn.execute(select(Delivery.id).limit(1)).scalar_one_or_none()
+    paths = {
+        "today": "/", "board": "/board", "prospects": "/prospects", "nobody-fits": "/prospects?q=zzzz",
+        "prospect-new": "/prospects/new", "prospect": f"/prospects/{known}",
+        "prospect-edit": f"/prospects/{known}/edit", "prospect-why": f"/prospects/{known}/why",
+        "email-why": f"/touches/{touch}/why", "merge": f"/prospects/{known}/merge", "import": "/prospects/import",
+        "call-plan": f"/prospects/{known}/call", "call-sheet": f"/prospects/{known}/call/sheet",
+        "uncertain": "/uncertain", "settle-all": "/uncertain?what=failed&all=resend", "unmatched": "/unmatched",
+        "deliveries": "/deliveries", "mail": "/mail", "templates": "/templates", "template": "/templates/decision",
+        "template-history": "/templates/decision/en/history", "settings": "/settings",
+        "appearance": "/settings/appearance", "mailboxes": "/settings/mailboxes",
+        "mailbox-new": "/settings/mailboxes/new", "sources": "/settings/sources", "endpoints": "/settings/endpoints",
+        "endpoint": f"/settings/endpoints/{endpoint}", "keys": "/settings/keys",
+        "suppression": "/settings/suppression", "playbook": "/settings/playbook",
+        "diagram": "/settings/playbook/diagram", "help": "/help", "help-page": "/help/mailboxes",
+        "not-found": "/nothing-here", "unsubscribe": f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}",
+    }  # fmt: skip
+    if source:
+        paths["source"] = f"/settings/sources/{source}"
+    if delivery:
+        paths["delivery"] = f"/deliveries/{delivery}"
+    rules = {rule.rule for rule in scene.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    for name in ("/sequences", "/meetings", "/analytics", "/analytics/reps", "/settings/people", "/settings/audit"):
+        if name in rules:
+            paths[name.rpartition("/")[2]] = name
+    return paths
