@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from workflow.engine.decide import MeetingFact
+    from workflow.engine.overtaken import Line
     from workflow.engine.reasons import Reason
     from workflow.engine.signals import ProspectView
     from workflow.playbook.schema import Playbook, Sequence, Step
@@ -109,6 +110,7 @@ class MailboxState:
 class Known:
     """A real prospect, as the installation knows them. `mails` are those they got of late, the oldest first.
 
+    `history` is needed only where an event of the life happened before it is heard of.
     `mailbox` names the one by which the emails of a new sequence leave; all that matter are in `mailboxes`.
     """
 
@@ -116,6 +118,7 @@ class Known:
     meetings: tuple[MeetingFact, ...] = ()
     enrollments: tuple[KnownEnrollment, ...] = ()
     mails: tuple[Left, ...] = ()
+    history: tuple[Line, ...] = ()
     mailbox: str = ""
     mailboxes: Mapping[str, MailboxState] = field(default_factory=dict)
 

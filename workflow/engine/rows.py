@@ -172,6 +172,7 @@ def take_over(world: World, known: Known) -> None:
     world.meetings = {fact.uid: fact for fact in known.meetings}
     world.answers = dict(known.view.answers)
     world.mails = list(known.mails)
+    world.history = list(known.history)
     world.mailbox = known.mailbox
     world.mailboxes = dict(known.mailboxes)
     for each in known.enrollments:

@@ -5,6 +5,7 @@ Reads only, and sends nothing. Whoever asks must have seen to it that they may s
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from workflow import ids
 from workflow.engine import leaving
 from workflow.engine.decide import MeetingFact
 from workflow.engine.life import Known, KnownEnrollment, KnownTouch, Left, MailboxState
+from workflow.engine.overtaken import Line
 from workflow.engine.reasons import because, unpack, words
 from workflow.engine.signals import FIELDS, ProspectView
 from workflow.engine.simulate import HORIZON, simulate
@@ -25,6 +27,7 @@ from workflow.records.models import (
     Answer,
     Call,
     Enrollment,
+    History,
     Mailbox,
     Meeting,
     Message,
@@ -100,6 +103,14 @@ _MAILS: Final = Prepared(
     .order_by(Touch.committed_at.desc())
     .limit(bindparam("most", type_=Integer()))
 )
+# What late news are held against; see `engine.overtaken`.
+_HISTORY: Final = Prepared(
+    select(
+        History.kind, History.occurred_at, History.changes, History.detail, History.from_stage, History.to_stage
+    )
+    .where(History.prospect_id == bindparam("prospect"))
+    .order_by(History.version)
+)  # fmt: skip
 _LAST_OF_MAILBOX: Final = (
     select(func.max(Touch.committed_at, type_=Moment()))
     .where(Touch.mailbox_id == Mailbox.id, Touch.committed_at.is_not(None))
@@ -140,8 +151,10 @@ def forecast(
 
     Its `touches` are those that are open now, and what begins later. Without a `writer` the emails have no words.
     """
-    person = known(ws, tx, prospect_id)
-    return simulate(ws.playbooks.in_force(tx), person, events, begins=tx.now, horizon=horizon, writer=writer)
+    person, script = known(ws, tx, prospect_id), list(events)
+    if any(each.occurred_at is not None and each.occurred_at < each.at for each in script):
+        person = replace(person, history=tuple(Line(*row) for row in _HISTORY.all(tx, {"prospect": prospect_id})))
+    return simulate(ws.playbooks.in_force(tx), person, script, begins=tx.now, horizon=horizon, writer=writer)
 
 
 def find(tx: Tx, told: str) -> str:
