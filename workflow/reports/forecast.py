@@ -175,8 +175,10 @@ def known(ws: Workspace, tx: Tx, prospect_id: str) -> Known:
     if row is None:
         message = "There is no such prospect: check the id."
         raise NotFound(message)
-    limits = ws.playbooks.in_force(tx).limits
-    most = max(limits.prospect.most, limits.domain.per_day or 0, 1)
+    enrollments, limits = _enrollments(ws, tx, which), ws.playbooks.in_force(tx).limits
+    # An enrollment keeps to the limits that its own version has for a prospect.
+    versions = (limits, *(each.playbook.limits for each in enrollments))
+    most = max(1, limits.domain.per_day or 0, *(each.prospect.most for each in versions))
     mails = _MAILS.all(tx, {**which, "most": min(most, _MOST_MAILS)})
     mailboxes = _MAILBOXES.all(tx, {**which, "own": ws.mailbox_id})
     of_rep = (each.id for each in mailboxes if each.rep_id and each.rep_id == row.owner_id and not each.removed_at)
@@ -186,7 +188,7 @@ def known(ws: Workspace, tx: Tx, prospect_id: str) -> Known:
             MeetingFact(each.uid, each.state, each.starts_at, each.ends_at, each.place, each.reason, each.changed_at)
             for each in _MEETINGS.all(tx, which)
         ),
-        enrollments=_enrollments(ws, tx, which),
+        enrollments=enrollments,
         mails=tuple(Left(mail.committed_at, mail.domain) for mail in reversed(mails)),
         mailbox=next(of_rep, ws.mailbox_id),
         mailboxes={each.id: _mailbox(each) for each in mailboxes},
