@@ -232,3 +232,14 @@ def test_an_error_of_our_own_tells_nothing_of_what_lies_behind_it(scene: Scene, 
     )
     assert 'class="nav"' not in answer.text
     assert "delivery" not in answer.text
+
+
+def test_today_shows_what_one_did_oneself_since_midnight_and_no_more(scene: Scene, iva: Visitor) -> None:
+    known = scene.prospect("Ana Koleva")
+    assert "Nothing yet." in iva.read("/")
+    iva.post(f"/prospects/{known}/call", {"notes": "Called.", "minutes": "5", "version": str(scene.row(known).version)})
+    mine = iva.read("/").partition("Done today")[2]
+    assert f'<a href="/prospects/{known}">Ana Koleva</a>' in mine
+    assert "Nothing yet." in scene.visitor("mila").read("/")
+    scene.wait(days=1)
+    assert "Nothing yet." in scene.visitor("iva").read("/")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from web.auth import person
 from web.pages import workspace
 from web.panel.frame import end_of_day, page, reading, viewer
 from workflow.reports import endpoints, today
@@ -30,5 +32,6 @@ def show_today(*, toast: Toast | None = None) -> ResponseReturnValue:
     ws = workspace()
     with reading() as tx:
         found = today.today(ws, tx, viewer(), end_of_day(tx.now))
+        done = today.done(tx, viewer(), person().actor, end_of_day(tx.now) - timedelta(days=1))
         off = endpoints.switched_off(tx) if viewer().sees_everyone else ()
-    return page("today", here="today", toast=toast, found=found, off=off)
+    return page("today", here="today", toast=toast, found=found, done=done, off=off)

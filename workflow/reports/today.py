@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, func, literal, select
 
-from workflow.records.models import IN_HANDS, Delivery, Enrollment, Event, Mailbox, Meeting, Message, Prospect, Touch
+from workflow.records.models import (
+    IN_HANDS,
+    Delivery,
+    Enrollment,
+    Event,
+    History,
+    Mailbox,
+    Meeting,
+    Message,
+    Prospect,
+    Touch,
+)
 from workflow.records.prepared import one_of
 from workflow.reports import attention as attention_list
 from workflow.reports import board, filters, steps
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
 
 LISTED: Final = 50
 _AHEAD: Final = 6
+_DONE: Final = 8
 _FAILED_FOR: Final = timedelta(days=7)
 
 
@@ -107,6 +119,18 @@ def today(ws: Workspace, tx: Tx, viewer: Viewer, until: datetime) -> Today:
         meetings=_meetings(tx, viewer),
         paused=tuple(tx.conn.execute(paused.where(Mailbox.state == "paused"))),
     )
+
+
+def done(tx: Tx, viewer: Viewer, actor: str, since: datetime) -> tuple[Record, ...]:
+    """What `actor` did since a moment, with the person it was about, the newest first."""
+    told = (
+        select(History.at, History.kind, History.to_stage, Prospect.id, Prospect.name, Prospect.company, Prospect.email)
+        .join(Prospect, Prospect.id == History.prospect_id)
+        .where(viewer.sees(), History.at >= since, History.actor == actor)
+        .order_by(History.at.desc(), History.version.desc())
+        .limit(_DONE)
+    )
+    return tuple(tx.conn.execute(told))
 
 
 def uncertain(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Item, ...]:
