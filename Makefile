@@ -17,7 +17,7 @@ READY_BROWSER := .venv/.ready-browser
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-browser test-kills soak differential fuzz lint format types words diagram bench lock wheel secrets clean
+.PHONY: help install run test test-browser test-kills soak differential fuzz lint format types words diagram screens bench lock wheel secrets clean
 
 help: ## list every chore
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ words: $(READY_RUN) ## check that every word of the panel has its Bulgarian tran
 
 diagram: $(READY_RUN) ## draw the shipped playbook anew for the docs
 	$(BIN)/onward playbook diagram --format svg --output docs/discovery.svg
+
+screens: $(READY_BROWSER) ## draw every page anew into docs/screens; needs Chromium
+	$(BIN)/python -m pytest -m screens tests/browser/test_screens.py
 
 bench: $(READY_DEV) ## measure speed against bare counterparts (minutes; writes to bench/results)
 	$(BIN)/python -m bench
