@@ -224,7 +224,8 @@ def test_the_machine_and_the_table_agree() -> None:
 def test_every_reason_reads_in_both_languages() -> None:
     facts = dict.fromkeys(
         ("trigger", "stage", "field", "outcome", "type", "problem", "error", "step", "why", "attempt", "answer", "by",
-         "attempts", "times", "until", "what", "options", "score", "least", "count", "since", "version", "number", "vendor"), "x",
+         "attempts", "times", "until", "what", "options", "score", "least", "count", "since", "version",
+         "number", "vendor"), "x",
     )  # fmt: skip
     for code in codes():
         assert because(code, **facts).words("en").strip()

@@ -79,7 +79,9 @@ def upgrade() -> None:
 def _fill() -> None:
     """Write what a search looks in for every prospect, some thousand at a time."""
     bind = op.get_bind()
-    columns: list[sa.ColumnClause[str]] = [sa.column(name) for name in ("id", "name", "company", "email", "phone", "search")]
+    columns: list[sa.ColumnClause[str]] = [
+        sa.column(name) for name in ("id", "name", "company", "email", "phone", "search")
+    ]
     prospect = sa.table("prospect", *columns)
     new = sa.update(prospect).where(prospect.c.id == sa.bindparam("which")).values(search=sa.bindparam("new"))
     last = ""
