@@ -38,9 +38,10 @@ class Viewer:
             return Prospect.merged_into.is_(None)
         # Said so that no index of owners answers it: most that they see is theirs or nobody's, so that whatever else is
         # asked for picks better, and a database without statistics would not know.
-        away = and_(Rep.stand_in_id == self.rep_id, Rep.away_since.is_not(None))
-        whose = select(Rep.id).where(or_(Rep.id == self.rep_id, away))
-        return and_(func.coalesce(Prospect.owner_id, self.rep_id).in_(whose), Prospect.merged_into.is_(None))
+        away = select(Rep.id).where(Rep.stand_in_id == self.rep_id, Rep.away_since.is_not(None))
+        whose = func.coalesce(Prospect.owner_id, self.rep_id)
+        # A key of the API that is nobody's is no row of `rep`, and sees those without an owner all the same.
+        return and_(or_(whose == self.rep_id, whose.in_(away)), Prospect.merged_into.is_(None))
 
     def own(self) -> ColumnElement[bool]:
         """The condition on `prospect` rows that are this person's to look after, for a colleague who is away too."""
