@@ -91,7 +91,8 @@ def _told(tx: Tx, table: type[Base], letter: str) -> list[str]:
         key = row.get("prospect_id") or row.get("id")
         if (owners[key] if key else row["email_key"][0]) == letter:
             said = {name: value for name, value in row.items() if name not in OF_ITS_OWN}
-            found.append(re.sub(rf"\b{letter}(?=\d)", "%", str(said)))
+            # Not behind a hyphen: there it is a sign of an id.
+            found.append(re.sub(rf"(?<![\w-]){letter}(?=\d)", "%", str(said)))
     return sorted(found)
 
 

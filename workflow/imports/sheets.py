@@ -5,18 +5,16 @@ Refuses what would not fit into memory before it is opened. Knows nothing of pro
 
 from __future__ import annotations
 
+import importlib
 import re
 import warnings
 import zipfile
 import zlib
 from contextlib import contextmanager
 from datetime import date, datetime, time
+from functools import cache
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, Final
-
-from openpyxl import Workbook, load_workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import InvalidFileException
 
 from workflow.errors import BadInput
 from workflow.imports.cells import guarded
@@ -35,7 +33,7 @@ _HEAD: Final = 4096
 _ILLEGAL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BROKEN: Final = (
     LookupError, ValueError, TypeError, AttributeError, ArithmeticError, zipfile.BadZipFile, zlib.error, EOFError,
-    OSError, SyntaxError, NotImplementedError, RuntimeError, InvalidFileException,
+    OSError, SyntaxError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 _UNREADABLE: Final = "The spreadsheet cannot be read: open it, save it once more as .xlsx or .csv, and try again."
 
@@ -62,7 +60,7 @@ def rows(path: Path, sheet: str, *, most_columns: int) -> Iterator[tuple[str, ..
 
 def write(out: IO[bytes], header: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """Write one sheet of texts to `out`; the rows are taken one at a time, and no cell is ever a formula."""
-    book = Workbook(write_only=True)
+    book = _library().Workbook(write_only=True)
     sheet = book.create_sheet("Onward")
     for row in chain((header,), rows):
         sheet.append([_cell(sheet, value) for value in row])
@@ -70,7 +68,7 @@ def write(out: IO[bytes], header: Iterable[str], rows: Iterable[Iterable[str]]) 
 
 
 def _cell(sheet: Any, value: str) -> Any:  # noqa: ANN401 - of the library
-    cell = WriteOnlyCell(sheet, _ILLEGAL.sub("", guarded(value)))
+    cell = _library().cell.WriteOnlyCell(sheet, _ILLEGAL.sub("", guarded(value)))
     # The library takes a text that begins with = for a formula.
     cell.data_type = "s"
     return cell
@@ -108,6 +106,12 @@ def _guard(path: Path) -> None:
                     raise BadInput("The spreadsheet holds definitions that no spreadsheet needs.", field="file")
 
 
+@cache
+def _library() -> Any:  # noqa: ANN401 - a module
+    """Loaded with the first spreadsheet: ten megabytes that most processes never need."""
+    return importlib.import_module("openpyxl")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     # Handed in open, because the library judges a file by the ending of its name.
@@ -115,7 +119,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with warnings.catch_warnings():
             # About styles and extensions, of which only the cells are read.
             warnings.simplefilter("ignore")
-            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            book = _library().load_workbook(file, read_only=True, data_only=True, keep_links=False)
         try:
             yield book
         finally:
@@ -128,5 +132,5 @@ def _readable() -> Iterator[None]:
         yield
     except BadInput:
         raise
-    except _BROKEN as error:
+    except (*_BROKEN, _library().utils.exceptions.InvalidFileException) as error:
         raise BadInput(_UNREADABLE, field="file") from error
