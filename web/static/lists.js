@@ -53,7 +53,7 @@
     const form = e.target.id === "moves" && e.newState === "open" && $("form[data-card]", e.target);
     if (!form) return;
     const answer = await fetch(`/prospects/${form.dataset.card}/moves`).catch(() => null);
-    if (!answer?.ok) return;
+    if (!answer?.ok || answer.redirected) return;
     const barred = await answer.json();
     for (const each of $$("form[data-trigger]", e.target)) {
       const why = barred[each.dataset.trigger];
