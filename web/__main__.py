@@ -28,6 +28,7 @@ def main(argv: Sequence[str]) -> None:
     # Opened before the fork: what is wrong is said once, and playbook and templates are held once. No connection is
     # kept over the fork.
     ws = open_workspace(load(os.environ, data_dir=options.data_dir, port=options.port), offer=True)
+    app = create_app(ws)
     ws.database.close()
     gc.collect()
     gc.freeze()
@@ -35,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
     def application() -> WSGIApplication:
         ws.database.after_fork()
         resume(ws)
-        return create_app(ws)
+        return app
 
     serve(application, options)
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ONWARD = Path(sys.executable).with_name("onward")
-TARGET_MB = 300
 
 
 @pytest.fixture
@@ -49,19 +48,14 @@ def address(data_dir: Path, greetings: int = 1) -> str:
     return ground.wait_for(look, seconds=60, what=f"the greeting, after: {ground.said(data_dir)}")[-1]
 
 
-def test_it_starts_small_survives_itself_and_stops(data_dir: Path) -> None:
-    """One way through a life: first start, a look at the memory, kill -9, second start, a stop in order."""
+def test_it_starts_survives_itself_and_stops(data_dir: Path) -> None:
+    """One way through a life: first start, kill -9, second start, a stop in order."""
     first = up(data_dir)
     url = address(data_dir)
     with urllib.request.urlopen(f"{url}/healthz", timeout=30) as answer:  # noqa: S310
         assert answer.status == 200
     before = ground.children(data_dir)
     ground.wait_for(lambda: len(psutil.Process(before["worker"]).children()) == 2)
-    time.sleep(3)
-    if sys.platform == "linux":
-        everything = [psutil.Process(first.pid), *psutil.Process(first.pid).children(recursive=True)]
-        megabytes = {one.pid: one.memory_full_info().pss / 1024**2 for one in everything}
-        assert sum(megabytes.values()) <= TARGET_MB, megabytes
     ground.kill(first.pid)
     first.wait()
     second = up(data_dir, port=int(url.rpartition(":")[2]))
