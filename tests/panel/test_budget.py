@@ -37,9 +37,7 @@ def test_pages_stay_within_theirs_with_every_column_full(scene: Scene) -> None:
     for path, limit in PAGES.items():
         answer = iva.get(f"{path}?lang=bg")
         assert packed(answer.data) <= limit, path
-        # Lists of prospects bring one file of their own.
-        most = 6 if path in ("/board", "/prospects") else 5
-        assert len(re.findall(r'(?:src|href)="/assets/', answer.text)) <= most
+        assert len(re.findall(r'(?:src|href)="/assets/', answer.text)) <= 5
     assert iva.read("/board").count("<article") == 80
 
 

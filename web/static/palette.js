@@ -1,4 +1,4 @@
-// The palette behind Ctrl K and the list of keys behind "?": loaded by keys.js when first asked for.
+// The palette behind Ctrl K and the list of keys behind "?": loaded by app.js when first asked for.
 const $ = (what, where = document) => where.querySelector(what);
 const $$ = (what, where = document) => [...where.querySelectorAll(what)];
 const seen = el => el.checkVisibility({ visibilityProperty: true });
