@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -197,15 +197,11 @@ def c4(case: _Case) -> Iterator[str]:
     yield from _missing(case)
 
 
-# What fell due while the check began is taken up at the clock's next look.
-_AT_ONCE: Final = timedelta(seconds=2)
-
-
 def _waiting(case: _Case, touch: Record) -> Iterator[str]:
     if touch.next_attempt_at is None:
         if not _is_held(case, touch):
             yield f"{case.name(touch)} waits for nothing"
-    elif touch.kind == "email" and touch.next_attempt_at <= case.now - _AT_ONCE:
+    elif touch.kind == "email" and touch.next_attempt_at <= case.now:
         yield f"{case.name(touch)} is due since {case.now - touch.next_attempt_at} and was not taken up"
 
 
