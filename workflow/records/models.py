@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.records import calls as calls  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import crm as crm  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import day as day  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import drafts as drafts  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import finding as finding  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
@@ -36,7 +37,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0019"
+REVISION: Final = "0020"
 
 
 class Rep(Base):
@@ -137,7 +138,11 @@ class History(Base):
     changes: Mapped[dict[str, Any]]
     detail: Mapped[dict[str, Any]]
     digest: Mapped[str]
-    __table_args__ = (Index("ix_history_at", "at"),)
+    __table_args__ = (
+        Index("ix_history_at", "at"),
+        # Few among the many, and Today asks for nothing else.
+        partial("ix_history_answers", "at", where="kind IN ('email.replied', 'email.bounced')"),
+    )
 
 
 class Decided(Base):
@@ -403,7 +408,11 @@ class Meeting(Base):
     reason: Mapped[str]
     changed_at: Mapped[datetime]
     created_at: Mapped[datetime]
-    __table_args__ = (UniqueConstraint("prospect_id", "uid"), Index("ix_meeting_starts", "starts_at"))
+    __table_args__ = (
+        UniqueConstraint("prospect_id", "uid"),
+        Index("ix_meeting_starts", "starts_at"),
+        Index("ix_meeting_created", "created_at"),
+    )
 
 
 class Call(Base):
@@ -416,7 +425,7 @@ class Call(Base):
     minutes: Mapped[float | None]
     notes: Mapped[str]
     actor: Mapped[str]
-    __table_args__ = (Index("ix_call_ended", "ended_at", "id"),)
+    __table_args__ = (Index("ix_call_ended", "ended_at", "id"), Index("ix_call_actor", "actor", "ended_at"))
 
 
 class Answer(Base):
