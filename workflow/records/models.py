@@ -19,6 +19,7 @@ from workflow.records import drafts as drafts  # noqa: PLC0414 - its tables belo
 from workflow.records import finding as finding  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import imports as imports  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
+from workflow.records import personal as personal  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
 from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
@@ -37,7 +38,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0020"
+REVISION: Final = "0021"
 
 
 class Rep(Base):
@@ -327,7 +328,10 @@ class Touch(Base):
 
 
 class Message(Base):
-    """The bytes of an email of a touch as they were rendered, and from which text: version 0 is the folder's."""
+    """The bytes of an email of a touch as they were rendered, and from which text: version 0 is the folder's.
+
+    `own_version` is there instead when somebody had written this one email by hand.
+    """
 
     __tablename__ = "message"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -339,6 +343,7 @@ class Message(Base):
     template: Mapped[str | None]
     language: Mapped[str | None]
     template_version: Mapped[int | None]
+    own_version: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
