@@ -15,7 +15,7 @@ from tests.support.letters import ORIGINAL, OURS, PAT, REPORTS, letter
 from workflow.mail.address import parse_address
 from workflow.mail.compose import new_message_id
 from workflow.mail.inbound.classify import classify
-from workflow.mail.inbound.matching import BOUNCE, REPLY, Ours, new_tag, read_tag, subject_key, tagged
+from workflow.mail.inbound.matching import BOUNCE, REPLY, Ours, new_tag, read_tag, tagged
 
 KEY, OLD = "k" * 40, "o" * 40
 TOUCH = "0192f0c1-2222-7000-8000-0123456789ab"
@@ -143,19 +143,3 @@ def test_the_sender_is_the_address_and_not_what_a_name_pretends(sender: str, key
 
 def test_our_own_address_is_no_prospect() -> None:
     assert found({}, sender=OURS) == []
-
-
-@pytest.mark.parametrize(
-    "subject",
-    [
-        "Re: Acme pilot",
-        "AW: Acme pilot",
-        "RE: WG: Acme  pilot",
-        "Отг: Acme pilot",
-        "Antw: Acme pilot",
-        "FWD: Re[2]: acme pilot",
-        "[EXTERNAL] Re: Acme pilot",
-    ],
-)
-def test_answers_share_a_subject_whatever_the_prefix(subject: str) -> None:
-    assert subject_key(subject) == "acme pilot"

@@ -18,7 +18,7 @@ from workflow import ids
 from workflow.actions.outreach import acts, claim
 from workflow.engine import reasons
 from workflow.records.models import Mailbox, Prospect, Touch
-from workflow.reports import check_limits, doctor, replay, today
+from workflow.reports import attention, check_limits, doctor, replay
 from workflow.reports.scope import Viewer
 
 HELLO = "{key: hello, email: call_confirmation, after: 0s}"
@@ -273,8 +273,9 @@ def test_what_is_too_late_asks_the_rep_and_does_what_is_said(stage: Stage) -> No
         scene.clock.advance(hours=1)
     assert scene.sent == []
     with scene.ws.database.read() as tx:
-        asked = today.asking(scene.ws, tx, EVERYBODY)
-        assert today.asking(scene.ws, tx, Viewer(ids.new_id(), "rep"), limit=1) == asked[:1]
+        asked = attention.needs(scene.ws, tx, EVERYBODY, attention.Wanted("late"), limit=9)
+        mine = attention.needs(scene.ws, tx, Viewer(ids.new_id(), "rep"), attention.Wanted("late"), limit=1)
+        assert mine == asked[:1]
     assert [each.prospect_id for each in asked] == people
     assert (scene.touch().state, scene.why()) == ("scheduled", "late.ask")
     clean(scene)
@@ -286,7 +287,7 @@ def test_what_is_too_late_asks_the_rep_and_does_what_is_said(stage: Stage) -> No
     scene.tell(people[2], "email.replied")
     assert scene.touch(prospect_id=people[2]).state == "cancelled", "a stop takes back what waits for a person"
     with scene.ws.database.read() as tx:
-        assert today.asking(scene.ws, tx, EVERYBODY) == ()
+        assert attention.needs(scene.ws, tx, EVERYBODY, attention.Wanted("late"), limit=9) == []
     clean(scene)
 
 

@@ -95,11 +95,6 @@ def add(ws: Workspace, wanted: str, note: str, who: Who, source: str, *, seconds
     return Added(key, is_new, _end_sequences(ws, domain, note, who, seconds))
 
 
-def bar_in(ws: Workspace, tx: Tx, email_key: str, note: str, who: Who, source: str) -> bool:
-    """Bar one address in the caller's transaction; whether that is new. For imports that say so of their rows."""
-    return _bar(ws, tx, [email_key], note, who, source)[0] == 1
-
-
 def remove(ws: Workspace, wanted: str, note: str, who: Who) -> str:
     """Let an address or a domain get mail again, which the log keeps for ever; gives its key.
 

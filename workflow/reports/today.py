@@ -139,12 +139,6 @@ def uncertain(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> 
     return _items(ws, tx, rows.all())
 
 
-def asking(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Item, ...]:
-    """Emails that were too late and wait for a person to send or skip them, the longest waiting first."""
-    asks = (Touch.state == "scheduled", Touch.asks_since.is_not(None))
-    return _items(ws, tx, tx.conn.execute(_ASKING.where(viewer.sees(), *asks).limit(limit)).all())
-
-
 _ITEMS: Final = (
     select(
         Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.committed_at, Touch.ended_at,
@@ -155,9 +149,6 @@ _ITEMS: Final = (
     .join(Prospect, Prospect.id == Touch.prospect_id)
     .outerjoin(Message, Message.touch_id == Touch.id)
 )  # fmt: skip
-
-
-_ASKING: Final = _ITEMS.order_by(Touch.asks_since, Touch.id)
 
 
 def _due_task(until: datetime) -> ColumnElement[bool]:

@@ -28,12 +28,6 @@ _MAC_BYTES: Final = 8
 """64 bits, as in our Message-IDs: guessing costs the attacker one mail each, and the gain is a note in a timeline."""
 _TOKEN: Final = re.compile(r"(?:^|[+\-_=.])([a-z2-7]{39})$")
 _OUR_FORM: Final = re.compile(r"<?touch-[0-9a-f-]{36}\.[0-9a-f]{16}@", re.IGNORECASE)
-_PREFIX: Final = re.compile(
-    r"^(?:\s*(?:re|aw|antw|sv|fw|fwd|wg|отг|отн|ha|на|пр|препр|rv|tr|vs|odp|ynt|rif|res|ответ|accepted"
-    r"|declined|tentative|automatic reply)(?:\[\d+\]|\(\d+\))?\s?:|\s*\[(?:external|ext|extern)\])+",
-    re.IGNORECASE,
-)
-
 REPLY: Final = "reply"
 BOUNCE: Final = "bounce"
 UNSUBSCRIBE: Final = "unsubscribe"
@@ -102,11 +96,6 @@ def tagged(address: Address, tag: str) -> Address | None:
     if len(local.encode()) > LONGEST_LOCAL:
         return None
     return replace(address, local=local, key=f"{local.casefold()}@{address.domain}")
-
-
-def subject_key(subject: str) -> str:
-    """A subject without "Re:" and its like, in lower case: what an answer shares with the mail it answers."""
-    return " ".join(_PREFIX.sub("", subject[:1000]).lower().split())
 
 
 def by_ids(ids: Iterable[str], ours: Ours, where: str, *, report: bool) -> Iterator[Candidate]:

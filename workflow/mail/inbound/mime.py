@@ -34,15 +34,6 @@ MESSAGES: Final = frozenset({"message/rfc822", "message/global", "message/extern
 """Parts that hold another mail."""
 RETURNED: Final = MESSAGES | {"text/rfc822-headers", "message/rfc822-headers", "message/global-headers"}
 """Parts that hold the mail, or the headers of the mail, which a report is about."""
-_REPORTS: Final = frozenset(
-    {
-        "message/delivery-status",
-        "message/global-delivery-status",
-        "message/feedback-report",
-        "message/disposition-notification",
-        "message/global-disposition-notification",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +168,3 @@ def _without_end(data: bytes, place: int) -> int:
     """The place before the line end that belongs to the boundary after it."""
     place -= 1 if data[place - 1 : place] == b"\n" else 0
     return place - 1 if data[place - 1 : place] == b"\r" else place
-
-
-def parts_of_report(mail: Mail) -> Iterator[Part]:
-    """The parts that machines write for machines."""
-    return mail.of(*_REPORTS)
