@@ -186,6 +186,8 @@ def _write_meeting(tx: Tx, prospect_id: str, fact: MeetingFact) -> None:
         other = aliased(Meeting)
         taken = exists().where(other.prospect_id == prospect_id, other.uid == fact.uid)
         tx.conn.execute(update(Meeting).where(at, Meeting.state == "booked", ~taken).values(uid=fact.uid))
+    mine = (Meeting.prospect_id == prospect_id) & (Meeting.uid == fact.uid)
+    tx.conn.execute(update(Meeting).where(mine).values(sequence=Meeting.sequence + 1))
     untold = [name for name in ("starts_at", "ends_at", "place") if not row[name]]
     upserts.upsert(tx, Meeting, row, keys=("prospect_id", "uid"), keep=("id", "created_at", *untold))
     if fact.replaces:

@@ -38,7 +38,7 @@ URGENT: Final = "state = 'scheduled' AND priority > 0"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0021"
+REVISION: Final = "0022"
 
 
 class Rep(Base):
@@ -400,7 +400,10 @@ class Incoming(Base):
 
 
 class Meeting(Base):
-    """A meeting as its booker last described it; `changed_at` orders what different messages say of it."""
+    """A meeting as its booker last described it; `changed_at` orders what different messages say of it.
+
+    `sequence` counts how often it was told anew: calendars take the higher one (RFC 5545, section 3.8.7.4).
+    """
 
     __tablename__ = "meeting"
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -411,6 +414,7 @@ class Meeting(Base):
     ends_at: Mapped[datetime | None]
     place: Mapped[str]
     reason: Mapped[str]
+    sequence: Mapped[int] = mapped_column(server_default="0")
     changed_at: Mapped[datetime]
     created_at: Mapped[datetime]
     __table_args__ = (
