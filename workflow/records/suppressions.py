@@ -37,7 +37,10 @@ class Suppression(Base):
 
 
 class BarredDomain(Base):
-    """A domain whose addresses nobody writes to, those of its subdomains included. In its ASCII form, lower case."""
+    """A domain whose addresses nobody writes to, those of its subdomains included. In its ASCII form, lower case.
+
+    `ends_after` is the last prospect of it whose sequences have been ended, in the order of ids; null when all are.
+    """
 
     __tablename__ = "barred_domain"
     domain: Mapped[str] = mapped_column(String(253), primary_key=True)
@@ -45,6 +48,7 @@ class BarredDomain(Base):
     source: Mapped[str]
     actor: Mapped[str]
     at: Mapped[datetime]
+    ends_after: Mapped[str | None]
 
 
 class SuppressionLog(Base):
