@@ -6,8 +6,9 @@ meeting. The name it had is kept as `moved`, so that what comes late about it ch
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from workflow.engine import signals as kinds
 
@@ -25,6 +26,9 @@ _STATES: Final = {
     kinds.NO_SHOW: "no_show",
 }
 _OVER: Final = frozenset({"cancelled", MOVED})
+_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_PHONE: Final = re.compile(r"(?:tel:)?\+?[\d\s()/.-]{6,30}", re.IGNORECASE)
+Kind = Literal["video", "phone", "visit", "open"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,16 @@ def told(meetings: tuple[MeetingView, ...], signal: Signal, at: datetime) -> Tol
         kind = kinds.RESCHEDULED
         starts_at = starts_at or before.starts_at
     return Told(kind, uid, _STATES[kind], starts_at, at, replaces)
+
+
+def kind_of(place: str) -> Kind:
+    """How people meet, as the place tells: by a link, by phone, in person, or not said."""
+    told = place.strip()
+    if not told:
+        return "open"
+    if _LINK.search(told):
+        return "video"
+    return "phone" if _PHONE.fullmatch(told) else "visit"
 
 
 def newer(meetings: tuple[MeetingView, ...], meeting_id: str | None, at: datetime) -> bool:
