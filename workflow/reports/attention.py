@@ -29,6 +29,7 @@ from workflow.records.models import (
 )
 from workflow.records.prepared import one_of
 from workflow.reports import steps
+from workflow.reports.snoozes import awake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -53,10 +54,11 @@ _MAIL: Final = ("email.replied", "email.auto_replied", "email.bounced", "email.c
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A part of the list: of one kind, of one mailbox; empty for all."""
+    """A part of the list: of one kind, of one mailbox; empty for all. With `awake` without what the viewer put off."""
 
     what: str = ""
     mailbox_id: str = ""
+    awake: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Need:
     generation: int
     acts: tuple[str, ...]
     signs: tuple[Sign, ...] = ()
+    title: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,8 @@ def _joined(found: Select[Any], tx: Tx, viewer: Viewer, wanted: Wanted) -> Selec
     found = found.join(Prospect, Prospect.id == Touch.prospect_id)
     found = found.outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
     found = found.where(viewer.sees(), Touch.kind == "email", KINDS[wanted.what].is_so(tx.now))
+    if wanted.awake:
+        found = found.where(awake(viewer, tx.now, "email", Touch.id))
     return found.where(Touch.mailbox_id == wanted.mailbox_id) if wanted.mailbox_id else found
 
 
@@ -222,8 +228,8 @@ def _count(tx: Tx, viewer: Viewer, wanted: Wanted) -> int:
 _COLUMNS: Final = (
     Touch.id, Touch.step, Touch.sequence, Touch.reason, Touch.recipient, Touch.prospect_id, Touch.mailbox_id,
     Touch.attempts, Touch.generation, Touch.committed_at, Enrollment.playbook_digest, Message.subject, Prospect.name,
-    Prospect.company, Prospect.email, Mailbox.name.label("mailbox"), Mailbox.settings, Reading.read_at,
-    Reading.problem, Reading.problem_since,
+    Prospect.company, Prospect.email, Prospect.title, Prospect.stage, Mailbox.name.label("mailbox"), Mailbox.settings,
+    Reading.read_at, Reading.problem, Reading.problem_since,
 )  # fmt: skip
 
 
@@ -268,6 +274,8 @@ def needs(
             generation=row.generation,
             acts=kind.acts,
             signs=tuple(signs.get(row.id, ())),
+            title=row.title,
+            stage=row.stage,
         )
         for row in rows
     ]
