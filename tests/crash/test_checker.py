@@ -56,7 +56,10 @@ class Story:
 
 @pytest.fixture
 def story(database: Database, clock: Clock, place: Path) -> Story:
-    """Three prospects by webhook: one runs through, one replies behind an uncertain email, one does not exist."""
+    """Four prospects by webhook: one runs through, one replies behind an uncertain email, one does not exist.
+
+    Of the fourth the reply comes first and the call that it answers after it: nothing begins any more.
+    """
     clock.now = datetime.now(UTC) - timedelta(hours=2)
     ws = opened(place, database, folder=ground.folder() / "emails", limits=mailbox_limits(per_hour="4"))
     scene = Scene(ws, clock, Spool(place / "spool"))
@@ -65,10 +68,18 @@ def story(database: Database, clock: Clock, place: Path) -> Story:
         source = sources.open_source(ws, tx, "crm")
     assert source is not None
     accepted = []
-    for number, (name, kind) in enumerate(
-        [("ana", "call.ended"), ("boris", "call.ended"), ("gone", "call.ended"), ("ana", "call.ended")]
+    for number, (name, kind, event_id, ago) in enumerate(
+        [
+            ("ana", "call.ended", "evt-0", 0),
+            ("boris", "call.ended", "evt-1", 0),
+            ("gone", "call.ended", "evt-2", 0),
+            ("ana", "call.ended", "evt-0", 0),
+            ("dora", "email.replied", "evt-3", 0),
+            ("dora", "call.ended", "evt-4", 60),
+        ]
     ):
-        event = Incoming(f"evt-{number % 3}", kind, ref=name, fields={"email": f"{name}@sink.test"})
+        happened = clock.now - timedelta(seconds=ago)
+        event = Incoming(event_id, kind, happened, ref=name, fields={"email": f"{name}@sink.test"}, introduces=True)
         body = f"body {number}".encode()
         inbox.receive(ws, source, Parcel(f"msg-{number}", {}, body, (event,)))
         accepted.append(Accepted(f"msg-{number}", body, (event.event_id,)))
@@ -87,7 +98,7 @@ def story(database: Database, clock: Clock, place: Path) -> Story:
         {"ts": clock.now.timestamp() + number, "message_id": _message_id(envelope.content), "rcpt": envelope.recipient}
         for number, envelope in enumerate(scene.sent)
     ]
-    expected = [(f"{name}@sink.test", "after_call") for name in ("ana", "boris", "gone")]
+    expected = [(f"{name}@sink.test", "after_call") for name in ("ana", "boris", "gone", "dora")]
     return Story(scene, Witness(truth, accepted, expected))
 
 
@@ -180,6 +191,17 @@ def _never_enrolled(story: Story) -> None:
     story.witness = replace(story.witness, expected=[("ana@sink.test", "welcome")])
 
 
+def _not_enrolled_though_no_stop_came_first(story: Story) -> None:
+    dora = Prospect.email == "dora@sink.test"
+    past = story.scene.clock.now - timedelta(days=1)
+    story.change(
+        History,
+        {"occurred_at": past},
+        History.prospect_id == select(Prospect.id).where(dora).scalar_subquery(),
+        History.kind == "email.replied",
+    )
+
+
 def _marked_after_a_stop(story: Story) -> None:
     touch = story.touch("uncertain")
     story.change(Touch, {"committed_version": 99}, Touch.id == touch.id)
@@ -255,6 +277,7 @@ SEEDED: list[tuple[str, Callable[[Story], None]]] = [
     ("C4", _waits_for_nothing),
     ("C4", _touch_missing),
     ("C4", _never_enrolled),
+    ("C4", _not_enrolled_though_no_stop_came_first),
     ("C5", _marked_after_a_stop),
     ("C6", _history_with_a_gap),
     ("C6", _history_altered),

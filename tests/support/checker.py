@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from workflow.playbook.schema import Playbook
+from workflow.playbook.schema import Playbook, Start
 from workflow.records.base import Base
 from workflow.records.db import Database, Record, Tx
 from workflow.records.models import Delivery, Enrollment, Event, History, Prospect, Suppression, Touch
@@ -224,9 +224,26 @@ def _missing(case: _Case) -> Iterator[str]:
         wanted = [step.key for step in case.playbook.sequences[enrollment.sequence].steps]
         if sorted(steps[enrollment.id]) != sorted(wanted):
             yield f"{email} {enrollment.sequence} has the steps {steps[enrollment.id]} instead of {wanted}"
-    for pair in case.witness.expected:
-        if not begun[pair]:
-            yield f"{pair[0]} was never enrolled in {pair[1]}"
+    for email, sequence in case.witness.expected:
+        if not begun[email, sequence] and not _came_behind_a_stop(case, email, sequence):
+            yield f"{email} was never enrolled in {sequence}"
+
+
+def _came_behind_a_stop(case: _Case, email: str, name: str) -> bool:
+    """Whether each thing that begins the sequence happened before a stop of it, and came to be known after that."""
+    rows = next((case.history[each.id] for each in case.prospects.values() if each.email == email), [])
+    sequence = case.playbook.sequences[name]
+    stops = [row for row in rows if _stop_word(case, row) in sequence.stop]
+    causes = [row for row in rows if _begins(sequence.start, row)]
+    return bool(causes) and all(
+        any(stop.occurred_at > cause.occurred_at and stop.version < cause.version for stop in stops) for cause in causes
+    )
+
+
+def _begins(start: Start, row: Record) -> bool:
+    if start.when == "stage.entered":
+        return bool(row.kind == "moved" and row.to_stage == start.stage)
+    return bool(row.kind == start.when)
 
 
 def c5(case: _Case) -> Iterator[str]:
