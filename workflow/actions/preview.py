@@ -14,8 +14,10 @@ from sqlalchemy.orm import aliased
 from workflow.actions import enrolling
 from workflow.actions.outreach import letter, outlet
 from workflow.engine.life import Written
+from workflow.mail import own
 from workflow.mail.address import parse_mailbox
-from workflow.records.models import Mailbox, Prospect, Rep
+from workflow.records.models import Mailbox, Prospect, Rep, Touch
+from workflow.records.personal import OwnText
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ _REP: Final = Prepared(
     .outerjoin(_STAND_IN, and_(_STAND_IN.id == Rep.stand_in_id, Rep.away_since.is_not(None)))
     .where(Prospect.id == bindparam("prospect"))
 )
+_BY_HAND: Final = Prepared(
+    select(Touch.enrollment_id, Touch.step, OwnText.subject, OwnText.text, OwnText.version)
+    .join(OwnText, OwnText.touch_id == Touch.id)
+    .where(Touch.prospect_id == bindparam("prospect"), OwnText.text.is_not(None))
+    .order_by(Touch.generation)
+)
 _OUTLETS: Final = Prepared(select(Mailbox.id, Mailbox.sender, Mailbox.settings))
 
 
@@ -54,10 +62,12 @@ class Preview:
     rep_name: str = ""
     rep_email: str = ""
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
+    by_hand: Mapping[tuple[str, str], tuple[str, str, int]] = field(default_factory=dict)
+    """Subject, text and version of what was written by hand for an email, by its enrollment and step."""
 
     def write(self, told: Letter) -> Written:
         """The email of a step. Raises TemplateError when it cannot be written."""
-        fields, meeting, own = told.fields, told.meeting, self.outlets.get(told.mailbox)
+        fields, meeting, mine = told.fields, told.meeting, self.outlets.get(told.mailbox)
         facts = letter.Facts(
             name=fields.get("name", ""),
             email=fields.get("email", ""),
@@ -72,10 +82,14 @@ class Preview:
             zone=told.zone,
         )
         language = letter.language_of(told.playbook, fields.get("language", ""))
-        sender_name = own.sender.name if own else self.sender_name
+        sender_name = mine.sender.name if mine else self.sender_name
         values = letter.values(told.playbook, facts, language, sender_name=sender_name, link=LINK)
-        values["signature"] = own.signature.get(language, "") if own else ""
-        rendered = self.templates.render(told.step.email or "", language, values)
+        values["signature"] = mine.signature.get(language, "") if mine else ""
+        name, written = told.step.email or "", self.by_hand.get((told.enrollment, told.step.key))
+        if written is None:
+            rendered = self.templates.render(name, language, values)
+        else:
+            rendered = own.render(self.templates, name, language, own.sources(language, *written), values)
         return Written(f"Re: {told.subject}" if told.subject else rendered.subject, rendered.text)
 
 
@@ -83,8 +97,13 @@ def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
     """The writer of what a real prospect would get: signed by their rep, from the mailboxes of this installation."""
     rep = _REP.first(tx, {"prospect": prospect_id})
     outlets = {row.id: _outlet(row.sender, row.settings or {}) for row in _OUTLETS.all(tx, {})}
-    outlets[ws.mailbox_id] = own = outlet.of_installation(ws.settings.mail_from)
-    return Preview(ws.templates.all(tx), own.sender.name, rep.name if rep else "", rep.email if rep else "", outlets)
+    outlets[ws.mailbox_id] = mine = outlet.of_installation(ws.settings.mail_from)
+    by_hand = {
+        (row.enrollment_id, row.step): (row.subject, row.text, row.version)
+        for row in _BY_HAND.all(tx, {"prospect": prospect_id})
+    }
+    templates, sender = ws.templates.all(tx), mine.sender.name
+    return Preview(templates, sender, rep.name if rep else "", rep.email if rep else "", outlets, by_hand)
 
 
 def outlet_of(ws: Workspace, tx: Tx, prospect_id: str | None) -> Outlet:

@@ -171,6 +171,7 @@ class Letter:
     zone: ZoneInfo
     subject: str
     mailbox: str = ""
+    enrollment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

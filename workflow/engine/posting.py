@@ -250,6 +250,7 @@ def _letter(world: World, touch: Touch) -> Letter:
         world.where(enrollment.playbook).zone,
         before[0].subject.removeprefix("Re: ") if goes_on else "",
         touch.mailbox,
+        enrollment.id,
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from workflow.engine.reasons_of_crm import CRMS
+from workflow.engine.reasons_of_meetings import MEETINGS
+from workflow.engine.reasons_of_next import NEXT
 from workflow.engine.reasons_of_senders import SENDERS
 
 if TYPE_CHECKING:
@@ -294,6 +296,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "send_now": ("Sent ahead of its time at the wish of {by}.", "Изпратен предсрочно по желание на {by}."),
     **SENDERS,
     **CRMS,
+    **NEXT,
+    **MEETINGS,
 }
 
 

@@ -67,6 +67,12 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "somebody": ("somebody who has left", "някой, който вече не е тук"),
     "onward": ("Onward itself", "самият Onward"),
     "always": ("always open", "винаги отворено"),
+    "in.en": ("English", "английски"),
+    "in.bg": ("Bulgarian", "български"),
+    "touch.reworded": ("an email was reworded", "текстът на имейл беше променен"),
+    "touch.template": ("an email went back to its template", "имейл беше върнат към шаблона си"),
+    "related": ("two prospects were linked", "двама клиенти бяха свързани"),
+    "unrelated": ("a link between two prospects was taken away", "връзката между двама клиенти беше премахната"),
 }
 _DAYS: Final = (("Mon", "пн"), ("Tue", "вт"), ("Wed", "ср"), ("Thu", "чт"), ("Fri", "пт"), ("Sat", "сб"), ("Sun", "нд"))
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

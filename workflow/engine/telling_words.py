@@ -142,6 +142,22 @@ SAYS: Final[Mapping[str, tuple[str, str]]] = {
     "put_back": ("Put back before it left. Asked again {next}.", "Върнат, преди да тръгне. Нов ред {next}."),
     "sent": ("Sent: the mail server took it.", "Изпратен: пощенският сървър го прие."),
     "sent.code": ("Sent: the mail server took it ({code}).", "Изпратен: пощенският сървър го прие ({code})."),
+    "written.shipped": (
+        "Written in {language} from the template “{template}” as it came with the product.",
+        "Написан на {language} по шаблона „{template}“, както е в продукта.",
+    ),
+    "written.version": (
+        "Written in {language} from version {number} of the template “{template}”.",
+        "Написан на {language} по версия {number} на шаблона „{template}“.",
+    ),
+    "written.own": (
+        "Written by hand for this one email (version {number}), in place of the template “{template}”.",
+        "Написан само за този имейл (версия {number}), вместо шаблона „{template}“.",
+    ),
+    "written.variant": (
+        "Of the variants of this step “{variant}” was taken.",
+        "От вариантите на стъпката е взет „{variant}“.",
+    ),
     "because": ("{reason}", "{reason}"),
     # --- a touch: how it stands
     "stands.waits": (

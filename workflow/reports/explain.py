@@ -18,7 +18,7 @@ from workflow.engine.reasons import Reason
 from workflow.engine.telling import Clocks, Fact, Note, Part, Words, part, sentences
 from workflow.errors import NotFound, OnwardError
 from workflow.playbook.schema import Delay
-from workflow.records.models import Enrollment, History, Mailbox, Prospect, Rep, Touch
+from workflow.records.models import Enrollment, History, Mailbox, Message, Prospect, Rep, Touch
 from workflow.reports import replay, touches
 from workflow.reports.replay import Versions
 
@@ -171,11 +171,13 @@ _TOUCH: Final = (
         Touch.asks_since, Touch.trail, Touch.created_at, Touch.committed_at, Touch.ended_at, Touch.sent_at,
         Enrollment.playbook_digest, Enrollment.state.label("enrollment_state"), Enrollment.reason.label("ended_for"),
         Enrollment.ended_at.label("sequence_ended_at"), Enrollment.ended_version, Prospect.time_zone,
-        Rep.time_zone.label("rep_zone"),
+        Rep.time_zone.label("rep_zone"), Touch.variant, Message.template, Message.template_version,
+        Message.own_version, Message.language, Message.created_at.label("written_at"),
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .join(Prospect, Prospect.id == Touch.prospect_id)
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
+    .outerjoin(Message, Message.touch_id == Touch.id)
 )  # fmt: skip
 
 
@@ -213,12 +215,31 @@ class _Touch:
             if not self.lines and reason is not None:
                 yield Note(self.row.ended_at, (part("because", reason=reason),))
         expected: datetime | None = None
+        begun = [line for line in self.lines if line.kind == "begun"][-1:]
         for line in self.lines:
             if line.kind == "begun" and line.at and expected and not line.given.get("forced"):
                 yield from self._lag(expected, line.at)
             yield self._of_line(line)
+            if line in begun:
+                yield from self._written()
             expected = line.gave.get("next") or line.gave.get("due") or expected
         yield from self._stands()
+
+    def _written(self) -> Iterator[Note]:
+        """From which text the email was written that left last, and which variant of its step that was."""
+        row = self.row
+        if row.template is None:
+            return
+        facts: dict[str, Fact] = {"template": row.template, "language": Words.of(f"in.{row.language}")}
+        gave = {"template": row.template, "language": row.language, "template_version": row.template_version}
+        if row.own_version is not None:
+            told, gave = Part("written.own", {**facts, "number": row.own_version}), {**gave, "own": row.own_version}
+        elif row.template_version:
+            told = Part("written.version", {**facts, "number": row.template_version})
+        else:
+            told = Part("written.shipped", facts)
+        chosen = (part("written.variant", variant=row.variant),) if row.variant else ()
+        yield Note(row.written_at, (told, *chosen), gave=gave | ({"variant": row.variant} if row.variant else {}))
 
     def _of_line(self, line: Line) -> Note:
         if line.kind == trail.UNREADABLE:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import exists, func, insert, literal, select, update
 from sqlalchemy.orm import aliased
 
-from workflow import ids
+from workflow import auditing, ids
 from workflow.actions import enrolling, prospects
 from workflow.actions.outreach import settle
 from workflow.engine import signals as kinds
@@ -20,6 +20,7 @@ from workflow.engine.decide import Change
 from workflow.engine.reasons import Reason, because
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.records.models import Enrollment, Mailbox, Prospect, Touch
+from workflow.records.personal import OwnText
 
 if TYPE_CHECKING:
     from workflow.actions.prospects import Who
@@ -125,7 +126,13 @@ def resolve(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
 
 def resume(ws: Workspace, mailbox_id: str) -> None:
     """Let a paused mailbox send again; what made it pause counts from anew. Raises NotFound."""
-    ws.database.transact(lambda tx: send_again(tx, mailbox_id))
+
+    def work(tx: Tx) -> None:
+        send_again(tx, mailbox_id)
+        name = tx.conn.execute(select(Mailbox.name).where(Mailbox.id == mailbox_id)).scalar_one()
+        auditing.note(tx, ws.actor, "mailbox.resumed", name, about_id=mailbox_id)
+
+    ws.database.transact(work)
 
 
 def send_again(tx: Tx, mailbox_id: str) -> None:
@@ -205,6 +212,12 @@ def new_generation(tx: Tx, touch: Record, reason: Reason, *, forced: bool) -> st
         "created_at": tx.now,
     }
     tx.conn.execute(insert(Touch), again)
+    # What somebody wrote for this email is written again, not its template.
+    by_hand = select(
+        literal(again["id"]), OwnText.version, OwnText.subject, OwnText.text, OwnText.actor, OwnText.at
+    ).where(OwnText.touch_id == touch.id)
+    columns = ["touch_id", "version", "subject", "text", "actor", "at"]
+    tx.conn.execute(insert(OwnText).from_select(columns, by_hand))
     return str(again["id"])
 
 

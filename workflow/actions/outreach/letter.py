@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from workflow import ids
 from workflow.actions import enrolling
 from workflow.engine import sequences
-from workflow.mail import links, quoting
+from workflow.mail import links, own, quoting
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose, new_message_id
@@ -21,6 +21,7 @@ from workflow.mail.inbound import matching
 from workflow.mail.transport import Envelope
 from workflow.records import upserts
 from workflow.records.models import Answer, Meeting, Message, Prospect, Rep, Touch
+from workflow.records.personal import OwnText
 from workflow.records.prepared import Prepared, one_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     told["signature"] = outlet.signature.get(language, "")
     variant = sequences.variant_of(step, touch.enrollment_id)
     name = variant.email if variant else step.email or ""
-    rendered = ws.templates.of(tx, name).render(name, language, told)
+    templates, by_hand = ws.templates.of(tx, name), _OWN.first(tx, {"touch": touch.id})
+    if by_hand is None:
+        rendered = templates.render(name, language, told)
+    else:
+        words = own.sources(language, by_hand.subject, by_hand.text, by_hand.version)
+        rendered = own.render(templates, name, language, words, told)
     message_id = touch.message_id or new_message_id(touch.id, ws.key("message ids"), outlet.domain)
     thread, subject = _thread(tx, touch, step)
     recipient = parse_address(touch.email)
@@ -88,10 +94,11 @@ def write(ws: Workspace, tx: Tx, touch: Record, outlet: Outlet) -> Letter:
     content = compose(draft)
     if outlet.signer is not None:
         content = outlet.signer.sign(content, tx.now)
-    _keep(tx, touch.id, draft, content, (name, rendered))
+    _keep(tx, touch.id, draft, content, (name, rendered), by_hand=by_hand is not None)
     bounces_to = _tagged(ws, outlet, matching.BOUNCE, touch.id) or sender
     envelope = Envelope(bounces_to.address.text, recipient.text, content)
-    return Letter(message_id, envelope, variant.key if variant else None)
+    # What somebody wrote by hand says nothing about the variant in whose place it left.
+    return Letter(message_id, envelope, variant.key if variant and by_hand is None else None)
 
 
 _STAND_IN: Final = aliased(Rep)
@@ -106,6 +113,11 @@ _PERSON: Final = Prepared(
     .outerjoin(_STAND_IN, and_(_STAND_IN.id == Rep.stand_in_id, Rep.away_since.is_not(None)))
     .where(Prospect.id == bindparam("prospect"))
 )  # fmt: skip
+_OWN: Final = Prepared(
+    select(OwnText.version, OwnText.subject, OwnText.text).where(
+        OwnText.touch_id == bindparam("touch"), OwnText.text.is_not(None)
+    )
+)
 _ANSWERS: Final = Prepared(select(Answer.question, Answer.text).where(Answer.prospect_id == bindparam("prospect")))
 _MEETING: Final = Prepared(select(Meeting.starts_at, Meeting.place).where(Meeting.id == bindparam("meeting")))
 _EARLIER: Final = Prepared(
@@ -213,6 +225,12 @@ def _thread(tx: Tx, touch: Record, step: Step) -> tuple[tuple[str, ...], str]:
     return tuple(row.message_id for row in rows), rows[0].subject.removeprefix("Re: ") if rows else ""
 
 
+def thread_of(tx: Tx, touch: Record, step: Step) -> str:
+    """The subject that an email of this step keeps, because it goes on with one that has left; empty for a new one."""
+    thread, subject = _thread(tx, touch, step)
+    return f"Re: {subject}" if thread else ""
+
+
 def _reply_to(person: Record, sender: Party) -> Party | None:
     """The rep whose prospect it is, where that is somebody else than the sender: answers go to a person."""
     if not person.rep_email or person.rep_email == sender.address.text:
@@ -242,7 +260,9 @@ def _quoted(
     return quoting.below(*parts, row.content, when=when, language=language)
 
 
-def _keep(tx: Tx, touch_id: str, draft: Draft, content: bytes, written: tuple[str, Rendered]) -> None:
+def _keep(
+    tx: Tx, touch_id: str, draft: Draft, content: bytes, written: tuple[str, Rendered], *, by_hand: bool
+) -> None:  # fmt: skip
     name, rendered = written
     row = {
         "id": ids.new_id(),
@@ -253,7 +273,8 @@ def _keep(tx: Tx, touch_id: str, draft: Draft, content: bytes, written: tuple[st
         "sha256": hashlib.sha256(content).hexdigest(),
         "template": name,
         "language": rendered.language,
-        "template_version": rendered.version,
+        "template_version": None if by_hand else rendered.version,
+        "own_version": rendered.version if by_hand else None,
         "created_at": tx.now,
     }
     upserts.upsert(tx, Message, row, keys=("touch_id",), keep=("id",))
