@@ -10,12 +10,13 @@ from sqlalchemy import insert, select
 
 from tests.outreach.scene import CRM, LOST, REP, Scene
 from workflow import ids
-from workflow.actions import merging, prospects
+from workflow.actions import merging, prospects, relations
 from workflow.actions.prospects import Who
 from workflow.engine.signals import REPLIED, UPSERTED, Signal
-from workflow.errors import BadInput, Conflict
+from workflow.errors import BadInput, Conflict, NotFound
 from workflow.records.models import ExternalRef, Prospect, Source
 from workflow.reports import bundle, check_history, doctor
+from workflow.reports.relations import of_prospect as related
 from workflow.reports.scope import Viewer, prospect_id
 
 BOSS = Viewer("", "admin")
@@ -164,4 +165,36 @@ def test_merges_and_sends_at_once_send_nothing_twice(scene: Scene) -> None:
     # Both may have had the first email before they were known to be one; the second leaves once.
     assert sum(step == "next_call" for _, step in steps) == len(pairs)
     assert before <= len(pairs)
+    assert faults(scene) == ()
+
+
+def test_links_are_told_on_both_sides_and_go_over_with_a_merge(scene: Scene) -> None:
+    ana, boyan, twin, mila = (
+        scene.prospect(f"{name}@sink.test", name=name) for name in ("ana", "boyan", "twin", "mila")
+    )
+
+    def of(known: str) -> list[tuple[str, str, str]]:
+        with scene.ws.database.read() as tx:
+            return sorted((one.name, one.kind, one.side) for one in related(tx, BOSS, known))
+
+    assert relations.link(scene.ws, ana, boyan, "referral", REP)
+    assert not relations.link(scene.ws, ana, boyan, "referral", REP)
+    assert (of(ana), of(boyan)) == ([("boyan", "referral", "from")], [("ana", "referral", "to")])
+    # The other way round it is another link, and two have one.
+    assert relations.link(scene.ws, boyan, ana, "referral", REP)
+    assert of(ana) == [("boyan", "referral", "to")]
+    assert relations.link(scene.ws, twin, ana, "colleague", REP)
+    assert not relations.link(scene.ws, ana, twin, "colleague", REP)
+    assert relations.link(scene.ws, twin, mila, "group", REP)
+    assert relations.link(scene.ws, mila, ana, "other", REP)
+    merging.merge(scene.ws, ana, twin, REP)
+    assert of(ana) == [("boyan", "referral", "to"), ("mila", "other", "to")]
+    assert (of(mila), of(twin)) == ([("ana", "other", "from")], [])
+    relations.unlink(scene.ws, ana, mila, REP)
+    with pytest.raises(NotFound, match="not linked"):
+        relations.unlink(scene.ws, ana, mila, REP)
+    for wrong, told in ((ana, "with itself"), (twin, "merged meanwhile")):
+        with pytest.raises((BadInput, Conflict), match=told):
+            relations.link(scene.ws, ana, wrong, "colleague", REP)
+    assert scene.history(ana)[-1] == scene.history(mila)[-1] == "unrelated"
     assert faults(scene) == ()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import aliased
 
-from workflow.actions import apply, barred, prospects
+from workflow.actions import apply, barred, prospects, relations
 from workflow.actions.outreach import settle
 from workflow.engine.decide import Change, Decision, Stop
 from workflow.engine.reasons import because
@@ -270,6 +270,7 @@ class _Merge:
             .values(prospect_id=kept, started_version=None, ended_version=None)
         )
         run(update(Touch).where(Touch.prospect_id == gone).values(prospect_id=kept, committed_version=None))
+        relations.move_over(self._tx, kept, gone)
         for table in (ExternalRef, Call, CallSheet, Incoming):
             run(update(table).where(table.prospect_id == gone).values(prospect_id=kept))
         here = aliased(Meeting)
