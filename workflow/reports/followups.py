@@ -44,6 +44,32 @@ class FollowUps:
     withheld: tuple[tuple[str, Reason], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What would go, stop or leave at another time if something happened now."""
+
+    goes: tuple[Coming, ...]
+    stops: tuple[Coming, ...]
+    moves: tuple[Coming, ...]
+    withheld: tuple[tuple[str, Reason], ...]
+
+
+def effects(
+    ws: Workspace, tx: Tx, prospect_id: str, kind: str, data: Mapping[str, Any], before: FollowUps | None = None
+) -> Effects:
+    """What a signal of this kind would change of the next 60 days."""
+    stands = before or follow_ups(ws, tx, prospect_id)
+    then = follow_ups(ws, tx, prospect_id, [(kind, data, {})])
+    old = {(each.sequence, each.key): each for each in stands.coming}
+    new = {(each.sequence, each.key): each for each in then.coming}
+    return Effects(
+        goes=tuple(each for name, each in new.items() if name not in old),
+        stops=tuple(each for name, each in old.items() if name not in new),
+        moves=tuple(each for name, each in new.items() if name in old and old[name].at != each.at),
+        withheld=tuple(each for each in then.withheld if each not in stands.withheld),
+    )
+
+
 def follow_ups(
     ws: Workspace, tx: Tx, prospect_id: str, told: Iterable[tuple[str, Mapping[str, Any], Mapping[str, str]]] = ()
 ) -> FollowUps:

@@ -21,7 +21,10 @@ _CONTROLS: Final = {code: None for code in (*range(32), 127) if code != ord("\t"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `name` is what makes it this one and no other: the same name gives the same UID."""
+    """One event. `name` is what makes it this one and no other: the same name gives the same UID.
+
+    Of two tellings of it, calendars believe the one with the higher `sequence`. `organizer` is a name and an address.
+    """
 
     name: str
     stamp: datetime
@@ -30,11 +33,20 @@ class Event:
     title: str
     text: str = ""
     cancelled: bool = False
+    sequence: int = 0
+    place: str = ""
+    organizer: tuple[str, str] | None = None
+    busy: bool = False
 
 
-def calendar(product: str, events: Iterable[Event]) -> str:
-    """The whole file, its lines ended by CR LF. `product` names the program that wrote it."""
+def calendar(product: str, events: Iterable[Event], method: str = "") -> str:
+    """The whole file, its lines ended by CR LF. `product` names the program that wrote it.
+
+    With a `method` (PUBLISH, CANCEL; RFC 5546) a calendar takes it as news of events that it may know.
+    """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{product}", "CALSCALE:GREGORIAN"]
+    if method:
+        lines.append(f"METHOD:{method}")
     for event in events:
         lines += _lines(event)
     return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"])
@@ -52,9 +64,18 @@ def _lines(event: Event) -> Iterator[str]:
     yield f"SUMMARY:{_escaped(event.title)}"
     if event.text:
         yield f"DESCRIPTION:{_escaped(event.text)}"
+    if event.place:
+        yield f"LOCATION:{_escaped(event.place)}"
+    if event.organizer is not None:
+        name, address = event.organizer
+        # A quoted value has no way to say a quotation mark (section 3.2).
+        quoted = "".join(letter for letter in name if letter != '"').translate(_CONTROLS)
+        yield f'ORGANIZER;CN="{quoted}":mailto:{address}'
+    if event.sequence:
+        yield f"SEQUENCE:{event.sequence}"
     if event.cancelled:
         yield "STATUS:CANCELLED"
-    yield "TRANSP:TRANSPARENT"
+    yield f"TRANSP:{'OPAQUE' if event.busy else 'TRANSPARENT'}"
     yield "END:VEVENT"
 
 

@@ -1,0 +1,114 @@
+"""Meetings as the panel shows them: ahead, waiting for a word of what became of them, and past; and when a rep is busy.
+
+Reads only. Whose eyes it is for is asked in each statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, func, or_, select
+
+from workflow import ids
+from workflow.errors import NotFound
+from workflow.records.models import Answer, Meeting, Prospect, Rep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from sqlalchemy import ColumnElement
+
+    from workflow.records.db import Record, Tx
+    from workflow.reports.scope import Viewer
+
+SHOWN: Final = 50
+_MOST_BUSY: Final = 500
+_ROWS: Final = (
+    select(
+        Meeting.id, Meeting.prospect_id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place,
+        Meeting.reason, Meeting.sequence, Meeting.changed_at, Prospect.name, Prospect.company, Prospect.email,
+        Prospect.title, Prospect.phone, Prospect.time_zone, Prospect.country, Prospect.stage, Prospect.version,
+        Prospect.owner_id, Rep.name.label("owner"), Rep.email.label("owner_email"), Rep.time_zone.label("owner_zone"),
+    )
+    .join(Prospect, Prospect.id == Meeting.prospect_id)
+    .outerjoin(Rep, Rep.id == Prospect.owner_id)
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Meetings:
+    """One page: what waits for a word (the oldest first), then what was asked for, and whether there is more of it."""
+
+    waiting: tuple[Record, ...]
+    rows: tuple[Record, ...]
+    more: bool
+
+
+def meetings(tx: Tx, viewer: Viewer, *, mine: bool, past: bool, limit: int = SHOWN) -> Meetings:
+    """Booked meetings that are still ahead, the next first; or those that are over, the latest first."""
+    whose = viewer.own() if mine else viewer.sees()
+    begun = and_(Meeting.state == "booked", Meeting.starts_at <= tx.now)
+    late = _ROWS.where(whose, begun).order_by(Meeting.starts_at).limit(SHOWN)
+    if past:
+        over = Meeting.state.in_(("held", "no_show", "cancelled"))
+        found = _ROWS.where(whose, over).order_by(func.coalesce(Meeting.starts_at, Meeting.changed_at).desc())
+    else:
+        # One that was booked without a time stands at the end: somebody has to agree on it.
+        ahead = and_(Meeting.state == "booked", or_(Meeting.starts_at > tx.now, Meeting.starts_at.is_(None)))
+        found = _ROWS.where(whose, ahead).order_by(Meeting.starts_at.is_(None), Meeting.starts_at, Meeting.id)
+    rows = tx.conn.execute(found.limit(limit + 1)).all()
+    waiting = () if past else tuple(tx.conn.execute(late))
+    return Meetings(waiting, tuple(rows[:limit]), len(rows) > limit)
+
+
+def between(tx: Tx, viewer: Viewer, since: datetime, until: datetime, *, mine: bool) -> tuple[Record, ...]:
+    """Meetings that begin in this span, but for those that were called off."""
+    whose = viewer.own() if mine else viewer.sees()
+    real = Meeting.state.in_(("booked", "held", "no_show"))
+    found = _ROWS.where(whose, real, Meeting.starts_at >= since, Meeting.starts_at < until)
+    return tuple(tx.conn.execute(found.order_by(Meeting.starts_at, Meeting.id).limit(_MOST_BUSY)))
+
+
+def one(tx: Tx, viewer: Viewer, meeting_id: str) -> Record:
+    """A meeting of a prospect the viewer may see. Raises NotFound."""
+    found = _ROWS.where(Meeting.id == meeting_id, Meeting.state != "moved", viewer.sees())
+    row = tx.conn.execute(found).one_or_none() if ids.is_id(meeting_id) else None
+    if row is None:
+        raise NotFound("There is no such meeting: it may have been removed, or belong to somebody else.")
+    return row
+
+
+def of_prospect(tx: Tx, prospect_id: str) -> Record | None:
+    """The newest meeting of a prospect."""
+    found = _ROWS.where(Meeting.prospect_id == prospect_id, Meeting.state != "moved")
+    return tx.conn.execute(found.order_by(Meeting.changed_at.desc()).limit(1)).one_or_none()
+
+
+def busy(
+    tx: Tx, rep_id: str, since: datetime, until: datetime, usual: timedelta, *, but: str = ""
+) -> tuple[tuple[datetime, datetime], ...]:
+    """When a rep meets other prospects of theirs; a meeting without an end has the `usual` length."""
+    theirs: list[ColumnElement[bool]] = [Prospect.owner_id == rep_id, Meeting.state == "booked"]
+    found = (
+        select(Meeting.starts_at, Meeting.ends_at)
+        .join(Prospect, Prospect.id == Meeting.prospect_id)
+        .where(*theirs, Meeting.id != but, Meeting.starts_at >= since, Meeting.starts_at < until)
+        .order_by(Meeting.starts_at)
+        .limit(_MOST_BUSY)
+    )
+    return tuple((row.starts_at, row.ends_at or row.starts_at + usual) for row in tx.conn.execute(found))
+
+
+def answered(tx: Tx, prospects: Iterable[str], questions: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Which of these questions each prospect has an answer to."""
+    whose, which = sorted(set(prospects)), sorted(questions)
+    found: dict[str, set[str]] = {each: set() for each in whose}
+    if whose and which:
+        asked = select(Answer.prospect_id, Answer.question).where(
+            Answer.prospect_id.in_(whose), Answer.question.in_(which), Answer.text != ""
+        )
+        for row in tx.conn.execute(asked):
+            found[row.prospect_id].add(row.question)
+    return {each: frozenset(keys) for each, keys in found.items()}
