@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from workflow.actions.people import SignedIn
     from workflow.playbook.schema import Playbook
     from workflow.workspace import Workspace
 
@@ -54,8 +55,10 @@ def register(app: Flask, ws: Workspace) -> None:
 
 
 def workspace() -> Workspace:
-    """The installation that this application serves."""
-    return cast("Workspace", current_app.extensions[_WORKSPACE])
+    """The installation that this application serves, in the hands of whoever is signed in."""
+    ws = cast("Workspace", current_app.extensions[_WORKSPACE])
+    found: SignedIn | None = g.get("signed_in")
+    return ws.acting(found.person.actor) if found is not None else ws
 
 
 def playbook() -> Playbook:

@@ -5,11 +5,12 @@ Keeps versions and tells which one holds. What becomes of those in flight is the
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, func, insert, literal_column, select
 
-from workflow import ids
+from workflow import auditing, ids
 from workflow.errors import StartError
 from workflow.playbook import loader
 from workflow.records import upserts
@@ -117,11 +118,12 @@ def put_in_force(
     counts: Mapping[str, Any] | None = None,
 ) -> str:
     """Let a kept version hold from this transaction on, and say so in a publication; gives the publication's id."""
+    before = _fact(tx, _IN_FORCE)
     row = {
         "id": ids.new_id(),
         "at": tx.now,
         "actor": actor,
-        "from_digest": _fact(tx, _IN_FORCE),
+        "from_digest": before,
         "to_digest": playbook.digest,
         "state": state,
         "mapping": dict(mapping or {}),
@@ -131,9 +133,30 @@ def put_in_force(
         "ended_at": tx.now if state == "done" else None,
     }
     tx.conn.execute(insert(Publication), row)
+    _note(tx, playbook, actor, before)
     _remember(tx, _IN_FORCE, playbook.digest)
     tx.known[_IN_FORCE] = playbook
     return str(row["id"])
+
+
+def _note(tx: Tx, playbook: Playbook, actor: str, before: str | None) -> None:
+    """Write down which version followed which, and which limits changed with it."""
+    was = {"version": _number(tx, before), "name": _kept(tx, before).name} if before else {}
+    limits = _limits(_kept(tx, before)) if before else {}
+    now = {"version": _number(tx, playbook.digest), "name": playbook.name, **(_limits(playbook) if limits else {})}
+    auditing.note(tx, actor, "playbook.published", playbook.name, was | limits, now)
+
+
+def _number(tx: Tx, digest: str) -> int:
+    number: int = tx.conn.execute(select(PlaybookVersion.number).where(PlaybookVersion.digest == digest)).scalar_one()
+    return number
+
+
+def _limits(playbook: Playbook) -> dict[str, str]:
+    """Every limit by its path, as `limits.mailbox.per_day`."""
+    parts: dict[str, dict[str, object]] = asdict(playbook.limits)
+    told = {f"limits.{part}.{name}": value for part, each in parts.items() for name, value in each.items()}
+    return {name: str(value) for name, value in told.items() if value is not None}
 
 
 def judge_by(tx: Tx, playbook: Playbook) -> None:

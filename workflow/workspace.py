@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,12 @@ class Workspace:
     templates: Texts
     mailbox_id: str
     _key: bytes = field(repr=False)
+    actor: str = "system"
+    """Whose doing it is when a setting changes, as `rep:<id>`, `api:<name>` or `command`."""
+
+    def acting(self, actor: str) -> Workspace:
+        """The same installation, in the hands of `actor`."""
+        return replace(self, actor=actor)
 
     def key(self, purpose: str) -> str:
         """The key for one purpose, 64 hex digits from the secret key: no token passes for one of another kind."""

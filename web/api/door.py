@@ -74,7 +74,7 @@ class Door:
             return _wrong(error)
         language = _language()
         who = Who(f"api:{key.name}", f"request:{request_id()}")
-        call = Call(self.ws, key, who, language, params, sent, asked)
+        call = Call(self.ws.acting(who.actor), key, who, language, params, sent, asked)
         name = request.headers.get("Idempotency-Key")
         if name is None or self.route.method != "POST":
             return self._run(call)

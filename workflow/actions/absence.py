@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from workflow import auditing
 from workflow.actions.outreach import acts, settle
 from workflow.engine import reasons
 from workflow.engine.reasons import because
@@ -31,15 +32,18 @@ def leave(ws: Workspace, rep_id: str, *, stand_in: str | None = None) -> None:
     """
 
     def work(tx: Tx) -> None:
-        _rep(tx, rep_id)
+        email, standing_in = _rep(tx, rep_id).email, None
         if stand_in is not None:
             other = _rep(tx, stand_in)
+            standing_in = other.email
             if stand_in == rep_id or other.away_since is not None or other.disabled_at is not None:
                 message = "Nobody can stand in for themselves, nor while they are away: choose somebody who is here."
                 raise BadInput(message, field="stand_in")
         # Whoever was to stand in through this rep would have nobody now.
         tx.conn.execute(update(Rep).where(Rep.stand_in_id == rep_id).values(stand_in_id=stand_in))
         tx.conn.execute(update(Rep).where(Rep.id == rep_id).values(away_since=tx.now, stand_in_id=stand_in))
+        told = {"stand_in": standing_in} if standing_in else {}
+        auditing.note(tx, ws.actor, "rep.away", email, after=told, about_id=rep_id)
         for mailbox in _mailboxes(tx, rep_id):
             if stand_in is None:
                 settle.pause(tx, mailbox.id, because(_AWAY))
@@ -56,8 +60,9 @@ def come_back(ws: Workspace, rep_id: str) -> None:
     """
 
     def work(tx: Tx) -> None:
-        _rep(tx, rep_id)
+        email = _rep(tx, rep_id).email
         tx.conn.execute(update(Rep).where(Rep.id == rep_id).values(away_since=None, stand_in_id=None))
+        auditing.note(tx, ws.actor, "rep.back", email, about_id=rep_id)
         for mailbox in _mailboxes(tx, rep_id):
             if _waits_for_rep(mailbox.pause_reason):
                 acts.send_again(tx, mailbox.id)
@@ -66,7 +71,8 @@ def come_back(ws: Workspace, rep_id: str) -> None:
 
 
 def _rep(tx: Tx, rep_id: str) -> Record:
-    row = tx.conn.execute(select(Rep.id, Rep.away_since, Rep.disabled_at).where(Rep.id == rep_id)).one_or_none()
+    found = select(Rep.id, Rep.email, Rep.away_since, Rep.disabled_at).where(Rep.id == rep_id)
+    row = tx.conn.execute(found).one_or_none()
     if row is None:
         message = "There is no such person: check the id."
         raise NotFound(message)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, exists, or_, select, update
 
+from workflow import auditing
 from workflow.actions import outbox
 from workflow.engine.reasons import because
 from workflow.errors import BadInput, NotFound
@@ -158,10 +159,13 @@ def set_writes(ws: Workspace, source_id: str, writes: Mapping[str, str]) -> None
             if len(theirs) > _LONGEST_STAGE or not theirs.isprintable():
                 message = f"The stage for “{stage}” has up to {_LONGEST_STAGE} signs: use an id of the vendor."
                 raise BadInput(message, field="writes")
-        if not tx.conn.execute(select(Source.id).where(Source.id == source_id)).scalar_one_or_none():
+        name = tx.conn.execute(select(Source.name).where(Source.id == source_id)).scalar_one_or_none()
+        if name is None:
             raise NotFound
         _made(tx, source_id)
+        before = tx.conn.execute(select(CrmLink.writes).where(CrmLink.source_id == source_id)).scalar_one()
         _aim(tx, source_id, told)
+        auditing.note(tx, ws.actor, "source.writes", name, {"writes": before}, {"writes": told}, about_id=source_id)
 
     ws.database.transact(work)
 
@@ -177,6 +181,8 @@ def set_poll(ws: Workspace, source_id: str, minutes: int) -> None:
         next_at = min(at.next_poll_at, tx.now + timedelta(minutes=minutes))
         mine = update(CrmLink).where(CrmLink.source_id == source_id)
         tx.conn.execute(mine.values(poll_minutes=minutes, next_poll_at=next_at))
+        was, now = {"poll_minutes": at.poll_minutes}, {"poll_minutes": minutes}
+        auditing.note(tx, ws.actor, "source.poll", at.name, was, now, about_id=source_id)
 
     ws.database.transact(work)
 

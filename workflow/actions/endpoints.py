@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 
-from workflow import ids
+from workflow import auditing, ids
 from workflow.actions import news, outbox, sealing, secret_forms
 from workflow.actions.outbox import Answer
 from workflow.engine.reasons import because
@@ -110,6 +110,8 @@ def add(ws: Workspace, name: str, url: str, who: Who, *, events: Sequence[str] =
         sealed = sealing.seal(ws, tx, {"current": secret})
         tx.conn.execute(insert(Endpoint), {**row, "secrets": sealed, "created_at": tx.now})
         outbox.retell(tx)
+        told = {"url": url, "events": row["events"]}
+        auditing.note(tx, who.actor, "endpoint.added", name, after=told, about_id=target_id)
         return Made(target_id, secret)
 
     return ws.database.transact(work)
@@ -123,13 +125,15 @@ def change(ws: Workspace, endpoint_id: str, *, url: str | None = None, events: S
     _check(ws, url, events or ())
 
     def work(tx: Tx) -> None:
-        _known(tx, endpoint_id)
+        row = _known(tx, endpoint_id)
         values: dict[str, object] = {} if url is None else {"url": url}
         if events is not None:
             values["events"] = sorted(set(events))
         if values:
             tx.conn.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(**values))
             outbox.retell(tx)
+            was = {name: getattr(row, name) for name in values}
+            auditing.note(tx, ws.actor, "endpoint.changed", row.name, was, values, about_id=endpoint_id)
 
     ws.database.transact(work)
 
@@ -142,10 +146,11 @@ def rotate(ws: Workspace, endpoint_id: str) -> str:
     fresh = secret_forms.fresh("standard")
 
     def work(tx: Tx) -> str:
-        _known(tx, endpoint_id)
+        row = _known(tx, endpoint_id)
         _, secrets = _opened(ws, tx, endpoint_id)
         sealed = sealing.seal(ws, tx, {"current": fresh, "before": secrets[0]})
         tx.conn.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(secrets=sealed))
+        auditing.note(tx, ws.actor, "endpoint.rotated", row.name, about_id=endpoint_id)
         return fresh
 
     return ws.database.transact(work)
@@ -155,8 +160,9 @@ def pause(ws: Workspace, endpoint_id: str, by: str) -> None:
     """Let everything for it wait until somebody resumes it. Raises NotFound."""
 
     def work(tx: Tx) -> None:
-        _known(tx, endpoint_id)
+        row = _known(tx, endpoint_id)
         outbox.pause(tx, endpoint_id, because("endpoint.by", by=by))
+        auditing.note(tx, ws.actor, "endpoint.paused", row.name, about_id=endpoint_id)
 
     ws.database.transact(work)
 
@@ -168,8 +174,9 @@ def resume(ws: Workspace, endpoint_id: str) -> None:
     """
 
     def work(tx: Tx) -> None:
-        _known(tx, endpoint_id)
+        row = _known(tx, endpoint_id)
         outbox.resume(tx, endpoint_id)
+        auditing.note(tx, ws.actor, "endpoint.resumed", row.name, about_id=endpoint_id)
 
     ws.database.transact(work)
 
@@ -178,8 +185,9 @@ def remove(ws: Workspace, endpoint_id: str, by: str) -> None:
     """Tell an endpoint nothing more and free its name; its past stays. Raises NotFound."""
 
     def work(tx: Tx) -> None:
-        _known(tx, endpoint_id)
+        row = _known(tx, endpoint_id)
         tx.conn.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(removed_at=tx.now))
+        auditing.note(tx, ws.actor, "endpoint.removed", row.name, about_id=endpoint_id)
         outbox.switch_off(tx, endpoint_id, because("endpoint.removed", by=by))
 
     ws.database.transact(work)
@@ -224,7 +232,7 @@ def _known(tx: Tx, endpoint_id: str) -> Record:
     """An endpoint that is in use. Raises NotFound."""
     row = None
     if ids.is_id(endpoint_id):
-        found = select(Endpoint.id, Endpoint.name).join(Target, Target.id == Endpoint.id)
+        found = select(Endpoint.id, Endpoint.name, Endpoint.url, Endpoint.events).join(Target, Target.id == Endpoint.id)
         row = tx.conn.execute(found.where(Endpoint.id == endpoint_id, Endpoint.removed_at.is_(None))).one_or_none()
     if row is None:
         message = "There is no such endpoint: it may have been removed."

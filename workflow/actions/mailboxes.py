@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select, update
 
-from workflow import ids, text
+from workflow import auditing, ids, text
 from workflow.actions import people, sealing
 from workflow.actions.outreach import settle
 from workflow.actions.outreach.outlet import Outlet
@@ -23,7 +23,7 @@ from workflow.mail.imap import ImapMailbox, ImapServer
 from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
-from workflow.records.models import Mailbox
+from workflow.records.models import Mailbox, Rep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +95,7 @@ def add(ws: Workspace, name: str, sender: str, told: Mapping[str, str], *, rep: 
             "rep_id": _rep(tx, rep) if rep else None,
         }
         tx.conn.execute(insert(Mailbox), row)
+        _note(ws, tx, "mailbox.added", None, _by_name(tx, name))
         return str(row["id"])
 
     return ws.database.transact(work)
@@ -120,6 +121,7 @@ def change(
         if rep is not None:
             values["rep_id"] = _rep(tx, rep) if rep else None
         tx.conn.execute(update(Mailbox).where(Mailbox.id == row.id).values(**values))
+        _note(ws, tx, "mailbox.changed", row, _by_name(tx, name))
 
     ws.database.transact(work)
 
@@ -136,6 +138,7 @@ def remove(ws: Workspace, name: str) -> None:
             message = "This is the installation's own mailbox: set ONWARD_MAIL_FROM and ONWARD_SMTP_URL to change it."
             raise BadInput(message)
         tx.conn.execute(update(Mailbox).where(Mailbox.id == row.id).values(removed_at=tx.now))
+        auditing.note(tx, ws.actor, "mailbox.removed", name, about_id=row.id)
 
     ws.database.transact(work)
 
@@ -167,7 +170,13 @@ def held(ws: Workspace, name: str) -> frozenset[str]:
 
 def pause(ws: Workspace, name: str, by: str) -> None:
     """Let the mail of a mailbox wait until somebody resumes it. Raises NotFound."""
-    ws.database.transact(lambda tx: settle.pause(tx, _by_name(tx, name).id, because("pause.by", by=by)))
+
+    def work(tx: Tx) -> None:
+        row = _by_name(tx, name)
+        settle.pause(tx, row.id, because("pause.by", by=by))
+        auditing.note(tx, ws.actor, "mailbox.paused", name, about_id=row.id)
+
+    ws.database.transact(work)
 
 
 def give_up(ws: Workspace, mailbox_id: str, problem: str) -> None:
@@ -279,6 +288,19 @@ def _values(ws: Workspace, tx: Tx, row: Record | None, sender: str, told: Mappin
     inbox = _inbox(secrets)
     shown["inbox"] = f"{inbox.host}:{inbox.port}" if inbox is not None else None
     return {"secrets": sealing.seal(ws, tx, secrets) if secrets else None, "settings": shown}
+
+
+def _note(ws: Workspace, tx: Tx, what: str, before: Record | None, after: Record) -> None:
+    was, had = _told_of(ws, tx, before) if before is not None else ({}, {})
+    now, has = _told_of(ws, tx, after)
+    kept_before, kept_now = auditing.hidden(had, has)
+    auditing.note(tx, ws.actor, what, after.name, was | kept_before, now | kept_now, about_id=after.id)
+
+
+def _told_of(ws: Workspace, tx: Tx, row: Record) -> tuple[dict[str, Any], dict[str, str]]:
+    """What an audit may say of a mailbox, and its secrets, of which it says only whether they are there."""
+    rep = tx.conn.execute(select(Rep.email).where(Rep.id == row.rep_id)).scalar_one_or_none() if row.rep_id else None
+    return {"sender": row.sender, "rep": rep, **(row.settings or {})}, sealing.unseal(ws, tx, row.secrets)
 
 
 def _check_told(told: Mapping[str, str]) -> None:

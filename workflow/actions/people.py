@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from workflow import ids, rights, text
+from workflow import auditing, ids, rights, text
 from workflow.actions import passwords
 from workflow.engine import calendar
 from workflow.errors import BadInput, Conflict, NotFound
@@ -26,7 +26,7 @@ from workflow.records.models import ApiKey, Rep, Session, SignInAttempt, SignInL
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
@@ -131,6 +131,8 @@ def add_rep(ws: Workspace, email: str, role: str, password: str | None = None, n
         if rep_id(tx, address.key) is not None:
             raise Conflict(f"There is a rep with the address {address.key} already: choose another address.")
         tx.conn.execute(insert(Rep), {**row, "created_at": tx.now})
+        made = {"name": row["name"], "role": role}
+        auditing.note(tx, ws.actor, "rep.added", address.key, after=made, about_id=row["id"])
         return str(row["id"])
 
     return ws.database.transact(work)
@@ -146,7 +148,7 @@ def set_password(ws: Workspace, rep: str, password: str, *, keep: str | None = N
     hashed = passwords.hash_of(password)
 
     def work(tx: Tx) -> None:
-        _change(tx, rep, {"password_hash": hashed})
+        _change(ws, tx, rep, {"password_hash": hashed}, "rep.password")
         _end_sessions(tx, rep, but=keep)
 
     ws.database.transact(work)
@@ -173,7 +175,7 @@ def prefer(ws: Workspace, rep: str, choices: Mapping[str, str]) -> None:
         elif name == "name":
             values[name] = text.line(value)
     if values:
-        ws.database.transact(lambda tx: _change(tx, rep, values))
+        ws.database.transact(lambda tx: _change(ws, tx, rep, values))
 
 
 def change_role(ws: Workspace, rep: str, role: str) -> None:
@@ -184,7 +186,7 @@ def change_role(ws: Workspace, rep: str, role: str) -> None:
     def work(tx: Tx) -> None:
         if role != "admin":
             _keep_an_administrator(tx, rep)
-        _change(tx, rep, {"role": role})
+        _change(ws, tx, rep, {"role": role})
         _end_sessions(tx, rep)
 
     ws.database.transact(work)
@@ -195,7 +197,7 @@ def disable(ws: Workspace, rep: str) -> None:
 
     def work(tx: Tx) -> None:
         _keep_an_administrator(tx, rep)
-        _change(tx, rep, {"disabled_at": tx.now})
+        _change(ws, tx, rep, {"disabled_at": tx.now}, "rep.disabled")
         _end_sessions(tx, rep)
 
     ws.database.transact(work)
@@ -268,8 +270,10 @@ def sign_in_link(ws: Workspace, rep: str, valid: timedelta = LINK_FOR) -> str:
     token = secrets.token_urlsafe(32)
 
     def work(tx: Tx) -> str:
-        if tx.conn.execute(_PERSON.where(Rep.id == rep)).one_or_none() is None:
+        known = tx.conn.execute(_PERSON.where(Rep.id == rep)).one_or_none()
+        if known is None:
             raise NotFound("There is no such rep: check the id.")
+        auditing.note(tx, ws.actor, "rep.link", known.email, about_id=rep)
         tx.conn.execute(delete(SignInLink).where(SignInLink.expires_at < tx.now))
         row = {"token_hash": _hash(token), "rep_id": rep, "expires_at": tx.now + valid}
         tx.conn.execute(insert(SignInLink), row)
@@ -335,6 +339,8 @@ def add_key(
         if rep is not None and tx.conn.execute(_PERSON.where(Rep.id == rep)).one_or_none() is None:
             raise NotFound("There is no such rep: check the id.")
         ends = tx.now + valid if valid is not None else None
+        made = {"role": role, **limits, "expires_at": ends}
+        auditing.note(tx, ws.actor, "key.added", called, after=made, about_id=row["id"])
         tx.conn.execute(insert(ApiKey), {**row, **limits, "expires_at": ends, "created_at": tx.now})
         return f"ak_{prefix}_{secret}"
 
@@ -365,8 +371,7 @@ def revoke_key(ws: Workspace, name: str) -> None:
     """Shut a key out for good. Raises NotFound."""
 
     def work(tx: Tx) -> None:
-        ended = update(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None)).values(revoked_at=tx.now)
-        if tx.conn.execute(ended).rowcount != 1:
+        if not _revoke(ws, tx, ApiKey.name == name):
             raise NotFound(f"There is no valid key named {name[:80]}.")
 
     ws.database.transact(work)
@@ -376,11 +381,18 @@ def revoke_key_by_id(ws: Workspace, key_id: str) -> None:
     """The same by its id. Raises NotFound."""
 
     def work(tx: Tx) -> None:
-        ended = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=tx.now)
-        if tx.conn.execute(ended).rowcount != 1:
+        if not _revoke(ws, tx, ApiKey.id == key_id):
             raise NotFound("There is no such key, or it was revoked before.")
 
     ws.database.transact(work)
+
+
+def _revoke(ws: Workspace, tx: Tx, which: ColumnElement[bool]) -> bool:
+    ended = update(ApiKey).where(which, ApiKey.revoked_at.is_(None)).values(revoked_at=tx.now)
+    row = tx.conn.execute(ended.returning(ApiKey.id, ApiKey.name)).one_or_none()
+    if row is not None:
+        auditing.note(tx, ws.actor, "key.revoked", row.name, about_id=row.id)
+    return row is not None
 
 
 # --- what these share ---------------------------------------------------------------------------------------------
@@ -390,6 +402,8 @@ _PERSON: Final[Select[*tuple[Any, ...]]] = select(
     Rep.password_hash.is_not(None).label("has_password"),
 ).where(Rep.disabled_at.is_(None))  # fmt: skip
 
+# A theme is nobody else's business, and a hash is nobody's.
+_AUDITED: Final = frozenset({"name", "role", "language", "time_zone"})
 _KEY: Final = (
     select(
         ApiKey.id, ApiKey.name, ApiKey.role, ApiKey.scopes, ApiKey.rep_id, ApiKey.expires_at, ApiKey.secret_hash,
@@ -465,9 +479,15 @@ def _keep_an_administrator(tx: Tx, rep: str) -> None:
         raise Conflict("This is the last administrator: make somebody else one first.")
 
 
-def _change(tx: Tx, rep: str, values: Mapping[str, Any]) -> None:
-    if tx.conn.execute(update(Rep).where(Rep.id == rep).values(**values)).rowcount != 1:
+def _change(ws: Workspace, tx: Tx, rep: str, values: Mapping[str, Any], what: str = "rep.changed") -> None:
+    before = tx.conn.execute(select(*Rep.__table__.columns).where(Rep.id == rep)).one_or_none()
+    if before is None:
         raise NotFound("There is no such rep: check the id.")
+    tx.conn.execute(update(Rep).where(Rep.id == rep).values(**values))
+    told = [name for name in values if name in _AUDITED]
+    if told or what != "rep.changed":
+        was, now = {name: getattr(before, name) for name in told}, {name: values[name] for name in told}
+        auditing.note(tx, ws.actor, what, before.email, was, now, about_id=rep)
 
 
 def _link_owner(tx: Tx, token: str) -> str | None:

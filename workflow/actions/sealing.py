@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import select, update
 
+from workflow import auditing
 from workflow.errors import StartError
 from workflow.records import upserts
 from workflow.records.models import Fact, Mailbox
@@ -59,6 +60,7 @@ def rotate(ws: Workspace) -> int:
         fresh = [Fernet.generate_key().decode()]
         number = sum(_anew(tx, table, old, fresh) for table in _SEALED)
         _keep(ws, tx, fresh)
+        auditing.note(tx, ws.actor, "secrets.sealed", "", after={"rows": number})
         return number
 
     return ws.database.transact(work)

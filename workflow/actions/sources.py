@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import bindparam, insert, select, update
 
-from workflow import ids
+from workflow import auditing, ids
 from workflow.actions import crm_links, secret_forms
 from workflow.crm.vendors import NAMES
 from workflow.errors import BadInput, Conflict, NotFound, StartError
 from workflow.records.models import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
@@ -57,14 +57,16 @@ def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
         if tx.conn.execute(select(Source.id).where(Source.name == name)).scalar_one_or_none():
             message = f"There is a source named {name} already: choose another name, or rotate its secret."
             raise Conflict(message)
+        source_id = ids.new_id()
         row = {
-            "id": ids.new_id(),
+            "id": source_id,
             "name": name,
             "kind": kind,
             "secrets": _seal(ws, [secret]),
             "created_at": tx.now,
         }
         tx.conn.execute(insert(Source), row)
+        auditing.note(tx, ws.actor, "source.added", name, after={"kind": kind}, about_id=source_id)
         return secret
 
     return ws.database.transact(work)
@@ -77,6 +79,7 @@ def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
         opened = known(ws, tx, name)
         new = secret_forms.fresh(opened.kind) if secret is None else secret_forms.checked(opened.kind, secret)
         keep(ws, tx, opened, [new, *opened.secrets][:2])
+        auditing.note(tx, ws.actor, "source.rotated", name, about_id=opened.id)
         return new
 
     return ws.database.transact(work)
@@ -84,12 +87,12 @@ def rotate(ws: Workspace, name: str, secret: str | None = None) -> str:
 
 def pause(ws: Workspace, source_id: str) -> None:
     """Take nothing more from a source: it is answered as if there were none. Raises NotFound."""
-    _change(ws, source_id, lambda tx: {"disabled_at": tx.now})
+    _change(ws, source_id, lambda tx: {"disabled_at": tx.now}, "source.paused")
 
 
 def resume(ws: Workspace, source_id: str) -> None:
     """Take deliveries from a source again. Raises NotFound."""
-    _change(ws, source_id, lambda _tx: {"disabled_at": None})
+    _change(ws, source_id, lambda _tx: {"disabled_at": None}, "source.resumed")
 
 
 def remove(ws: Workspace, source_id: str) -> None:
@@ -103,7 +106,7 @@ def remove(ws: Workspace, source_id: str) -> None:
             "name": name, "removed_at": tx.now, "disabled_at": tx.now, "secrets": _seal(ws, []), "api_token": None
         }  # fmt: skip
 
-    _change(ws, source_id, gone)
+    _change(ws, source_id, gone, "source.removed")
 
 
 def keep_token(ws: Workspace, source_id: str, token: str) -> None:
@@ -121,7 +124,7 @@ def keep_token(ws: Workspace, source_id: str, token: str) -> None:
             crm_links.begin(tx, source_id)
         return {"api_token": _seal(ws, [told]) if told else None}
 
-    _change(ws, source_id, change)
+    _change(ws, source_id, change, "source.token", {"api_token": "changed" if told else None})
 
 
 def token(ws: Workspace, tx: Tx, source_id: str) -> str | None:
@@ -146,12 +149,22 @@ def _kind(ws: Workspace, source_id: str) -> str | None:
         return tx.conn.execute(select(Source.kind).where(Source.id == source_id)).scalar_one_or_none()
 
 
-def _change(ws: Workspace, source_id: str, change: Callable[[Tx], dict[str, Any]]) -> None:
+def _change(
+    ws: Workspace,
+    source_id: str,
+    change: Callable[[Tx], dict[str, Any]],
+    what: str,
+    after: Mapping[str, str | None] | None = None,
+) -> None:
     def work(tx: Tx) -> None:
         which = (Source.id == source_id) & Source.removed_at.is_(None)
-        if not tx.conn.execute(update(Source).where(which).values(**change(tx))).rowcount:
+        row = tx.conn.execute(select(Source.name, Source.api_token).where(which)).one_or_none()
+        if row is None:
             message = "There is no such source: check the id."
             raise NotFound(message)
+        tx.conn.execute(update(Source).where(which).values(**change(tx)))
+        before = dict.fromkeys(after or {}, "set" if row.api_token else None)
+        auditing.note(tx, ws.actor, what, row.name, before, after or {}, about_id=source_id)
 
     ws.database.transact(work)
 

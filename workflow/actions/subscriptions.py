@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 
-from workflow import sns
+from workflow import auditing, sns
 from workflow.actions import sources
 from workflow.errors import BadInput, NotFound, Unavailable
 from workflow.records.models import Delivery, Event, Source
@@ -166,3 +166,4 @@ def _trust(ws: Workspace, tx: Tx, name: str, topic: str, certificate: sns.Certif
     topics = tuple(dict.fromkeys((*trust.topics, topic)))
     changed = replace(trust, topics=topics, certificates=(*others, certificate))
     sources.keep(ws, tx, source, [changed.secret(), *older])
+    auditing.note(tx, ws.actor, "source.confirmed", name, after={"topic": topic}, about_id=source.id)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, exists, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from workflow import text
+from workflow import auditing, text
 from workflow.actions import barred, prospects
 from workflow.engine import signals as kinds
 from workflow.engine.signals import Signal
@@ -204,6 +204,10 @@ def _end_sequences(ws: Workspace, domain: str, note: str, who: Who, seconds: flo
     return stopped
 
 
+def _note(tx: Tx, key: str, why: str, note: str, who: Who) -> None:
+    auditing.note(tx, who.actor, "suppression.removed", key, {"cause": why}, {"reason": note})
+
+
 def _allow(ws: Workspace, tx: Tx, key: str, note: str, who: Who) -> None:
     prospect_id = prospects.by_email(tx, key)
     if prospect_id is not None:
@@ -217,6 +221,7 @@ def _allow(ws: Workspace, tx: Tx, key: str, note: str, who: Who) -> None:
         raise NotFound(_NOT_THERE)
     told = {"cause": row.cause, "actor": who.actor, "note": note, "source": who.cause}
     barred.log(tx, "removed", key, told)
+    _note(tx, key, row.cause, note, who)
     if prospect_id is not None:
         prospects.submit(ws, tx, prospect_id, _told(tx, kinds.ALLOWED, key, note, who))
 
@@ -232,6 +237,7 @@ def _allow_domain(tx: Tx, domain: str, note: str, who: Who) -> None:
     tx.conn.execute(delete(Suppression).where(Suppression.source == f"{BY_DOMAIN}{domain}"))
     told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": who.cause}
     barred.log(tx, "removed", f"@{domain}", told)
+    _note(tx, f"@{domain}", OF_DOMAIN, note, who)
     others = select(BarredDomain.domain, BarredDomain.note, BarredDomain.actor)
     for row in tx.conn.execute(others).all():
         # Its addresses may have been there for the one that went.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, insert, select
 
-from workflow import ids
+from workflow import auditing, ids
 from workflow.actions import mailboxes, preview
 from workflow.actions.outreach import letter
 from workflow.engine import sequences
@@ -99,6 +99,8 @@ def save(ws: Workspace, name: str, language: str, text: Text, actor: str) -> int
         if not upserts.insert_new(tx, TemplateVersion, row):
             message = "Somebody has saved another version of this text: compare both and decide."
             raise Conflict(message)
+        was, now = {"version": newest or None}, {"version": newest + 1}
+        auditing.note(tx, actor, "template.saved", f"{name}.{language}", was, now)
         return newest + 1
 
     _check_place(name, language)

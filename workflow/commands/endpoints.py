@@ -32,7 +32,7 @@ def endpoint() -> None:
 @data_dir_option
 def endpoint_add(name: str, url: str, events: tuple[str, ...], data_dir: Path | None) -> None:
     """Tell URL, under the name NAME, of everything that happens from now on; prints the secret, once."""
-    made = endpoints.add(opened(data_dir), name, url, Who("cli", "onward endpoint add"), events=events)
+    made = endpoints.add(opened(data_dir), name, url, Who("command", "onward endpoint add"), events=events)
     click.echo(made.secret)
     click.echo(f"The endpoint {name} is ready: try it out with `onward endpoint test {name}`.", err=True)
 

@@ -30,4 +30,4 @@ def opened(data_dir: Path | None, *, pooled: bool = False) -> Workspace:
 
     SQLite tidies its log up whenever the last connection is closed, which costs as much as writing a hundred rows.
     """
-    return open_workspace(load(os.environ, data_dir=data_dir), pooled=pooled)
+    return open_workspace(load(os.environ, data_dir=data_dir), pooled=pooled).acting("command")
