@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from workflow import ids, text
-from workflow.actions import barred, enrolling, news, reviving, together
+from workflow.actions import barred, enrolling, news, progress, reviving, together
 from workflow.engine import basis, meetings
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
@@ -122,7 +122,7 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
         }
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
-    _write_prospect(tx, view, folded, version, chain)
+    _write_prospect(tx, view, folded | progress.columns(tx, view, signal, history), version, chain)
     _write(tx, _REMEMBER, rows, is_new=view.version == 0)
     if "email" in folded or view.version == 0:
         _wake_parked(tx, key_of(folded.get("email", "")), is_new=view.version == 0)

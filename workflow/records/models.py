@@ -23,11 +23,18 @@ from workflow.records import imports as imports  # noqa: PLC0414 - its tables be
 from workflow.records import outbox as outbox  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import personal as personal  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import replays as replays  # noqa: PLC0414
+from workflow.records import stays as stays  # noqa: PLC0414 - its tables belong to the schema
 from workflow.records import texts as texts  # noqa: PLC0414
 from workflow.records.base import Base, Id, one_of, partial
 from workflow.records.deliveries import Delivery as Delivery  # noqa: PLC0414
 from workflow.records.deliveries import Event as Event  # noqa: PLC0414
 from workflow.records.deliveries import Source as Source  # noqa: PLC0414 - the others hang on its module
+from workflow.records.people import ApiKey as ApiKey  # noqa: PLC0414
+from workflow.records.people import IdempotentAnswer as IdempotentAnswer  # noqa: PLC0414
+from workflow.records.people import Rep as Rep  # noqa: PLC0414
+from workflow.records.people import Session as Session  # noqa: PLC0414
+from workflow.records.people import SignInAttempt as SignInAttempt  # noqa: PLC0414
+from workflow.records.people import SignInLink as SignInLink  # noqa: PLC0414
 from workflow.records.suppressions import Suppression as Suppression  # noqa: PLC0414 - the others hang on its module
 
 TOUCH_STATES: Final = (
@@ -37,33 +44,12 @@ TOUCH_STATES: Final = (
 # a statement names all of these states in its text, besides the ones it asks for.
 IN_HANDS: Final = ("claimed", "sending", "committing", "uncertain")
 URGENT: Final = "state = 'scheduled' AND priority > 0"
+# What may come of an email; a report finds those rows among all others.
+OF_MAIL: Final = "kind IN ('email.replied', 'meeting.booked', 'email.unsubscribed', 'email.bounced')"
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0024"
-
-
-class Rep(Base):
-    """A person who works here; signs in by password or one-time link.
-
-    While one is away (`away_since`), the mail of their mailbox waits, or a stand-in answers for them.
-    """
-
-    __tablename__ = "rep"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
-    role: Mapped[str]
-    password_hash: Mapped[str | None]
-    language: Mapped[str | None]
-    time_zone: Mapped[str | None]
-    theme: Mapped[str | None]
-    single_keys: Mapped[str | None]
-    away_since: Mapped[datetime | None]
-    stand_in_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
-    disabled_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    __table_args__ = (one_of("role", ("rep", "manager", "admin"), "role"),)
+REVISION: Final = "0025"
 
 
 class Prospect(Base):
@@ -71,7 +57,8 @@ class Prospect(Base):
 
     Its mail waits until `mail_hold_until`: they are away, or asked for a pause (`mail_hold_why`). One that was found to
     be the same person as another is a mark that leads there (`merged_into`), and keeps its own history. `declined` has
-    the keys of the sequences that they want no more of, with blanks between.
+    the keys of the sequences that they want no more of, with blanks between. `reached`, `origin` and `competitor` are
+    what `workflow.progress` makes of its history and facts.
     """
 
     __tablename__ = "prospect"
@@ -99,6 +86,9 @@ class Prospect(Base):
     declined: Mapped[str | None]
     merged_into: Mapped[str | None] = mapped_column(Id, ForeignKey("prospect.id"))
     search: Mapped[str]
+    reached: Mapped[str] = mapped_column(server_default="")
+    origin: Mapped[str] = mapped_column(server_default="")
+    competitor: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     __table_args__ = (
@@ -111,6 +101,40 @@ class Prospect(Base):
         Index("ix_prospect_company", "company", "id"),
         Index("ix_prospect_entered", "entered_stage_at", "id"),
         partial("ix_prospect_merged", "merged_into", where="merged_into IS NOT NULL"),
+        # These carry all that analytics count, the first in the order of the groups, so that nothing is sorted.
+        Index(
+            "ix_prospect_reached",
+            "reached",
+            "stage",
+            "outcome",
+            "owner_id",
+            "origin",
+            "language",
+            "merged_into",
+            "created_at",
+        ),
+        partial(
+            "ix_prospect_closed",
+            "outcome",
+            "entered_stage_at",
+            "created_at",
+            "owner_id",
+            "origin",
+            "language",
+            "merged_into",
+            where="outcome IS NOT NULL",
+        ),
+        partial(
+            "ix_prospect_competitor",
+            "competitor",
+            "outcome",
+            "created_at",
+            "owner_id",
+            "origin",
+            "language",
+            "merged_into",
+            where="competitor <> ''",
+        ),
     )
 
 
@@ -145,6 +169,7 @@ class History(Base):
         Index("ix_history_at", "at"),
         # Few among the many, and Today asks for nothing else.
         partial("ix_history_answers", "at", where="kind IN ('email.replied', 'email.bounced')"),
+        partial("ix_history_of_mail", "kind", "occurred_at", "prospect_id", where=OF_MAIL),
     )
 
 
@@ -318,6 +343,16 @@ class Touch(Base):
         partial("ix_touch_used", "mailbox_id", "committed_at", where="committed_at IS NOT NULL"),
         partial("uq_touch_message_id", "message_id", where="message_id IS NOT NULL", unique=True),
         Index("ix_touch_prospect", "prospect_id", "due_at"),
+        partial(
+            "ix_touch_left",
+            "sequence",
+            "step",
+            "variant",
+            "committed_at",
+            "state",
+            "prospect_id",
+            where="kind = 'email' AND committed_at IS NOT NULL",
+        ),
         partial("ix_touch_failed", "ended_at", where="state = 'failed'"),
         partial(
             "ix_touch_soonest",
@@ -447,75 +482,6 @@ class Answer(Base):
     question: Mapped[str] = mapped_column(primary_key=True)
     text: Mapped[str]
     at: Mapped[datetime]
-
-
-class Session(Base):
-    """A signed-in browser, by the hash of its cookie."""
-
-    __tablename__ = "session"
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    rep_id: Mapped[str] = mapped_column(Id, ForeignKey("rep.id"), index=True)
-    csrf: Mapped[str]
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-
-
-class SignInLink(Base):
-    """A one-time link that signs a rep in, by the hash of its token."""
-
-    __tablename__ = "sign_in_link"
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    rep_id: Mapped[str] = mapped_column(Id, ForeignKey("rep.id"))
-    expires_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-
-
-class SignInAttempt(Base):
-    """A failed sign-in, kept for a quarter of an hour to slow the next ones down."""
-
-    __tablename__ = "sign_in_attempt"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    account: Mapped[str]
-    address: Mapped[str]
-    at: Mapped[datetime]
-    __table_args__ = (
-        Index("ix_sign_in_attempt_account", "account", "at"),
-        Index("ix_sign_in_attempt_address", "address", "at"),
-    )
-
-
-class ApiKey(Base):
-    """A key of the API, by the hash of its secret part.
-
-    `scopes` are words of `workflow.rights` with blanks between, none of them for all that the role allows. A key of
-    `rep_id` sees what that rep sees.
-    """
-
-    __tablename__ = "api_key"
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    prefix: Mapped[str] = mapped_column(unique=True)
-    secret_hash: Mapped[str] = mapped_column(String(64))
-    role: Mapped[str]
-    scopes: Mapped[str | None]
-    rep_id: Mapped[str | None] = mapped_column(Id, ForeignKey("rep.id"))
-    expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-    used_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
-
-
-class IdempotentAnswer(Base):
-    """What a POST of the API answered, kept a day for whoever asks again with the same key."""
-
-    __tablename__ = "idempotent_answer"
-    api_key_id: Mapped[str] = mapped_column(Id, ForeignKey("api_key.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    request_hash: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int | None]
-    body: Mapped[str | None]
-    at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Heartbeat(Base):

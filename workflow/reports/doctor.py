@@ -15,6 +15,7 @@ from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
+from workflow import progress
 from workflow.engine import reasons
 from workflow.engine import signals as kinds
 from workflow.mail.address import key_of
@@ -197,7 +198,12 @@ def _derived(prospect: Record, links: Sequence[Mapping[str, Any]]) -> dict[str, 
     """What the writer makes of the rest of the row, and of the times of its history."""
     searched = searchable(prospect.name, prospect.company, prospect.email, prospect.phone)
     times = {"created_at": links[0]["at"], "updated_at": links[-1]["at"]} if links else {}
-    return {"email_key": key_of(prospect.email), "search": searched, **times}
+    counted = {
+        "reached": progress.told(progress.marks((link["kind"], link["to_stage"]) for link in links)),
+        "competitor": progress.competitors(prospect.custom),
+        **({"origin": progress.origin(links[0]["actor"], links[0]["cause"])} if links else {}),
+    }
+    return {"email_key": key_of(prospect.email), "search": searched, **times, **counted}
 
 
 def _merged(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
