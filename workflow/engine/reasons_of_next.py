@@ -32,7 +32,6 @@ NEXT: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "next.meeting": ("You meet {at}.", "Срещата ви е {at}."),
     "next.move": ("All that this stage asks for is known.", "Всичко, което този етап изисква, е известно."),
-    "next.ask": ("Still open before the next stage: {what}.", "Още не е изяснено за следващия етап: {what}."),
     "next.stalled": (
         "Longer in this stage than usual, and nothing is planned.",
         "По-дълго от обичайното в този етап, а нищо не е планирано.",
