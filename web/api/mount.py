@@ -23,6 +23,7 @@ from web.api.mailboxes import ROUTES as MAILBOXES
 from web.api.meetings import ROUTES as MEETINGS
 from web.api.merging import ROUTES as MERGING
 from web.api.people import ROUTES as PEOPLE
+from web.api.personal import ROUTES as PERSONAL
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
 from web.api.received import ROUTES as RECEIVED
@@ -47,6 +48,7 @@ ROUTES: Final = (
     *ENROLLMENTS,
     *SIMULATIONS,
     *TOUCHES,
+    *PERSONAL,
     *EXPLANATIONS,
     *DELIVERIES,
     *EVENTS,

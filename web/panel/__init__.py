@@ -28,6 +28,7 @@ from web.panel.lists import add_routes as add_lists
 from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
+from web.panel.own_texts import add_routes as add_own_texts
 from web.panel.planning import add_routes as add_planning
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
@@ -73,6 +74,7 @@ def register(app: Flask, ws: Workspace) -> None:
         add(inside)
     add_sources(inside)
     add_texts(inside)
+    add_own_texts(inside)
     add_suppressions(inside)
     add_planning(inside)
     add_calling(inside)

@@ -30,6 +30,7 @@ def of_page(tx: Tx, playbook: Playbook, page: Page, found: Discovery) -> Advice:
     usual = stage.stalled_after if stage else None
     held = facts.mail_hold_until
     ahead = _ahead(playbook, facts.stage, found)
+    booked = [each for each in page.meetings if each.state == "booked" and each.starts_at is not None]
     standing = Standing(
         now=now,
         final=playbook.is_final(facts.stage),
@@ -37,7 +38,7 @@ def of_page(tx: Tx, playbook: Playbook, page: Page, found: Discovery) -> Advice:
         barred=page.suppressed is not None,
         held_until=held if held is not None and held > now else None,
         replied_at=_replied_at(tx, facts.id),
-        meetings=tuple((each.id, each.starts_at) for each in page.meetings if each.state == "booked" and each.starts_at),
+        meetings=tuple((each.id, each.starts_at) for each in booked),
         waiting=tuple(
             Waiting(
                 line.id, "task" if line.kind == "task" else "email", line.at, line.state == "uncertain", line.asks

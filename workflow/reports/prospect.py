@@ -21,6 +21,7 @@ from workflow.records.models import (
     Source,
     Touch,
 )
+from workflow.records.personal import OwnText
 from workflow.reports import received, steps, touches
 from workflow.reports.scope import prospect_id as visible
 
@@ -78,6 +79,7 @@ class Line:
     waits: bool
     asks: bool
     hold: Hold | None
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +168,22 @@ def email(ws: Workspace, tx: Tx, viewer: Viewer, touch_id: str) -> tuple[Line, s
     return _line(ws, tx, row), known, content
 
 
+def line(ws: Workspace, tx: Tx, touch_id: str) -> Line:
+    """An email or task as the page of its prospect shows it; whoever asks has looked that it is there."""
+    return _line(ws, tx, tx.conn.execute(_LINES.where(Touch.id == touch_id)).one())
+
+
 _REFS: Final = select(ExternalRef.ref, ExternalRef.object, Source.name).join(Source, Source.id == ExternalRef.source_id)
 _LINES: Final = (
     select(
         Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.sent_at, Touch.committed_at,
         Touch.ended_at, Touch.step, Touch.position, Touch.sequence, Touch.reason, Touch.recipient,
         Enrollment.playbook_digest, Message.subject, Touch.mailbox_id, Touch.forced, Touch.asks_since,
+        Message.own_version, OwnText.text.label("own_text"),
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .outerjoin(Message, Message.touch_id == Touch.id)
+    .outerjoin(OwnText, OwnText.touch_id == Touch.id)
 )  # fmt: skip
 
 
@@ -198,6 +207,7 @@ def _line(ws: Workspace, tx: Tx, row: Record, hold: Hold | None = None) -> Line:
         waits=row.state == "scheduled" and row.next_attempt_at is None,
         asks=row.state == "scheduled" and row.asks_since is not None,
         hold=hold if hold is not None and (hold.always or not row.forced) else None,
+        by_hand=(row.own_text is not None) if row.state in ("scheduled", "claimed") else row.own_version is not None,
     )
 
 
