@@ -180,3 +180,38 @@ def test_a_zero_byte_in_an_address_reaches_no_row(ws: Workspace, crm: Sender, cl
         assert answer.status_code == 202, answer.text
         assert answer.json is not None
         assert answer.json["events"][0]["outcome"] != "failed"
+
+
+NUMBERS_THAT_ARE_NONE = "²"  # a digit for `isdigit`, and no number for `int`
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers", "body"),
+    [
+        (
+            "pipedrive",
+            {},
+            {"meta": {"entity": "activity", "action": "change"},
+             "data": {"type": "call", "done": True, "duration": f"{NUMBERS_THAT_ARE_NONE}:30"}},
+        ),
+        ("liveagent", {}, {"event": "call_ended", "call_id": "c-1", "duration": NUMBERS_THAT_ARE_NONE}),
+        (
+            "ses",
+            {},
+            {"Type": "Notification", "MessageId": "m-1", "Message": json.dumps(
+                {"eventType": "Subscription", "mail": {"destination": 5},
+                 "subscription": {"newTopicPreferences": {"unsubscribeAll": True}}})},
+        ),
+        *(
+            (
+                "sendgrid",
+                {"content-type": "application/x-www-form-urlencoded"},
+                f'from=ana@example.com&headers=From: ana@example.com&text=Yes&charsets={{"text":"{charset}"}}',
+            )
+            for charset in ("undefined", "idna", "rot13", "a\\u0000b")
+        ),
+    ],
+)  # fmt: skip
+def test_an_odd_fact_of_a_vendor_costs_no_delivery(kind: str, headers: dict[str, str], body: object) -> None:
+    content = body if isinstance(body, str) else json.dumps(body)
+    assert parcel(ADAPTERS[kind], headers, content.encode()).events

@@ -96,6 +96,6 @@ def _name(told: Mapping[str, Any], ticket: str, what: str, fallback: str) -> str
 
 def _minutes(told: Mapping[str, Any]) -> float | None:
     seconds = first(told, *_SECONDS)
-    if not seconds.isdigit() or len(seconds) > 6:  # noqa: PLR2004 - eleven days
+    if not seconds.isdecimal() or len(seconds) > 6:  # noqa: PLR2004 - eleven days
         return None
     return min(round(int(seconds) / 60, 1), _MOST_MINUTES)

@@ -142,7 +142,7 @@ def _is_call(now: Mapping[str, Any], previous: object) -> bool:
 
 def _minutes(told: object) -> int | None:
     hours, _, minutes = word(told).partition(":")
-    if not (hours.isdigit() and minutes[:2].isdigit()):
+    if not (hours.isdecimal() and minutes[:2].isdecimal()):
         return None
     total = int(hours[:3]) * 60 + int(minutes[:2])
     return total if total <= 24 * 60 else None

@@ -22,6 +22,7 @@ from web.webhooks.letters import assembled, is_lasting, received, usable
 from web.webhooks.reading import batch, event_id, first, own_id, table, when, word
 from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
+from workflow.mail.inbound.headers import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ def _inbound(key: str, told: Mapping[str, bytes]) -> list[Incoming]:
     if "headers" not in told and "from" not in told:
         raise Unreadable("The form holds no mail.")
     charsets = _charsets(told.get("charsets", b""))
-    text = {name: _decoded(value, charsets.get(name, "utf-8")) for name, value in told.items()}
+    text = {name: plain(value, charsets.get(name, "utf-8")) for name, value in told.items()}
     # The headers as they came: only they tell whether a machine sent this by itself.
     head = text.get("headers", "").replace("\r\n", "\n").strip("\n")
     if head:
@@ -128,10 +129,3 @@ def _charsets(told: bytes) -> dict[str, str]:
         return {name: word(value) for name, value in table(json.loads(told)).items()}
     except (ValueError, RecursionError):
         return {}
-
-
-def _decoded(value: bytes, charset: str) -> str:
-    try:
-        return value.decode(charset, "replace")
-    except LookupError:
-        return value.decode("utf-8", "replace")

@@ -97,7 +97,7 @@ def _happened(event: Mapping[str, Any], key: str, sent_at: datetime | None) -> l
     elif what == "Complaint":
         rows, kind = tables(told.get("complainedRecipients")), kinds.COMPLAINED
     elif what == "Subscription" and _left(told):
-        rows, kind = [{"emailAddress": each} for each in mail.get("destination") or ()], kinds.UNSUBSCRIBED
+        rows, kind = [{"emailAddress": each} for each in _listed(mail.get("destination"))], kinds.UNSUBSCRIBED
     else:
         return [Incoming(key, f"email.{what.lower()}" if what else "unknown", at, ref, data=data)]
     found = []
@@ -130,7 +130,10 @@ def _headers(mail: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _tags(mail: Mapping[str, Any]) -> list[object]:
-    told = table(mail.get("tags")).get("prospect_id")
+    return _listed(table(mail.get("tags")).get("prospect_id"))
+
+
+def _listed(told: object) -> list[object]:
     return told if isinstance(told, list) else []
 
 

@@ -44,7 +44,7 @@ def room(headers: Mapping[str, str]) -> float:
     if headers.get("x-hubspot-ratelimit-remaining", "1") != "0":
         return 0.0
     span = headers.get("x-hubspot-ratelimit-interval-milliseconds", "")
-    return int(span) / 1000 if span.isdigit() else 1.0
+    return int(span) / 1000 if span.isdecimal() else 1.0
 
 
 def api(token: str, **parts: Any) -> Api:  # noqa: ANN401 - the parts of an Api
@@ -139,7 +139,7 @@ class HubSpot:
             after = str(table(table(found.get("paging")).get("next")).get("after") or "")
             if not after:
                 return
-            if not after.isdigit() or int(after) >= _MOST_FOUND:
+            if not after.isdecimal() or int(after) >= _MOST_FOUND:
                 if through <= floor:
                     raise CrmError(because("crm.crowded", vendor=NAME), "refused")
                 after, floor = "", through

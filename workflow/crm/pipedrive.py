@@ -32,7 +32,7 @@ def room(headers: Mapping[str, str]) -> float:
     if headers.get("x-ratelimit-remaining", "1") != "0":
         return 0.0
     rest = headers.get("x-ratelimit-reset", "")
-    return float(rest) if rest.isdigit() else 2.0
+    return float(rest) if rest.isdecimal() else 2.0
 
 
 def api(token: str, **parts: Any) -> Api:  # noqa: ANN401 - the parts of an Api
