@@ -60,6 +60,7 @@ _ABOUT: Final = (
     ("/templates", "templates", later("Templates")),
     ("/sequences", "sequences", later("Sequences")),
     ("/playbook/draft", "sequences", later("Sequences")),
+    ("/meetings", "meetings", later("Meetings")),
     ("/unmatched", "inbound", later("Mail that comes in")),
     ("/uncertain", "email-route", later("How an email travels")),
     ("/touches", "explain", later("Why something happened")),

@@ -11,6 +11,7 @@ from web.pages import register as register_pages
 from web.panel.analytics import add_routes as add_analytics
 from web.panel.answers import add_routes as add_answers
 from web.panel.board import add_routes as add_board
+from web.panel.booking import add_routes as add_booking
 from web.panel.bulk import add_routes as add_bulk
 from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
@@ -26,6 +27,7 @@ from web.panel.keys import add_routes as add_keys
 from web.panel.letters import add_routes as add_letters
 from web.panel.lists import add_routes as add_lists
 from web.panel.mailboxes import add_routes as add_mailboxes
+from web.panel.meetings import add_routes as add_meetings
 from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
 from web.panel.own_texts import add_routes as add_own_texts
@@ -84,6 +86,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_drafting(inside)
     add_everywhere(inside)
     add_analytics(inside)
+    add_booking(inside)
+    add_meetings(inside)
     add_helping(inside)
     app.register_blueprint(door())
     app.register_blueprint(inside)

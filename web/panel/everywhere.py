@@ -50,6 +50,8 @@ _PLACES: Final = (
     Place("/prospects", later("Prospects"), "", "prospects list people"),
     Place("/prospects/new", later("Add prospect"), "", "add new prospect"),
     Place("/prospects/import", later("Import"), "", "import csv spreadsheet", "import"),
+    Place("/meetings", later("Meetings"), "G M", "meetings calendar appointments"),
+    Place("/meetings/new", later("Book a meeting"), "", "book meeting slots times"),
     Place("/uncertain", later("Needs a person"), "", "uncertain failed waiting"),
     Place("/unmatched", later("Mail of nobody"), "", "unmatched replies"),
     Place("/deliveries", later("Deliveries"), "", "deliveries webhooks in", "deliveries"),

@@ -345,7 +345,7 @@
     to.focus();
     to.scrollIntoView({ block: "nearest" });
   };
-  const PAGES = { KeyT: "/", KeyB: "/board", KeyA: "/analytics", KeyS: "/settings" };
+  const PAGES = { KeyT: "/", KeyB: "/board", KeyA: "/analytics", KeyM: "/meetings", KeyS: "/settings" };
   let first = "", until = 0;
   const second = e => {
     const was = performance.now() < until ? first : "";
