@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "import": ("importing", "Write prospects from a CSV or XLSX file."),
     "export": ("importing", "Write prospects, touches or history to a CSV or XLSX file."),
     "merge": ("merging", "Make one prospect of two."),
+    "erase": ("erasing", "Take a person out of everything that is kept, for good."),
     "history": ("history", "Export the history so that it proves itself, or check such a file."),
     "explain": ("inspection", "Say why an email or task is as it is, or why one does not exist."),
     "doctor": ("inspection", "Check every invariant on the live database."),

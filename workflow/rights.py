@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Action = Literal[
     "suppressions", "unsuppress", "end_pause",
     "see_everyone", "assign", "resume_mailbox", "mailboxes", "deliveries", "sources", "playbook", "people", "audit",
-    "endpoints", "templates", "import", "sequences",
+    "endpoints", "erase", "templates", "import", "sequences",
 ]  # fmt: skip
 
 _ALLOWED: Final[dict[Action, frozenset[str]]] = {
@@ -42,6 +42,8 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
     "suppressions": frozenset({"manager", "admin"}),
     "unsuppress": frozenset({"admin"}),
     "end_pause": frozenset({"admin"}),
+    # There is no way back.
+    "erase": frozenset({"admin"}),
 }
 
 # The areas of the API, and the first words of the addresses that belong to each. What is in none is in OTHERS.

@@ -15,6 +15,7 @@ from web.api.document import register as register_document
 from web.api.door import Door
 from web.api.endpoints import ROUTES as ENDPOINTS
 from web.api.enrollments import ROUTES as ENROLLMENTS
+from web.api.erasing import ROUTES as ERASING
 from web.api.events import ROUTES as EVENTS
 from web.api.explanations import ROUTES as EXPLANATIONS
 from web.api.installation import ROUTES as INSTALLATION
@@ -42,6 +43,7 @@ PREFIX: Final = "/api/v1"
 ROUTES: Final = (
     *PROSPECTS,
     *MERGING,
+    *ERASING,
     *DISCOVERY,
     *CALLS,
     *MEETINGS,

@@ -18,6 +18,7 @@ from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drafting import add_routes as add_drafting
 from web.panel.drawing import add_routes as add_drawing
 from web.panel.endpoints import add_routes as add_endpoints
+from web.panel.erasing import add_routes as add_erasing
 from web.panel.everywhere import add_routes as add_everywhere
 from web.panel.filters import add_routes as add_filters
 from web.panel.frame import begin, error_page, finish, guard
@@ -82,6 +83,7 @@ def register(app: Flask, ws: Workspace) -> None:
     add_calling(inside)
     add_importing(inside)
     add_merging(inside)
+    add_erasing(inside)
     add_sequences(inside)
     add_drafting(inside)
     add_everywhere(inside)

@@ -6,13 +6,16 @@ written down in its log, which nothing ever alters.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, or_, select, update
 
 from workflow import ids
 from workflow.records import upserts
-from workflow.records.models import Suppression
+from workflow.records.erasing import SALT, ErasedAddress
+from workflow.records.models import Fact, Suppression
 from workflow.records.prepared import Prepared, one_of
 from workflow.records.suppressions import BY_DOMAIN, OF_DOMAIN, BarredDomain, SuppressionLog
 
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
     from workflow.records.db import Record, Tx
 
 LISTED: Final = "suppressed.listed"
+ERASED: Final = "suppressed.erased"
 UNSUBSCRIBED: Final = "stop.unsubscribe"
 # What a person said of their own address outlives the rest: it must not go when a domain is allowed again.
-_WEIGHTS: Final = {OF_DOMAIN: 0, LISTED: 1, "stop.bounce": 2, "stop.complaint": 3, UNSUBSCRIBED: 4}
+_WEIGHTS: Final = {OF_DOMAIN: 0, ERASED: 0, LISTED: 1, "stop.bounce": 2, "stop.complaint": 3, UNSUBSCRIBED: 4}
 _PARTS: Final = 8
 _BARRED: Final = Prepared(select(Suppression.email_key).where(Suppression.email_key == bindparam("email_key")))
 _DOMAIN: Final = Prepared(
@@ -32,14 +36,44 @@ _DOMAIN: Final = Prepared(
         or_(*(BarredDomain.domain == bindparam(f"part{number}") for number in range(_PARTS)))
     )
 )
-_ANY_DOMAIN: Final = Prepared(select(BarredDomain.domain).limit(1))
+# Whether any domain is barred, and with what addresses are marked once somebody was erased: few installations have it.
+_ANY: Final = Prepared(
+    select(
+        select(BarredDomain.domain).limit(1).scalar_subquery().label("domain"),
+        select(Fact.value).where(Fact.name == literal_column(f"'{SALT}'")).scalar_subquery().label("salt"),
+    )
+)
+_ERASED: Final = Prepared(select(ErasedAddress.mark).where(ErasedAddress.mark == bindparam("mark")))
 _LOG: Final = Prepared(insert(SuppressionLog))
 _DOMAINS: Final = "barred_domains"
+_ANYTHING: Final = "barred_anything"
 
 
 def is_barred(tx: Tx, email_key: str) -> bool:
     """Whether nobody may write to this address, also one that is not known yet."""
-    return _BARRED.first(tx, {"email_key": email_key}) is not None or domain_of(tx, email_key) is not None
+    if _BARRED.first(tx, {"email_key": email_key}) is not None or domain_of(tx, email_key) is not None:
+        return True
+    return was_erased(tx, email_key)
+
+
+def mark_of(salt: str, email_key: str) -> str:
+    """What stands for an address that was erased."""
+    return hmac.new(salt.encode(), email_key.encode(), hashlib.sha256).hexdigest()
+
+
+def was_erased(tx: Tx, email_key: str) -> bool:
+    """Whether whoever had this address was erased."""
+    salt = _any(tx).salt
+    return salt is not None and _ERASED.first(tx, {"mark": mark_of(salt, email_key)}) is not None
+
+
+def allow_erased(tx: Tx, email_key: str) -> bool:
+    """Let an address get mail again although its owner was erased; whether it had been."""
+    salt = _any(tx).salt
+    if salt is None:
+        return False
+    gone = delete(ErasedAddress).where(ErasedAddress.mark == mark_of(salt, email_key))
+    return tx.conn.execute(gone).rowcount == 1
 
 
 def bar(tx: Tx, email_key: str, cause: str, *, actor: str, note: str = "", source: str = "") -> bool:
@@ -58,13 +92,16 @@ def bar(tx: Tx, email_key: str, cause: str, *, actor: str, note: str = "", sourc
 
 
 def by_domain(tx: Tx, email_key: str) -> None:
-    """Bar an address that a prospect has from now on, where its domain is barred.
+    """Bar an address that a prospect has from now on, where its domain is barred, or whoever had it was erased.
 
-    Whoever bars a domain writes alone, so either sees this address or was seen by this: no address slips between.
+    Whoever bars a domain or erases writes alone, so either sees this address or was seen by this: none slips between.
     """
     domain = domain_of(tx, email_key)
     if domain is not None:
         upserts.insert_new(tx, Suppression, {"email_key": email_key, "at": tx.now, **of_domain(domain)})
+    elif was_erased(tx, email_key):
+        told = {"cause": ERASED, "actor": "system", "note": "", "source": "erased"}
+        upserts.insert_new(tx, Suppression, {"email_key": email_key, "at": tx.now, **told})
 
 
 def of_domain(domain: Record) -> Mapping[str, Any]:
@@ -82,12 +119,9 @@ def domain_of(tx: Tx, email_key: str) -> Record | None:
 
     Asked once in a transaction: whoever changes the list of domains writes alone, and says `forget_domains`.
     """
-    told: dict[str, Record | None] | None = tx.known.get(_DOMAINS)
-    if told is None:
-        told = tx.known[_DOMAINS] = {}
-        told[""] = _ANY_DOMAIN.first(tx, {})
-    if told[""] is None:
+    if _any(tx).domain is None:
         return None
+    told: dict[str, Record | None] = tx.known.setdefault(_DOMAINS, {})
     domain = email_key.rpartition("@")[2]
     if domain not in told:
         told[domain] = _domain_of(tx, domain)
@@ -95,8 +129,16 @@ def domain_of(tx: Tx, email_key: str) -> Record | None:
 
 
 def forget_domains(tx: Tx) -> None:
-    """Ask anew: the list of domains has been changed in this transaction."""
+    """Ask anew: the list of domains has been changed in this transaction, or somebody erased."""
     tx.known.pop(_DOMAINS, None)
+    tx.known.pop(_ANYTHING, None)
+
+
+def _any(tx: Tx) -> Record:
+    if _ANYTHING not in tx.known:
+        tx.known[_ANYTHING] = _ANY.first(tx, {})
+    found: Record = tx.known[_ANYTHING]
+    return found
 
 
 def _domain_of(tx: Tx, domain: str) -> Record | None:

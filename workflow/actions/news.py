@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 TYPES: Final = (
     "prospect.created", "prospect.changed", "prospect.moved", "prospect.merged",
+    "prospect.erased",
     "enrollment.started", "enrollment.stopped", "enrollment.completed",
     "email.sent", "email.bounced", "email.replied", "email.auto_replied", "email.complained", "email.unsubscribed",
     "meeting.booked", "meeting.rescheduled", "meeting.cancelled", "meeting.held", "meeting.no_show", "meeting.answered",
@@ -45,6 +46,7 @@ _OWN_WORDS: Final[Mapping[str, str]] = {
     "edited": "prospect.changed",
     "moved": "prospect.moved",
     "merged": "prospect.merged",
+    "erased": "prospect.erased",
     "touch.done": "task.done",
 }
 # What a change of a prospect keeps for itself: `moved_at` guards the order, the others are told in words of their own.

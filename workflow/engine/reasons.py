@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from workflow.engine.reasons_of_crm import CRMS
+from workflow.engine.reasons_of_erasing import ERASING
 from workflow.engine.reasons_of_meetings import MEETINGS
 from workflow.engine.reasons_of_next import NEXT
 from workflow.engine.reasons_of_senders import SENDERS
@@ -298,6 +299,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     **CRMS,
     **NEXT,
     **MEETINGS,
+    **ERASING,
 }
 
 

@@ -206,6 +206,12 @@ class Database:
         # A thread of the parent may have been in the middle of its turn.
         self._line = Line()
 
+    def empty_journal(self) -> None:
+        """Bring SQLite's journal into its file and empty it, as far as nobody reads it; PostgreSQL sees to its own."""
+        if self.is_sqlite:
+            with _named_errors(), self._engine.connect() as conn:
+                conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
