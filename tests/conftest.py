@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
-from tests.support import ground, postgres, redis
+from tests.support import addresses, ground, postgres, redis
 from tests.support.processes import Installation, installed
 from tests.support.smtpd import SmtpSink
 from workflow.records import schema
@@ -43,6 +43,7 @@ def pytest_configure() -> None:
     # How fast a thing is belongs to bench/: a busy machine must fail no test.
     settings.register_profile("onward", deadline=None)
     settings.load_profile("onward")
+    addresses.compile_once()
     ground.prepare()
     for name in [name for name in os.environ if name.startswith("ONWARD_")]:
         del os.environ[name]
