@@ -10,7 +10,10 @@ from sqlalchemy import update
 
 from tests.panel.scene import LOST, Scene, Visitor
 from workflow.engine.reasons import because
+from workflow.mail.transport import Outcome, Phase, Reason
 from workflow.records.models import Mailbox, Touch
+
+TOO_BIG = Outcome("permanent", Phase.REPLIED, 552, "5.3.4 too big", scope="message", reason=Reason.REFUSED)
 
 
 def act_forms(text: str) -> list[tuple[str, str]]:
@@ -166,10 +169,15 @@ def test_today_is_honest_about_an_empty_day_and_a_failed_email(scene: Scene) -> 
     known = scene.prospect()
     touch = scene.uncertain_email(known)
     iva = scene.visitor("iva")
-    iva.post(f"/touches/{touch}/resolve", {"as": "dropped"})
-    text = iva.read("/")
-    assert "Failed this week" in text
-    assert "Dropped by Iva." in text
+    assert "1 email that needs you" in iva.read("/")
+    iva.post(f"/touches/{touch}/resolve", {"as": "resend"})
+    scene.wait(hours=1)
+    scene.send_due([TOO_BIG])
+    iva = scene.visitor("iva")
+    assert "5.3.4 too big" in iva.read("/")
+    (failed,) = (each for each in scene.touches(known) if each.state == "failed" and each.generation == 2)
+    iva.post(f"/touches/{failed.id}/resolve", {"as": "dropped"})
+    assert "needs you" not in iva.read("/"), "what somebody settled needs nobody"
 
 
 def test_the_day_of_today_is_that_of_whoever_reads(scene: Scene, iva: Visitor) -> None:

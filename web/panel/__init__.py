@@ -38,6 +38,7 @@ from web.panel.publishing import add_routes as add_publishing
 from web.panel.sequences import add_routes as add_sequences
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
+from web.panel.snoozing import add_routes as add_snoozing
 from web.panel.sources import add_routes as add_sources
 from web.panel.suppressions import add_routes as add_suppressions
 from web.panel.texts import add_routes as add_texts
@@ -73,7 +74,7 @@ def register(app: Flask, ws: Workspace) -> None:
         add_drawing,
     ):
         add(inside)
-    for add in (add_lists, add_bulk, add_filters):
+    for add in (add_lists, add_bulk, add_filters, add_snoozing):
         add(inside)
     add_sources(inside)
     add_texts(inside)

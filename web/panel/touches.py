@@ -100,7 +100,8 @@ def _act(touch_id: str, act: Callable[[], object], said: str, back: str = "") ->
         act()
     except Conflict as error:
         return _show(view, known, alert=_overtaken(touch_id, error))
-    toast = Toast(said, back, (("view", view),)) if back else Toast(said)
+    # On Today an Undo leads back to the row that it brings back.
+    toast = Toast(said, back, (("view", view), ("after", f"task-{touch_id}"))) if back else Toast(said)
     if not is_swap():
         addresses = {"today": "/", "uncertain": "/uncertain"}
         return done(addresses.get(view, f"/prospects/{known}"), toast)

@@ -5,25 +5,22 @@ Writes nothing but rows of `records.day`: no mail, no stage and no history of a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, or_, select
 
 from workflow import ids
-from workflow.errors import BadInput, NotFound
+from workflow.errors import BadInput
 from workflow.records import upserts
-from workflow.records.day import GOALS, SNOOZED, Snooze, WeekGoal
-from workflow.records.models import History
-from workflow.reports import scope
+from workflow.records.day import GOALS, Snooze, WeekGoal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from workflow.records.day import Thing
     from workflow.records.db import Tx
-    from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
 MOST: Final = 999
@@ -32,16 +29,6 @@ LONGEST: Final = timedelta(days=366)
 """A thing is put off for a year at most: what nobody wants to see again is not put off."""
 # An answer is on the list for 30 days; what somebody is done with is kept for longer than that.
 _KEPT: Final = timedelta(days=60)
-_OF_TOUCHES: Final = ("task", "email")
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """One thing on a rep's list: see `records.day.Snooze`."""
-
-    what: str
-    about: str
-    version: int = 0
 
 
 def start_of(day: date, zone: ZoneInfo) -> datetime:
@@ -49,22 +36,20 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def put_off(ws: Workspace, viewer: Viewer, thing: Thing, day: date | None, zone: ZoneInfo) -> str:
+def put_off(ws: Workspace, rep_id: str, thing: Thing, prospect_id: str, day: date | None, zone: ZoneInfo) -> str:
     """Take a thing off this rep's list until the start of `day` by their clock; without a day they are done with it.
 
-    Gives the id to take it back by. Raises NotFound for what the rep may not see, BadInput for a day that is not ahead
-    or more than a year away, and for anything but an answer without a day: tasks and emails are ticked off themselves.
+    `prospect_id` is whom it is about, found by `reports.snoozes.whose`, which also says whether the rep may see it.
+    Gives the id to take it back by. Raises BadInput for a day that is not ahead or more than a year away, and for
+    anything but an answer without a day: tasks and emails are ticked off themselves.
     """
-    if thing.what not in SNOOZED:
-        raise BadInput(f"“what” must be one of {', '.join(SNOOZED)}.", field="what")
     if day is None and thing.what != "answer":
         raise BadInput("Say until when: only a reply or a bounce can be put aside for good.", field="until")
 
     def work(tx: Tx) -> str:
         until = _until(day, zone, tx.now)
-        prospect_id = _whose(tx, viewer, thing)
-        _sweep(tx, viewer.rep_id)
-        named = {"rep_id": viewer.rep_id, "what": thing.what, "about": thing.about, "version": thing.version}
+        _sweep(tx, rep_id)
+        named = {"rep_id": rep_id, "what": thing.what, "about": thing.about, "version": thing.version}
         row = {"id": ids.new_id(), **named, "prospect_id": prospect_id, "until": until, "made_at": tx.now}
         # Two windows that put off the same thing leave one row: the later word stands.
         upserts.upsert(tx, Snooze, row, keys=tuple(named), keep=("id",))
@@ -74,9 +59,9 @@ def put_off(ws: Workspace, viewer: Viewer, thing: Thing, day: date | None, zone:
     return ws.database.transact(work)
 
 
-def take_back(ws: Workspace, viewer: Viewer, snooze_id: str) -> None:
+def take_back(ws: Workspace, rep_id: str, snooze_id: str) -> None:
     """Put a thing back on the list of the rep who put it off. Once it is back, asking again changes nothing."""
-    mine = delete(Snooze).where(Snooze.id == snooze_id, Snooze.rep_id == viewer.rep_id)
+    mine = delete(Snooze).where(Snooze.id == snooze_id, Snooze.rep_id == rep_id)
     ws.database.transact(lambda tx: tx.conn.execute(mine))
 
 
@@ -105,18 +90,6 @@ def _until(day: date | None, zone: ZoneInfo, now: datetime) -> datetime | None:
     if day > today + LONGEST:
         raise BadInput("Choose a day within a year: what should never come back is better closed.", field="until")
     return start_of(day, zone)
-
-
-def _whose(tx: Tx, viewer: Viewer, thing: Thing) -> str:
-    """The prospect of a thing that the rep may see. Raises NotFound."""
-    if thing.what in _OF_TOUCHES:
-        return scope.touch_owner(tx, viewer, thing.about)
-    known = scope.prospect_id(tx, viewer, thing.about)
-    if thing.what == "answer":
-        told = select(History.version).where(History.prospect_id == known, History.version == thing.version)
-        if tx.conn.execute(told).first() is None:
-            raise NotFound("There is no such reply: load the page again.")
-    return known
 
 
 def _sweep(tx: Tx, rep_id: str) -> None:

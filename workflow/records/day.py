@@ -5,6 +5,7 @@ Only the page Today and its neighbours in the API read them. No mail, no guard a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +17,15 @@ from workflow.records.base import Base, Id, one_of
 SNOOZED: Final = ("task", "email", "answer", "prospect")
 """What can be put off: a task or an email by its touch, a reply or bounce and a stalled prospect by the prospect."""
 GOALS: Final = ("calls", "meetings", "wins")
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing on a rep's list, as the row that puts it off names it."""
+
+    what: str
+    about: str
+    version: int = 0
 
 
 class Snooze(Base):

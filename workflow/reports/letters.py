@@ -92,8 +92,8 @@ def _found(ws: Workspace, tx: Tx, viewer: Viewer) -> Select[*tuple[Any, ...]]:
     waits: ColumnElement[bool] = or_(and_(History.kind == REPLIED, ~acted), and_(History.kind == BOUNCED, barred))
     return (
         select(
-            History.prospect_id, History.version, History.at, History.kind, History.cause, Prospect.name,
-            Prospect.company, Prospect.title, Prospect.email, Prospect.stage,
+            History.prospect_id, History.version, History.at, History.kind, History.cause, History.detail,
+            Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.stage,
         )
         .join(Prospect, Prospect.id == History.prospect_id)
         .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
@@ -126,7 +126,8 @@ def _answer(row: Record, written: Mapping[str, Record]) -> Letter:
         email=row.email,
         stage=row.stage,
         subject=mail.subject if mail else None,
-        quote=_short(mail.visible) if mail else "",
+        # A source that tells of a reply may say what is in it.
+        quote=_short(mail.visible if mail else str(row.detail.get("detail", ""))) if row.kind == REPLIED else "",
     )
 
 

@@ -6,20 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
-from workflow.errors import NotFound
+from workflow.errors import BadInput, NotFound
 from workflow.records.base import Moment
-from workflow.records.day import Snooze
-from workflow.records.models import Prospect
+from workflow.records.day import SNOOZED, Snooze
+from workflow.records.models import History, Prospect
+from workflow.reports import scope
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import InstrumentedAttribute
 
+    from workflow.records.day import Thing
     from workflow.records.db import Record, Tx
     from workflow.reports.scope import Viewer
 
 LISTED: Final = 20
+_OF_TOUCHES: Final = ("task", "email")
 
 
 def awake(
@@ -37,6 +40,20 @@ def awake(
         Snooze.version == (0 if version is None else version),
     )
     return ~exists().where(mine, or_(Snooze.until.is_(None), Snooze.until > literal(now, Moment())))
+
+
+def whose(tx: Tx, viewer: Viewer, thing: Thing) -> str:
+    """The prospect that a thing is about. Raises NotFound for what the viewer may not see, BadInput for an odd kind."""
+    if thing.what not in SNOOZED:
+        raise BadInput(f"“what” must be one of {', '.join(SNOOZED)}.", field="what")
+    if thing.what in _OF_TOUCHES:
+        return scope.touch_owner(tx, viewer, thing.about)
+    known = scope.prospect_id(tx, viewer, thing.about)
+    if thing.what == "answer":
+        told = select(History.version).where(History.prospect_id == known, History.version == thing.version)
+        if tx.conn.execute(told).first() is None:
+            raise NotFound("There is no such reply: load the page again.")
+    return known
 
 
 def listed(tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Record, ...]:

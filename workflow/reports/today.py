@@ -1,4 +1,7 @@
-"""What needs a person today: emails nobody is sure about, tasks, failures, stalled prospects; and what leaves alone."""
+"""A rep's day: tasks, emails and stalled prospects that need them, the plan by the hour, and what leaves by itself.
+
+What they put off is left out until its day. Reads only.
+"""
 
 from __future__ import annotations
 
@@ -8,53 +11,53 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ColumnElement, func, literal, select
 
-from workflow.records.models import (
-    IN_HANDS,
-    Delivery,
-    Enrollment,
-    Event,
-    History,
-    Mailbox,
-    Meeting,
-    Message,
-    Prospect,
-    Touch,
-)
+from workflow.records.models import IN_HANDS, Delivery, Enrollment, Event, History, Mailbox, Meeting, Prospect, Touch
 from workflow.records.prepared import one_of
 from workflow.reports import attention as attention_list
-from workflow.reports import board, filters, steps
+from workflow.reports import board, filters, letters, plan, snoozes, steps
+from workflow.reports.plan import Slot
+from workflow.reports.snoozes import awake
 from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
     from workflow.playbook.schema import Step
     from workflow.records.db import Record, Tx
     from workflow.reports.board import Card
+    from workflow.reports.letters import Letter
+    from workflow.reports.plan import Plan
     from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
-LISTED: Final = 50
+TASKS: Final = 15
+LETTERS: Final = 10
+STALLED: Final = 8
+"""So many of each are listed; what is done or put off makes room for the rest."""
 _AHEAD: Final = 6
 _DONE: Final = 8
-_FAILED_FOR: Final = timedelta(days=7)
+_LATELY: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day by the clock of `zone`: when it begins and ends."""
+
+    begin: datetime
+    end: datetime
+    zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An email or task with the person it is about."""
+    """An email or task of a sequence with the person it is about."""
 
     id: str
-    kind: str
-    state: str
     at: datetime
     step: Step | None
     key: str
-    sequence: str
-    subject: str | None
-    recipient: str | None
-    reason: str | None
     prospect_id: str
     name: str
     company: str
@@ -74,50 +77,68 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The day of one rep."""
+    """The day of one rep. `more` names the lists that are longer than what is shown of them.
+
+    `tasks` has those of the day and what is overdue, `meetings` those of the days after it. `returns` is when the next
+    thing comes that is not on the list yet.
+    """
 
     tasks: tuple[Item, ...]
-    uncertain: tuple[Item, ...]
-    failed: tuple[Item, ...]
+    letters: tuple[Letter, ...]
     stalled: tuple[Card, ...]
+    more: frozenset[str]
+    plan: Plan
     leaving: tuple[Item, ...]
     meetings: tuple[Record, ...]
     paused: tuple[Record, ...]
+    snoozed: tuple[Record, ...]
+    returns: datetime | None
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing needs the rep."""
+        return not (self.tasks or self.letters or self.stalled)
 
 
 def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
     """What waits for this person, counted: uncertain emails, tasks due before `until`, dead letters of late."""
     touches = select(func.count()).select_from(Touch).join(Prospect, Prospect.id == Touch.prospect_id)
     tasks, unsure = (
-        tx.conn.execute(touches.where(viewer.sees(), waits)).scalar_one() for waits in (_due_task(until), _unsure())
+        tx.conn.execute(touches.where(viewer.sees(), waits, awake(viewer, tx.now, what, Touch.id))).scalar_one()
+        for what, waits in (("task", _due_task(until)), ("email", _unsure()))
     )
-    lately = (Delivery.status == "dead", Delivery.received_at > until - _FAILED_FOR)
+    lately = (Delivery.status == "dead", Delivery.received_at > until - _LATELY)
     dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(*lately)).scalar_one()
     events = select(func.count()).select_from(Event).join(Delivery, Delivery.id == Event.delivery_id)
-    dead += tx.conn.execute(events.where(GIVEN_UP, Delivery.received_at > until - _FAILED_FOR)).scalar_one()
+    dead += tx.conn.execute(events.where(GIVEN_UP, Delivery.received_at > until - _LATELY)).scalar_one()
     return Attention(today=tasks + unsure, needs=attention_list.number(tx, viewer), dead=dead)
 
 
-def today(ws: Workspace, tx: Tx, viewer: Viewer, until: datetime) -> Today:
-    """The day of this person; `until` is its end by their clock."""
-    tasks = _ITEMS.where(viewer.sees(), _due_task(until)).order_by(Touch.next_attempt_at, Touch.id)
-    failed = _ITEMS.where(viewer.sees(), _is("failed"), Touch.ended_at > tx.now - _FAILED_FOR)
-    leaving = _ITEMS.where(
-        viewer.sees(),
-        _is("scheduled"),
-        Touch.kind == "email",
-        Touch.next_attempt_at.is_not(None),
-        Touch.asks_since.is_(None),
-    )
-    paused = select(Mailbox.id, Mailbox.sender, Mailbox.pause_reason, Mailbox.paused_at)
+def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day) -> Today:
+    """The day of this person."""
+    mine = _ITEMS.where(viewer.sees(), awake(viewer, tx.now, "task", Touch.id))
+    due = mine.where(_due_task(day.end)).order_by(Touch.next_attempt_at, Touch.id).limit(TASKS + 1)
+    tasks = _items(ws, tx, tx.conn.execute(due).all())
+    mail = letters.letters(ws, tx, viewer, limit=LETTERS + 1)
+    stalled = _stalled(ws, tx, viewer)
+    meetings = _meetings(tx, viewer, day)
+    ahead = tuple(row for row in meetings if row.starts_at >= day.end)
+    put_off = snoozes.listed(tx, viewer)
+    waits = tx.conn.execute(mine.where(_due_task(None)).order_by(Touch.next_attempt_at, Touch.id).limit(1)).first()
+    returns = [*(row.next_attempt_at for row in (waits,) if row), *(row.starts_at for row in ahead[:1])]
+    returns += [row.until for row in put_off[:1]]
+    listed = {"tasks": (len(tasks), TASKS), "letters": (len(mail), LETTERS), "stalled": (len(stalled), STALLED)}
     return Today(
-        tasks=_items(ws, tx, tx.conn.execute(tasks.limit(LISTED)).all()),
-        uncertain=uncertain(ws, tx, viewer),
-        failed=_items(ws, tx, tx.conn.execute(failed.order_by(Touch.ended_at.desc()).limit(LISTED)).all()),
-        stalled=_stalled(ws, tx, viewer),
-        leaving=_items(ws, tx, tx.conn.execute(leaving.order_by(Touch.next_attempt_at).limit(_AHEAD)).all()),
-        meetings=_meetings(tx, viewer),
-        paused=tuple(tx.conn.execute(paused.where(Mailbox.state == "paused"))),
+        tasks=tasks[:TASKS],
+        letters=mail[:LETTERS],
+        stalled=stalled[:STALLED],
+        more=frozenset(name for name, (found, shown) in listed.items() if found > shown),
+        plan=_plan(ws, tx, tasks, [row for row in meetings if row.starts_at < day.end], day),
+        leaving=_leaving(ws, tx, viewer),
+        meetings=ahead[:_AHEAD],
+        paused=tuple(tx.conn.execute(_PAUSED)),
+        snoozed=put_off,
+        returns=min(returns, default=None),
     )
 
 
@@ -133,28 +154,24 @@ def done(tx: Tx, viewer: Viewer, actor: str, since: datetime) -> tuple[Record, .
     return tuple(tx.conn.execute(told))
 
 
-def uncertain(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Item, ...]:
-    """Emails of which nobody knows whether they arrived, the oldest first."""
-    rows = tx.conn.execute(_ITEMS.where(viewer.sees(), _unsure()).order_by(Touch.committed_at, Touch.id).limit(limit))
-    return _items(ws, tx, rows.all())
-
-
 _ITEMS: Final = (
     select(
-        Touch.id, Touch.kind, Touch.state, Touch.due_at, Touch.next_attempt_at, Touch.committed_at, Touch.ended_at,
-        Touch.step, Touch.sequence, Touch.reason, Touch.recipient, Touch.prospect_id, Enrollment.playbook_digest,
-        Message.subject, Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.stage,
+        Touch.id, Touch.due_at, Touch.next_attempt_at, Touch.step, Touch.sequence, Touch.prospect_id,
+        Enrollment.playbook_digest, Prospect.name, Prospect.company, Prospect.title, Prospect.email, Prospect.stage,
     )
     .join(Enrollment, Enrollment.id == Touch.enrollment_id)
     .join(Prospect, Prospect.id == Touch.prospect_id)
-    .outerjoin(Message, Message.touch_id == Touch.id)
 )  # fmt: skip
+_PAUSED: Final = select(Mailbox.id, Mailbox.sender, Mailbox.pause_reason, Mailbox.paused_at).where(
+    Mailbox.state == "paused"
+)
 
 
-def _due_task(until: datetime) -> ColumnElement[bool]:
-    due = _is("scheduled") & (Touch.kind == "task") & (Touch.next_attempt_at < until)
-    # Said once more, in the words of the index.
-    return due & Touch.next_attempt_at.is_not(None)
+def _due_task(until: datetime | None) -> ColumnElement[bool]:
+    """A task that waits, due before `until`; without it any that waits."""
+    # Said in the words of the index.
+    waits = _is("scheduled") & (Touch.kind == "task") & Touch.next_attempt_at.is_not(None)
+    return waits if until is None else waits & (Touch.next_attempt_at < until)
 
 
 def _is(state: str) -> ColumnElement[bool]:
@@ -170,15 +187,9 @@ def _items(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Item, ...]:
     return tuple(
         Item(
             id=row.id,
-            kind=row.kind,
-            state=row.state,
-            at=(row.committed_at if row.state == "uncertain" else row.ended_at) or row.next_attempt_at or row.due_at,
+            at=row.next_attempt_at or row.due_at,
             step=steps.step_of(ws, tx, row),
             key=row.step,
-            sequence=row.sequence,
-            subject=row.subject,
-            recipient=row.recipient,
-            reason=row.reason,
             prospect_id=row.prospect_id,
             name=row.name,
             company=row.company,
@@ -190,22 +201,53 @@ def _items(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Item, ...]:
     )
 
 
+def _leaving(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Item, ...]:
+    leaving = _ITEMS.where(
+        viewer.sees(),
+        _is("scheduled"),
+        Touch.kind == "email",
+        Touch.next_attempt_at.is_not(None),
+        Touch.asks_since.is_(None),
+    )
+    return _items(ws, tx, tx.conn.execute(leaving.order_by(Touch.next_attempt_at).limit(_AHEAD)).all())
+
+
 def _stalled(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Card, ...]:
     """Who has been longer in a stage than it allows, the longest first."""
     rows = tx.conn.execute(
-        board.CARD.where(viewer.sees(), filters.stalled(ws, tx))
+        board.CARD.where(viewer.sees(), filters.stalled(ws, tx), awake(viewer, tx.now, "prospect", Prospect.id))
         .order_by(Prospect.entered_stage_at, Prospect.id)
-        .limit(LISTED)
+        .limit(STALLED + 1)
     )
     return board.cards(ws, tx, rows.all())
 
 
-def _meetings(tx: Tx, viewer: Viewer) -> tuple[Record, ...]:
+def _meetings(tx: Tx, viewer: Viewer, day: Day) -> tuple[Record, ...]:
+    """The meetings from the beginning of the day on; those of the past that nobody told the end of are still booked."""
     ahead = (
-        select(Meeting.starts_at, Meeting.place, Prospect.id, Prospect.name, Prospect.company, Prospect.email)
+        select(
+            Meeting.starts_at, Meeting.ends_at, Meeting.place, Prospect.id, Prospect.name, Prospect.company,
+            Prospect.email,
+        )
         .join(Prospect, Prospect.id == Meeting.prospect_id)
-        .where(viewer.sees(), Meeting.state == "booked", Meeting.starts_at >= tx.now)
+        .where(viewer.sees(), Meeting.state.in_(("booked", "held")), Meeting.starts_at >= day.begin)
         .order_by(Meeting.starts_at)
-        .limit(_AHEAD)
-    )
+        .limit(_AHEAD * 4)
+    )  # fmt: skip
     return tuple(tx.conn.execute(ahead))
+
+
+def _plan(ws: Workspace, tx: Tx, tasks: Sequence[Item], meetings: Sequence[Record], day: Day) -> Plan:
+    busy = [
+        Slot("meeting", row.starts_at, row.ends_at or row.starts_at + plan.MEETING, row.id,
+             row.name or row.company or row.email, place=row.place)
+        for row in meetings
+    ]  # fmt: skip
+    # What is overdue since another day has no hour in this one.
+    busy += [
+        Slot("task", each.at, each.at + plan.TASK, each.prospect_id, each.name or each.company or each.email,
+             each.step, each.key)
+        for each in tasks
+        if each.at >= day.begin
+    ]  # fmt: skip
+    return plan.plan(busy, tx.now, day.zone, ws.playbooks.in_force(tx).calendar)
