@@ -184,6 +184,8 @@ def test_letters_and_delimiters_are_found_out_and_may_be_changed(scene: Scene, p
         job = job_of(scene, sent(scene, place, table.format(delimiter).encode(encoding)))
         assert (job.options.encoding, job.options.delimiter) == (shown, delimiter)
         assert (job.header, job.head[0]) == (("Имейл", "Име"), ("ivan@sink.test", "Иван"))
+    job = job_of(scene, sent(scene, place, "sep=|\r\n" + table.format("|").replace("\n", "\r\n")))
+    assert (job.options.delimiter, job.header) == ("|", ("Имейл", "Име")), "as Excel begins a file"
     with pytest.raises(BadInput, match="choose another encoding"):
         sent(scene, place, table.format(";").encode("cp1251"), encoding="utf-8")
     table = table.replace("Имейл", "email").replace("Име", "name")
@@ -212,6 +214,9 @@ def test_dates_and_decimals_are_asked_where_the_file_leaves_them_open(scene: Sce
         kept = {row.email[0]: row.custom for row in tx.conn.execute(select(Prospect.email, Prospect.custom))}
     assert kept["a"] == {"Met": "2026-04-03", "Budget": 1234}
     assert kept["c"] == {"Met": "2025-12-31", "Budget": 1234.5}
+    endless = checked(scene, sent(scene, place, f"email;Budget\nd@sink.test;{'1' * 400},5\ne@sink.test;1,5\n"))
+    endless = checked(scene, endless.id, columns=("email", "number:custom.Budget"))
+    assert endless.found["refused"] == 1
 
 
 def test_refused_rows_come_back_in_a_file_that_can_be_mended_and_sent_again(scene: Scene, place: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ _SAMPLED: Final = 64 * 1024
 _SAMPLED_ROWS: Final = 50
 # A zero byte that slipped into a name is taken off; a file full of them is no text.
 _STRAY_ZEROS: Final = 0.01
+# Excel writes and reads such a first row, so that the delimiter does not depend on the country.
+_NAMES_DELIMITER: Final = re.compile(r"sep=(.?)", re.IGNORECASE)
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
@@ -103,6 +106,9 @@ def delimiter_of(path: Path, encoding: str) -> str:
     """What stands between the cells: the sign by which most of the first rows fall into equally many, and several."""
     with path.open("r", encoding=_codec(encoding), errors="replace", newline="") as file:
         text = file.read(_SAMPLED)
+    named = _NAMES_DELIMITER.match(text.partition("\n")[0].rstrip("\r"))
+    if named and named[1] in DELIMITERS:
+        return named[1]
     best, most = ",", 0.0
     for sign in DELIMITERS:
         try:
@@ -191,6 +197,8 @@ def _text(path: Path, options: Options) -> Iterator[Row]:
                 yield Row(number, (), "quotes_to_the_end" if ended else "quotes")
                 continue
             whole = "".join(cells)
+            if number == 1 and _NAMES_DELIMITER.fullmatch(whole):
+                continue
             if whole and not whole.isspace():
                 yield Row(number, tuple(cells), "letters" if "\ufffd" in whole else "")
 

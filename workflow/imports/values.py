@@ -6,6 +6,7 @@ person who imports. Problems are codes with facts; their sentences are in `sente
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -304,9 +305,13 @@ def _number(cell: str, decimal: str) -> float | int:
     other = "." if sign == "," else ","
     whole, point, rest = told.replace(other, "").partition(sign)
     try:
-        return float(f"{whole}.{rest}") if point else int(whole)
-    except ValueError as error:
+        found = float(f"{whole}.{rest}") if point else int(whole)
+        # JSON has no infinity, and what is larger than any number is a code or a slip.
+        if math.isfinite(found):
+            return found
+    except (ValueError, OverflowError) as error:
         raise _Odd("number", value=cell[:40]) from error
+    raise _Odd("number", value=cell[:40])
 
 
 def _sign_of(told: str) -> str:
