@@ -89,6 +89,9 @@ def test_an_answer_below_or_between_the_quoted_lines_is_visible() -> None:
         ("Ja.\n\nMit freundlichen Grüßen / Best regards\n\nPat Moss\nCOO", "Ja."),
         ("Yes\n\nThanks & Regards,\nPat", "Yes"),
         ("Да.\n\n>-------- Оригинално писмо --------\n>От:  Dana dana@ours.test\n>До: pat\n\n> Would", "Да."),
+        ("Да.\n\n >-------- Оригинално писмо --------\n >От: Dana\n >Изпратено на: 19.11.2026 10:15\n\nВъпрос", "Да."),
+        ("Става.\n\nВземете Outlook за Android\n", "Става."),
+        ("We have\nOutlook only, for Android.", "We have\nOutlook only, for Android."),
         ("Yes.\n\nPat\n\n> On 19 Nov 2026, at 09:15, Dana <d@ours.test> wrote:\n> \n> Would", "Yes.\n\nPat"),
         ("We agree to it.\n\nThanks Dana\nPat", "We agree to it."),
         ("We agree to it.\n\nThanks for the offer\nWe take it", "We agree to it.\n\nThanks for the offer\nWe take it"),
@@ -203,6 +206,7 @@ def test_a_charset_that_is_missing_or_wrong_is_guessed(charset: str, named: str)
         "Отпишете ме, моля.", "Моля, не ми пишете повече.", "Не желая да получавам писма от вас.",
         "Спрете да ми пращате имейли",
         "Bitte keine weiteren E-Mails.", "Bitte streichen und nicht mehr kontaktieren", "Merci de me désinscrire.",
+        "I want you to stop emailing me.", "Не ме безпокойте повече", "Merci de me retirer de votre liste",
         "Ne me contactez plus.", "Quiero darme de baja", "No me escriban más", "Отпишите меня", "Больше не пишите мне",
     ],
 )  # fmt: skip
@@ -225,6 +229,9 @@ def test_a_wish_not_to_be_written_to_is_heard_in_the_new_words_only(text: str) -
         "Не ми пишете на този адрес, а на другия.",
         "Ich habe keine Nachrichten erhalten.",
         "Спираме до 15 ч.",
+        "How do I unsubscribe users in your product?",
+        "Can I remove users from the plan?",
+        "We want to stop sending invoices by hand, can you help?",
     ],
 )
 def test_other_words_are_no_such_wish(text: str) -> None:

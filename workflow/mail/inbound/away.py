@@ -48,7 +48,9 @@ _BACK: Final = (
 _BACK_BEFORE: Final = re.compile(rf"{_BACK}[^.!?;\n]{{0,60}}$")
 _NOT_BACK: Final = re.compile(
     r"\b(?:not|no|nicht|kein\w*|ne|pas|няма|не|нет|isn['’]t|won['’]t|unavailable|unable|limited"
-    r"|ограничен\w*|eingeschränkt\w*|limité\w*|limitad\w*)\b[^.!?;,\n]*$"
+    r"|ограничен\w*|eingeschränkt\w*|limité\w*|limitad\w*)\b"
+    # "Not in the office and back on 1 December": what is denied ends at the "and".
+    r"(?:(?!\b(?:and|but|und|aber|et|mais|y|pero|и|но|а)\b)[^.!?;,\n])*$"
 )
 _FROM: Final = re.compile(
     rf"\b(?:from|on|as of|starting|effective|by|от|на|ab|am|vom|von|à partir du|à partir de|dès le|le|du"

@@ -38,6 +38,8 @@ _ORIGINAL: Final = re.compile(
     r"|начало переадресованного сообщения\s*:|начало на препратеното писмо\s*:)\s*",
     re.IGNORECASE,
 )
+# The webmail of abv.bg marks its own introduction and none of the lines below it.
+_ABV: Final = re.compile(r"\s{0,3}>\s?-{4,}\s?Оригинално писмо\s?-{4,}\s*")
 _RULE: Final = re.compile(r"\s*[_\-=*]{5,}\s*")
 _WROTE: Final = re.compile(
     r"\b(?:wrote|writes|написа|пише|schrieb|schreibt|a écrit|a ecrit|écrit|escribió|escribio|написал(?:а"
@@ -69,7 +71,8 @@ _FROM_PHONE: Final = re.compile(
     r"\s*(?:sent (?:from|with|via) (?:my |the )?(?:\w+ ){0,4}?"
     r"(?:iphone|ipad|android|phone|mobile|samsung|galaxy|blackberry|outlook|mail|yahoo|proton\w*|huawei"
     r"|xiaomi|pixel)\b.{0,60}"
-    r"|get outlook for (?:ios|android)\b.{0,60}"
+    r"|(?:get |вземете |изтеглете |получете |télécharge[rz] |obtener |descargar? |laden sie |скачать |загрузите )?"
+    r"outlook (?:for|für|pour|para|за|для) (?:ios|android)\b.{0,60}"
     r"|изпратено от (?:моя |моето )?.{0,20}(?:iphone|ipad|android|телефон|устройство|samsung|outlook|abv"
     r"|yahoo|mail)\b.{0,60}"
     r"|(?:von meinem .{1,30}|gesendet (?:von|mit|aus) .{1,40})(?: gesendet)?"
@@ -140,6 +143,8 @@ def _fold(folded: list[bool], start: int, end: int) -> None:
 def _original(lines: list[str], folded: list[bool]) -> int:
     """Where the mail that is answered begins without marks on its lines, as Outlook writes it."""
     for at, line in enumerate(lines):
+        if folded[at] and _ABV.fullmatch(line):
+            return at
         if folded[at] or len(line) > _LONGEST_LINE or not line.strip():
             continue
         if _ORIGINAL.fullmatch(line) or _RUN_ON.fullmatch(line) or _labelled(lines, at):
