@@ -29,7 +29,7 @@ from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
 from workflow.probe import SILENT
-from workflow.records.db import CommitUnknown
+from workflow.records.db import CommitUnknown, Database
 from workflow.settings import load
 from workflow.workspace import open_workspace
 
@@ -207,7 +207,8 @@ def build(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
     if settings.redis_url is None:
         message = "There is no Redis: set ONWARD_REDIS_URL, or run `onward up`, which starts one."
         raise StartError(message)
-    ws = open_workspace(settings, pooled=False, offer=True)
+    # It looks several times a second and never forks: a connection opened anew for each look would be most of its work.
+    ws = open_workspace(settings, database=Database(settings.database_url), offer=True)
     return Clock(ws, Queue(settings.redis_url), jobs.spool_of(settings), timings or Timings(), probe)
 
 

@@ -28,7 +28,7 @@ from workflow.errors import BadInput, NotFound, OnwardError, StartError, Unavail
 from workflow.mail.address import parse_mailbox
 from workflow.mail.smtp import SmtpServer
 from workflow.probe import SILENT
-from workflow.records.db import CommitUnknown
+from workflow.records.db import CommitUnknown, Database
 from workflow.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class Hands:
                 self._drain(sender, mailbox_id)
         except (Unavailable, CommitUnknown) as error:
             _LOG.warning("the database is away: %s", error.__cause__ and type(error.__cause__).__name__)
+        finally:
+            # The fork ends without unwinding: the server should hear it from us that its connections are done.
+            self.ws.database.close()
 
     def _deliver(self, target_id: str) -> None:
         """Tell a target of the outbox what waits for it."""
@@ -114,6 +117,9 @@ class Hands:
             recover.import_spool(self.ws, self.spool)
         except (Unavailable, CommitUnknown):
             return
+        finally:
+            # The next fork must find nothing open that it would share with us.
+            self.ws.database.close()
 
     @staticmethod
     def _drain(sender: Sender, mailbox_id: str) -> None:
@@ -171,8 +177,10 @@ def hands(settings: Settings, *, timings: Timings | None = None, probe: Probe = 
         # Found here once, instead of by every email, which would fail for good.
         message = f"ONWARD_MAIL_FROM cannot be used: {error.message}"
         raise StartError(message) from error
-    ws = open_workspace(settings, pooled=False, offer=True)
+    # A fork keeps its connections for all of its emails; here none is kept, whatever is forked from us.
+    ws = open_workspace(settings, database=Database(settings.database_url), offer=True)
     _warm(ws)
+    ws.database.close()
     return Hands(ws, spool_of(settings), timings or Timings(), probe)
 
 
