@@ -1,7 +1,7 @@
 """A crew of workers: one parent that loads everything once, and the workers forked from it.
 
 The parent watches its workers and reports them alive; it carries no mail and holds no connection while it forks.
-What a worker does with a hint is handed in.
+What a worker does with a hint is handed in, and so is whoever else is to live from the same memory.
 """
 
 from __future__ import annotations
@@ -36,27 +36,28 @@ class Duties:
     beat: Callable[[Sequence[str]], None]
 
 
-def run(redis_url: str, count: int, duties: Duties) -> int:
-    """Keep `count` workers on hints until SIGTERM; the exit code."""
+def run(redis_url: str, count: int, duties: Duties, beside: Sequence[Child] = ()) -> int:
+    """Keep `count` workers on hints until SIGTERM, and the children `beside` them; the exit code."""
     names = [f"worker-{number}" for number in range(1, count + 1)]
     children = [Child(name, Command(call=partial(_one, redis_url, name, duties), with_parent=True)) for name in names]
-    beats = _Beats(duties.beat)
+    beats = _Beats(duties.beat, frozenset(names))
     # What is loaded stays shared with the workers: the collector would copy each page by touching it.
     gc.collect()
     gc.freeze()
-    return Supervisor(children, tell=_LOG.warning, pulse=beats.pulse, timing=_TIMING).run()
+    return Supervisor([*children, *beside], tell=_LOG.warning, pulse=beats.pulse, timing=_TIMING).run()
 
 
 class _Beats:
     """Reports the living workers every few seconds."""
 
-    def __init__(self, beat: Callable[[Sequence[str]], None]) -> None:
+    def __init__(self, beat: Callable[[Sequence[str]], None], names: frozenset[str]) -> None:
         self._beat = beat
+        self._names = names
 
     def pulse(self, team: Supervisor) -> float:
         """Report once; the seconds until the next report."""
         begun = time.monotonic()
-        self._beat(sorted(team.living()))
+        self._beat(sorted(self._names & team.living().keys()))
         return max(0.0, _BEAT_S - (time.monotonic() - begun))
 
 

@@ -156,8 +156,8 @@ class _Crew:
             mail = doors.catcher(data_dir).detach()
             children.append(self._child("catcher", "--data-dir", str(data_dir), "--fd", str(mail), rank=1, fd=mail))
         children.append(self._child("web", "--fd", str(door.fileno()), fd=door.fileno()))
-        children.append(self._child("clock"))
-        children.append(self._child("worker", "-n", str(workers)))
+        # The clock is forked from the crew's parent: by itself it would load all that once more.
+        children.append(self._child("worker", "-n", str(workers), "--clock"))
         return children
 
     def _child(self, name: str, *arguments: str, rank: int = 0, fd: int | None = None) -> Child:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PARTS = {"redis", "catcher", "web", "clock", "worker"}
+PARTS = {"redis", "catcher", "web", "worker"}
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_parts_are_told_of_the_installation_and_of_nothing_else(data_dir: Path) 
     """The settings reach every part; the addresses of local parts stay in the notes, where a part can find them."""
     with ground.running(data_dir, "up", "--data-dir", str(data_dir), ONWARD_MAIL_FROM="Ana <ana@example.com>"):
         url = address(data_dir)
-        told = psutil.Process(ground.children(data_dir)["clock"]).environ()
+        told = psutil.Process(ground.children(data_dir)["worker"]).environ()
         assert told["ONWARD_BASE_URL"] == url
         assert told["ONWARD_MAIL_FROM"] == "Ana <ana@example.com>"
         assert told["ONWARD_DATA_DIR"] == str(data_dir)

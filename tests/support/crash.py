@@ -102,8 +102,10 @@ def _worker(argv: Sequence[str]) -> int:
     worker, jobs, notes, settings = _modules("workers.worker", "workers.jobs", "workers.notes", "workflow.settings")
     parser = argparse.ArgumentParser()
     parser.add_argument("-n", type=int, default=1)
+    parser.add_argument("--clock", action="store_true")
+    args = parser.parse_args(argv)
     hands = functools.partial(jobs.hands, timings=TIMINGS, probe=_probe())
-    code: int = worker.serve(notes.completed(settings.load(os.environ)), parser.parse_args(argv).n, hands)
+    code: int = worker.serve(notes.completed(settings.load(os.environ)), args.n, hands, with_clock=args.clock)
     return code
 
 
