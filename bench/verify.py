@@ -28,9 +28,11 @@ def run() -> list[Figure]:
     assert len(text) <= MOST_BYTES
     emails = Templates(places.templates_dir() / "email").catalogue()
     seconds = []
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
+        # A text that was read before is not read again.
+        fresh = text + b"#" * number
         begun = time.process_time()
-        findings = check(load(text), emails)
+        findings = check(load(fresh), emails)
         seconds.append(time.process_time() - begun)
         assert findings == (), findings[:3]
     note = f"{len(text) // 1024} KB, {text.count(b'trigger:')} transitions; the longest {max(seconds):.2f} s"

@@ -7,6 +7,7 @@ and numbers are the matter of `web.formats`; that no word lacks its translation 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from babel.messages.pofile import read_po
@@ -48,8 +49,13 @@ class Catalogue:
 
 
 def register(app: Flask) -> None:
-    """Read the catalogue for this application, once."""
-    app.extensions.setdefault(_EXTENSION, read_catalogue())
+    """Give the application its words, which are read once in a process: that takes longer than all else here."""
+    app.extensions.setdefault(_EXTENSION, _shipped())
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Catalogue:
+    return read_catalogue()
 
 
 def read_catalogue(folder: Path | None = None) -> Catalogue:

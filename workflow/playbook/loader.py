@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -59,9 +60,16 @@ def read(path: Path) -> Playbook:
 def load(text: str | bytes, file: str = "playbook") -> Playbook:
     """The playbook written in `text`; `file` is the name to use in errors.
 
-    Raises PlaybookError with every finding, in the order of lines.
+    Raises PlaybookError with every finding, in the order of lines. The same text gives the same playbook, which keys
+    caches and is never changed.
     """
-    content, characters = _decoded(text, file)
+    # What is no text is refused where it is decoded.
+    return _loaded(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text), file)
+
+
+@lru_cache(maxsize=4)
+def _loaded(content: bytes, file: str) -> Playbook:
+    characters = _decoded(content, file)
     findings = Findings()
     for number, line in enumerate(characters.split("\n"), start=1):
         if "\t" in line:
@@ -105,9 +113,8 @@ def _refusal(file: str, line: int, code: str, sentence: str) -> PlaybookError:
     return PlaybookError(file=file, findings=(Finding(line, code, sentence),))
 
 
-def _decoded(text: str | bytes, file: str) -> tuple[bytes, str]:
+def _decoded(content: bytes, file: str) -> str:
     try:
-        content = text.encode() if isinstance(text, str) else bytes(text)
         if len(content) > MOST_BYTES:
             raise _refusal(file, 0, "too_large", f"The playbook is larger than {MOST_BYTES // 1024} KB: shorten it.")
         characters = content.decode("utf-8-sig")
@@ -117,7 +124,7 @@ def _decoded(text: str | bytes, file: str) -> tuple[bytes, str]:
     if unseen:
         line = characters.count("\n", 0, unseen.start()) + 1
         raise _refusal(file, line, "characters", "There is an invisible character in this line: remove it.")
-    return content, characters
+    return characters
 
 
 def _tree(characters: str, findings: Findings) -> Node | None:
