@@ -6,6 +6,7 @@ Writes, and decides nothing. Patterns are ours where the short forms of CLDR wou
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from babel.dates import format_datetime, get_timezone_location
@@ -24,6 +25,7 @@ _DATE: Final = {"en": "d MMM y", "bg": "dd.MM.y 'г.'"}
 _WEEKDAY: Final = {"en": "EEE d MMM", "bg": "EEE, d MMMM"}
 _LONG: Final = {"en": "EEEE, d MMMM", "bg": "EEEE, d MMMM"}
 _CLOCK: Final = {"en": "HH:mm", "bg": "H:mm"}
+_ANY_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -118,7 +120,7 @@ def days(span: timedelta) -> str:
 
 def number(value: float) -> str:
     """12,345.6 · 12 345,6."""
-    return format_decimal(value, locale=_LOCALES[language()])
+    return _number(value, language())
 
 
 def zone_name(where: ZoneInfo) -> str:
@@ -127,7 +129,25 @@ def zone_name(where: ZoneInfo) -> str:
 
 
 def _write(patterns: dict[str, str], moment: datetime) -> str:
-    return format_datetime(moment, patterns[language()], tzinfo=moment.tzinfo, locale=_LOCALES[language()])
+    # Only what the pattern shows is kept by: the cards of a board share their days, and the days their minutes.
+    of_day = patterns is not _CLOCK
+    shown = (
+        datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+        if of_day
+        else _ANY_DAY.replace(hour=moment.hour, minute=moment.minute)
+    )
+    return _written(patterns[language()], shown, language())
+
+
+# A page of a hundred rows writes several hundred of these, and few of them are different.
+@lru_cache(maxsize=4096)
+def _written(pattern: str, shown: datetime, words: str) -> str:
+    return format_datetime(shown, pattern, locale=_LOCALES[words])
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: float, words: str) -> str:
+    return format_decimal(value, locale=_LOCALES[words])
 
 
 def first_up(told: str) -> str:
