@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.browser.conftest import Desk
 from tests.panel.scene import Scene
@@ -15,7 +16,7 @@ from workflow.actions.prospects import Who
 from workflow.crm.port import CrmError
 from workflow.engine.reasons import because
 from workflow.mail import links
-from workflow.records.models import Touch
+from workflow.records.models import Meeting, Touch
 
 pytestmark = pytest.mark.browser
 
@@ -246,6 +247,10 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     refused = CrmError(because("crm.token", vendor="Pipedrive", code=401, said=": unauthorized access"), "token")
     crm_links.failed(scene.ws, source_id, refused)
     led = calling.begin(scene.ws, known, scene.reps["iva"], "discovery", 30)
+    place = f"https://meet.example.com/{'x' * 120}"
+    scene.tell(known, "meeting.booked", uid="m", starts_at=scene.clock.now - timedelta(hours=1), place=place)
+    with scene.ws.database.read() as tx:
+        met = tx.conn.execute(select(Meeting.id)).scalar_one()
     desk.page.set_viewport_size({"width": width, "height": 800})
     paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
@@ -255,6 +260,7 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
              "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression",
              "/templates", "/templates/decision", "/templates/decision/en/history",
+             "/meetings?who=team", f"/meetings/{met}?what=held", f"/prospects/{known}/meetings/new?times=all",
              "/sequences", "/analytics", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back",
              "/playbook/draft", f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:

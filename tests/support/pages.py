@@ -6,6 +6,7 @@ Only addresses; who opens them brings a browser.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select, update
 
@@ -15,7 +16,7 @@ from workflow.actions.prospects import Who
 from workflow.engine.reasons import because
 from workflow.mail import links
 from workflow.records.deliveries import Delivery, Source
-from workflow.records.models import Touch
+from workflow.records.models import Meeting, Touch
 
 BY_HAND = Who("cli", "test")
 
@@ -62,6 +63,21 @@ def _broken(scene: Scene, known: str) -> None:
         tx.conn.execute(first.values(**values, recipient="martin@buyer.example"))
 
 
+def _meetings(scene: Scene) -> dict[str, str]:
+    """Two meetings, one ahead and one that waits for a word, of somebody by another clock."""
+    known = scene.prospect("Нели Маринова", company="Маринов Карго", email="neli@buyer.example", time_zone="Asia/Tokyo")
+    for number, hours in enumerate((-3, 40)):
+        starts, ends = scene.clock.now + timedelta(hours=hours), scene.clock.now + timedelta(hours=hours, minutes=45)
+        scene.tell(known, "meeting.booked", uid=f"m{number}", starts_at=starts, ends_at=ends, place="София, Витоша 1")
+    with scene.ws.database.read() as tx:
+        late = tx.conn.execute(select(Meeting.id).where(Meeting.uid == "m0")).scalar_one()
+        at = tx.now + timedelta(days=5)
+    return {
+        "meeting": f"/meetings/{late}?what=held",
+        "meeting-book": f"/prospects/{known}/meetings/new?times=all&at={at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
 def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str]:
     with scene.ws.database.read() as tx:
         source = tx.conn.execute(select(Source.id).limit(1)).scalar_one_or_none()
@@ -86,6 +102,7 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
         paths["source"] = f"/settings/sources/{source}"
     if delivery:
         paths["delivery"] = f"/deliveries/{delivery}"
+    paths |= _meetings(scene)
     rules = {rule.rule for rule in scene.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     for name in ("/sequences", "/meetings", "/analytics", "/analytics/reps", "/settings/people", "/settings/audit"):
         if name in rules:

@@ -20,7 +20,7 @@ from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import playbook, workspace
 from web.panel.frame import Toast, done, page, reading, viewer, who
-from web.panel.meetings import minutes_of
+from web.panel.meetings import answer, minutes_of
 from web.panel.prospects import newest_change
 from web.panel.wording import said
 from workflow import ids, text
@@ -129,16 +129,16 @@ def _saved(known: str, version: int, before: Record | None) -> ResponseReturnVal
     """On to the meeting, from where its file goes into a calendar; a move can be taken back."""
     with reading() as tx:
         row = reports.one(tx, viewer(), before.id) if before else reports.of_prospect(tx, known)
-    address = f"/meetings/{row.id}" if row else f"/prospects/{known}"
-    if before is None or before.state != "booked" or before.starts_at is None:
-        return done(address, Toast(_("The meeting was written down")))
+    if row is None or before is None or before.state != "booked" or before.starts_at is None:
+        toast = Toast(_("The meeting was written down"))
+        return answer(row.id, toast) if row else done(f"/prospects/{known}", toast)
     fields = {
         "at": before.starts_at.isoformat(),
         "minutes": str(minutes_of(before)),
         "place": before.place,
         "version": str(version),
     }
-    return done(address, Toast(_("The meeting was moved"), f"/meetings/{before.id}/move", tuple(fields.items())))
+    return answer(row.id, Toast(_("The meeting was moved"), f"/meetings/{before.id}/move", tuple(fields.items())))
 
 
 def _show(

@@ -19,7 +19,7 @@ from web.forms import number as read_number
 from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.i18n import later
-from web.pages import playbook, workspace
+from web.pages import is_swap, playbook, workspace
 from web.panel.frame import Toast, done, page, reading, viewer, warn, who
 from web.panel.prospects import newest_change
 from web.panel.wording import said
@@ -115,6 +115,15 @@ def show_meetings() -> ResponseReturnValue:
 
 def show_meeting(meeting_id: str) -> ResponseReturnValue:
     """One meeting with its plan; with `what` also what a mark would send and stop."""
+    return _one(meeting_id)
+
+
+def answer(meeting_id: str, toast: Toast) -> ResponseReturnValue:
+    """What an act answers with: the page of its meeting, which says what was done."""
+    return _one(meeting_id, toast) if is_swap() else done(f"/meetings/{meeting_id}", toast)
+
+
+def _one(meeting_id: str, toast: Toast | None = None) -> ResponseReturnValue:
     what = request.args.get("what", "")
     with reading() as tx:
         row = reports.one(tx, viewer(), meeting_id)
@@ -123,7 +132,7 @@ def show_meeting(meeting_id: str) -> ResponseReturnValue:
         values["effects"] = (
             followups.effects(workspace(), tx, row.prospect_id, MARKS[what], {"uid": row.uid}) if what else None
         )
-    return page("meeting", here="meetings", what=what, **values)
+    return page("meeting", here="meetings", toast=toast, what=what, **values)
 
 
 def mark_meeting(meeting_id: str) -> ResponseReturnValue:
@@ -146,7 +155,7 @@ def mark_meeting(meeting_id: str) -> ResponseReturnValue:
         return _stale(row, " ".join(said(reason) for reason in result.decision.reasons))
     undo = f"/meetings/{row.id}/undo" if what in ("held", "no_show") else ""
     fields = (("version", str(result.version)),) if undo else ()
-    return done(f"/meetings/{row.id}", Toast(_(_DONE[what]), undo, fields))
+    return answer(row.id, Toast(_(_DONE[what]), undo, fields))
 
 
 def take_mark_back(meeting_id: str) -> ResponseReturnValue:
@@ -158,7 +167,7 @@ def take_mark_back(meeting_id: str) -> ResponseReturnValue:
     except Conflict:
         with reading() as tx:
             return _stale(row, newest_change(tx, row.prospect_id))
-    return done(f"/meetings/{row.id}", Toast(_("The meeting is on again")))
+    return answer(row.id, Toast(_("The meeting is on again")))
 
 
 def give_calendar(meeting_id: str) -> ResponseReturnValue:

@@ -28,7 +28,8 @@ _DAY: Final = timedelta(days=1)
 _USUAL: Final = Window(time(8), time(18))
 _EARLY: Final = time(11)
 _LATE: Final = time(15)
-# What a time costs in days: one that is a day later, or in the next best hours, is as much worse.
+# What a time costs in days on which there are times: one that is a day later, or in the next best hours, is as much
+# worse.
 _OF_STEP: Final = 0.1
 _OF_CROWD: Final = 0.5
 _OF_OTHER_DAY: Final = 5.0
@@ -64,15 +65,15 @@ def offered(
 ) -> tuple[Slot, ...]:
     """Every time that suits, the best first. With `any_day` also working days that the playbook keeps free."""
     found: list[Slot] = []
-    first: date | None = None
+    days = 0
     day = (now + rules.notice).astimezone(sides.zone).date()
     last = (now + rules.horizon).astimezone(sides.zone).date()
     while day <= last:
         if any_day or day.weekday() in rules.days:
             times = _of_day(rules, calendar, sides.zone, day)
             of_day = [each for each in times if _suits(rules, calendar, sides, each, now)]
-            first = first or (day if of_day else None)
-            found += [_told(rules, sides, each, first or day) for each in of_day]
+            found += [_told(rules, sides, each, days) for each in of_day]
+            days += bool(of_day)
         day += _DAY
     return tuple(sorted(found, key=lambda each: (each.cost, each.starts_at)))
 
@@ -138,15 +139,15 @@ def _suits(rules: MeetingRules, calendar: Calendar, sides: Sides, slot: Slot, no
     return slot.starts_at <= now + rules.horizon and all(each.code == "slot.other_day" for each in reasons)
 
 
-def _told(rules: MeetingRules, sides: Sides, slot: Slot, first: date) -> Slot:
-    """The slot with what it costs and why it is offered."""
-    cost = slot.cost + (slot.day - first).days + slot.hours
+def _told(rules: MeetingRules, sides: Sides, slot: Slot, days: int) -> Slot:
+    """The slot with what it costs and why it is offered; so many `days` with times lie before it."""
+    cost = slot.cost + days + slot.hours
     clock = slot.starts_at.astimezone(sides.zone).time()
     reasons = [because("slot.early" if clock < _EARLY else "slot.late" if clock >= _LATE else "slot.within")]
     if slot.day.weekday() not in rules.days:
         cost += _OF_OTHER_DAY
         reasons.append(because("slot.other_day"))
-    elif slot.day == first:
+    elif not days:
         reasons.append(because("slot.soonest"))
     here = slot.starts_at.astimezone(sides.rep_zone)
     if here.utcoffset() != slot.starts_at.astimezone(sides.zone).utcoffset():
