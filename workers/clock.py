@@ -24,7 +24,7 @@ from workers.linktest import LinkTests
 from workers.queue import Queue
 from workers.readers import Readers
 from workflow import ids, logs
-from workflow.actions import crm_words, erasing, inbox, news, notices, outbox, publishing
+from workflow.actions import crm_words, erasing, inbox, news, notices, outbox, publishing, suppressions
 from workflow.actions.outreach import claim, recover
 from workflow.actions.outreach.timings import Timings
 from workflow.errors import StartError, Unavailable
@@ -84,6 +84,7 @@ class Clock:
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
             _Chore(_SWEEP_S, self._publish),
+            _Chore(_SWEEP_S, lambda: suppressions.end_sequences(ws, seconds=_PUBLISH_S)),
             _Chore(_SWEEP_S, lambda: erasing.advance(ws, seconds=_PUBLISH_S)),
             _Chore(_SWEEP_S, self._tell),
             _Chore(_REAP_S, lambda: news.tell_due_tasks(ws)),

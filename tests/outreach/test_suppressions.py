@@ -149,3 +149,21 @@ def test_a_bar_between_begin_and_mark_keeps_the_email_back(scene: Scene) -> None
         sender.send(begun)
     assert scene.sent == []
     assert {touch.state for touch in scene.touches()} == {"skipped"}
+
+
+def test_what_a_huge_domain_leaves_open_is_ended_by_the_clock(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever bars it in the panel waits some seconds only; one that was allowed again meanwhile ends nothing more."""
+    monkeypatch.setattr(suppressions, "_BATCH", 2)
+    people = [scene.called(f"p{number}@x.test") for number in range(5)]
+    assert suppressions.add(scene.ws, "@x.test", "a competitor", ADMIN, "panel", seconds=0).stopped == 0
+    assert {row.state for row in scene.touches()} == {"scheduled"}
+    assert suppressions.end_sequences(scene.ws, seconds=30) == len(people)
+    assert {row.state for row in scene.touches()} == {"skipped"}
+    assert {scene.history(each)[-1] for each in people} == {"address.barred"}
+    assert suppressions.end_sequences(scene.ws, seconds=30) == 0
+    other = scene.called("p@y.test")
+    suppressions.add(scene.ws, "@y.test", "a competitor", ADMIN, "panel", seconds=0)
+    suppressions.remove(scene.ws, "@y.test", "a mistake", ADMIN)
+    assert suppressions.end_sequences(scene.ws, seconds=30) == 0
+    assert {row.state for row in scene.touches(other)} == {"scheduled"}
+    assert doctor.examine(scene.ws) == ()

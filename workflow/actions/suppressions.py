@@ -1,7 +1,7 @@
 """The list of addresses and domains that nobody writes to: add, remove, and take in many at once.
 
 What is added holds before the call returns, for every email that has not passed its commit mark. Sequences of whoever
-is barred end with the reason; what a huge domain leaves open is skipped when it is due.
+is barred end with the reason; for a huge domain the clock goes on where whoever barred it could not wait.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, exists, literal, or_, select
+from sqlalchemy import delete, exists, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from workflow import auditing, text
 from workflow.actions import barred, prospects
+from workflow.actions.prospects import Who
 from workflow.engine import signals as kinds
 from workflow.engine.signals import Signal
 from workflow.errors import BadInput, Conflict, NotFound
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from workflow.actions.prospects import Who
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
@@ -84,7 +84,7 @@ def key_for(wanted: str) -> str:
 def add(ws: Workspace, wanted: str, note: str, who: Who, source: str, *, seconds: float | None = None) -> Added:
     """Bar an address, or a domain with all its subdomains. Raises BadInput for what is neither, or without a reason.
 
-    With `seconds` the sequences of a domain's prospects are ended for that long; the rest are skipped when due.
+    With `seconds` the sequences of a domain's prospects are ended for that long; the clock sees to the rest.
     """
     key, note = key_for(wanted), _reason(note)
     if not key.startswith("@"):
@@ -92,7 +92,7 @@ def add(ws: Workspace, wanted: str, note: str, who: Who, source: str, *, seconds
         return Added(key, bool(new), stopped)
     domain = key[1:]
     is_new = ws.database.transact(lambda tx: _bar_domain(tx, domain, note, who, source), alone=True)
-    return Added(key, is_new, _end_sequences(ws, domain, note, who, seconds))
+    return Added(key, is_new, _end_of(ws, domain, seconds))
 
 
 def remove(ws: Workspace, wanted: str, note: str, who: Who) -> str:
@@ -155,7 +155,8 @@ def _told(tx: Tx, kind: str, key: str, note: str, who: Who) -> Signal:
 def _bar_domain(tx: Tx, domain: str, note: str, who: Who, source: str) -> bool:
     """Bar a domain and every address of it that is known. Nobody else writes meanwhile."""
     row = {"domain": domain, "note": note, "source": source, "actor": who.actor, "at": tx.now}
-    if not upserts.insert_new(tx, BarredDomain, row):
+    if not upserts.insert_new(tx, BarredDomain, {**row, "ends_after": ""}):
+        tx.conn.execute(update(BarredDomain).where(BarredDomain.domain == domain).values(ends_after=""))
         return False
     barred.forget_domains(tx)
     told = {"cause": OF_DOMAIN, "actor": who.actor, "note": note, "source": source}
@@ -183,25 +184,47 @@ def _belongs(domain: str) -> ColumnElement[bool]:
     return or_(*(Prospect.email_key.endswith(f"{before}{domain}", autoescape=True) for before in ("@", ".")))
 
 
-def _end_sequences(ws: Workspace, domain: str, note: str, who: Who, seconds: float | None) -> int:
-    """End the sequences of the prospects of a domain, some at a time, each under the prospect's own lock."""
-    begun, last, stopped = time.monotonic(), "", 0
+def end_sequences(ws: Workspace, *, seconds: float) -> int:
+    """Go on, for some seconds, to end the sequences of domains that were barred; how many prospects that stopped.
+
+    For the clock: a domain may have more prospects than whoever barred it could wait for, and processes die.
+    """
+    with ws.database.read() as tx:
+        left = select(BarredDomain.domain).where(BarredDomain.ends_after.is_not(None)).order_by(BarredDomain.at)
+        domains = tx.conn.execute(left).scalars().all()
+    until = time.monotonic() + seconds
+    return sum(_end_of(ws, domain, max(until - time.monotonic(), 0)) for domain in domains)
+
+
+def _end_of(ws: Workspace, domain: str, seconds: float | None) -> int:
+    """End sequences of a domain's prospects, some at a time, each under the prospect's own lock."""
+    begun, stopped = time.monotonic(), 0
+    while seconds is None or time.monotonic() - begun < seconds:
+        some = ws.database.transact(lambda tx: _end_some(ws, tx, domain))
+        stopped += some or 0
+        if some is None:
+            break
+    return stopped
+
+
+def _end_some(ws: Workspace, tx: Tx, domain: str) -> int | None:
+    """One batch, together with how far it has come; None when nobody is left, or the domain was allowed again."""
+    mine = select(BarredDomain.ends_after, BarredDomain.note, BarredDomain.actor).where(BarredDomain.domain == domain)
+    row = tx.conn.execute(mine).one_or_none()
+    if row is None or row.ends_after is None:
+        return None
     active = exists().where(Enrollment.prospect_id == Prospect.id, Enrollment.state == "active")
     by_this = Suppression.source == f"{BY_DOMAIN}{domain}"
     found = select(Prospect.id).join(Suppression, Suppression.email_key == Prospect.email_key).where(by_this, active)
-
-    def work(tx: Tx) -> tuple[str, int]:
-        rows = tx.conn.execute(found.where(Prospect.id > last).order_by(Prospect.id).limit(_BATCH)).scalars().all()
-        for prospect_id in rows:
-            prospects.submit(ws, tx, prospect_id, _told(tx, kinds.BARRED, f"@{domain}", note, who))
-        return (rows[-1] if rows else ""), len(rows)
-
-    while seconds is None or time.monotonic() - begun < seconds:
-        last, some = ws.database.transact(work)
-        stopped += some
-        if some < _BATCH:
-            break
-    return stopped
+    some = found.where(Prospect.id > row.ends_after).order_by(Prospect.id).limit(_BATCH)
+    people = tx.conn.execute(some).scalars().all()
+    who = Who(row.actor, f"suppression:@{domain}")
+    for prospect_id in people:
+        prospects.submit(ws, tx, prospect_id, _told(tx, kinds.BARRED, f"@{domain}", row.note, who))
+    # Last, because prospects come before everything else in the one order of locks.
+    after = people[-1] if len(people) == _BATCH else None
+    tx.conn.execute(update(BarredDomain).where(BarredDomain.domain == domain).values(ends_after=after))
+    return len(people) if people else None
 
 
 def _note(tx: Tx, key: str, why: str, note: str, who: Who) -> None:
@@ -217,11 +240,13 @@ def _allow(ws: Workspace, tx: Tx, key: str, note: str, who: Who) -> None:
         message = f"The whole domain of this address is barred: remove @{domain.domain} from the list."
         raise Conflict(message)
     row = tx.conn.execute(delete(Suppression).where(Suppression.email_key == key).returning(Suppression.cause)).first()
-    if row is None:
+    was_erased = barred.allow_erased(tx, key)
+    if row is None and not was_erased:
         raise NotFound(_NOT_THERE)
-    told = {"cause": row.cause, "actor": who.actor, "note": note, "source": who.cause}
+    cause = row.cause if row else barred.ERASED
+    told = {"cause": cause, "actor": who.actor, "note": note, "source": who.cause}
     barred.log(tx, "removed", key, told)
-    _note(tx, key, row.cause, note, who)
+    _note(tx, key, cause, note, who)
     if prospect_id is not None:
         prospects.submit(ws, tx, prospect_id, _told(tx, kinds.ALLOWED, key, note, who))
 

@@ -31,8 +31,8 @@ class _Short(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is named, or `add` where an address or a domain stands in its place."""
-        if args and "@" in args[0]:
+        """The command that is named, or `add` where an address or a domain stands in its place, also a mistyped one."""
+        if args and ("@" in args[0] or "." in args[0]) and not args[0].startswith("-"):
             args = ["add", *args]
         return super().resolve_command(ctx, args)
 
