@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     "merge": ("merging", "Make one prospect of two."),
     "erase": ("erasing", "Take a person out of everything that is kept, for good."),
     "history": ("history", "Export the history so that it proves itself, or check such a file."),
+    "audit": ("auditing", "Say who changed which setting, and when."),
     "explain": ("inspection", "Say why an email or task is as it is, or why one does not exist."),
     "doctor": ("inspection", "Check every invariant on the live database."),
 }

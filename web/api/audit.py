@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - the models read it
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from web.api import listing
-from web.api.listing import Key, List, OfProspects
-from web.api.models import Change, Id, Reply
+from web.api.listing import Key, List, OfProspects, Sorted
+from web.api.models import Change, Id, Moment, Reply
 from web.api.route import Call, Route
 from workflow import rights
-from workflow.reports import people, records
+from workflow.auditing import AREAS, KINDS
+from workflow.reports import auditing, people, records
+
+What = Literal[("", *AREAS, *KINDS)]  # type: ignore[valid-type]
 
 
 class WantedAudit(OfProspects):
@@ -33,6 +36,35 @@ class AuditList(List):
     """A page of the log."""
 
     items: tuple[AuditRow, ...]
+
+
+class WantedSettings(Sorted):
+    """Which changes of settings to list; `what` is a kind, or an area that stands for all kinds of it."""
+
+    actor: Key = ""
+    what: What = ""
+    since: Moment | None = None
+    until: Moment | None = None
+    sort: Literal["at", "-at"] = "-at"
+
+
+class SettingRow(Reply):
+    """One change of a setting: only the fields that differ, and of a secret only that it is there."""
+
+    id: Id
+    at: datetime
+    actor: str
+    what: str
+    about: Annotated[str, Field(description="The name of what was changed, as a mailbox's or a person's address.")]
+    about_id: str | None
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class SettingList(List):
+    """A page of changed settings."""
+
+    items: tuple[SettingRow, ...]
 
 
 class Me(Reply):
@@ -56,6 +88,16 @@ def listed(call: Call) -> AuditList:
     return AuditList(items=items, next_cursor=listing.behind(asked, page))
 
 
+def settings(call: Call) -> SettingList:
+    """Who changed which setting, by default the latest first."""
+    asked = call.query(WantedSettings)
+    wanted = auditing.Wanted(asked.actor, asked.what, asked.since, asked.until)
+    with call.ws.database.read() as tx:
+        page = auditing.page(tx, wanted, listing.place(asked))
+    items = tuple(SettingRow.model_validate(row) for row in page.rows)
+    return SettingList(items=items, next_cursor=listing.behind(asked, page))
+
+
 def me(call: Call) -> Me:
     """Who this key is. Every key may ask."""
     key = call.key
@@ -73,5 +115,8 @@ def _most(scopes: tuple[str, ...], area: str) -> Literal["none", "read", "write"
 
 ROUTES: Final = (
     Route("GET", "/audit", "List who did what", listed, AuditList, query=WantedAudit, right="audit"),
+    Route(
+        "GET", "/audit/settings", "List changed settings", settings, SettingList, query=WantedSettings, right="audit"
+    ),
     Route("GET", "/me", "Read who this key is", me, Me, needs_scope=False),
-)
+)  # fmt: skip

@@ -10,6 +10,7 @@ from web.errors import PAGE
 from web.pages import register as register_pages
 from web.panel.analytics import add_routes as add_analytics
 from web.panel.answers import add_routes as add_answers
+from web.panel.auditing import add_routes as add_auditing
 from web.panel.board import add_routes as add_board
 from web.panel.booking import add_routes as add_booking
 from web.panel.bulk import add_routes as add_bulk
@@ -45,6 +46,7 @@ from web.panel.texts import add_routes as add_texts
 from web.panel.today import add_routes as add_today
 from web.panel.touches import add_routes as add_touches
 from web.panel.unmatched import add_routes as add_unmatched
+from web.panel.users import add_routes as add_users
 from web.panel.why import add_routes as add_why
 from web.panel.work import add_routes as add_work
 
@@ -88,6 +90,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sequences(inside)
     add_drafting(inside)
     add_everywhere(inside)
+    add_users(inside)
+    add_auditing(inside)
     add_analytics(inside)
     add_booking(inside)
     add_meetings(inside)

@@ -6,7 +6,9 @@ The actions of a page are found in the page itself, by the browser.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from zoneinfo import available_timezones
 
 from flask import Response, request
 from sqlalchemy import select
@@ -21,7 +23,7 @@ from workflow.records.models import Prospect
 from workflow.reports.finding import found_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
@@ -61,6 +63,8 @@ _PLACES: Final = (
     Place("/settings/mailboxes", later("Mailboxes"), "", "mailboxes smtp imap"),
     Place("/settings/sources", later("Sources"), "", "sources webhooks secrets", "sources"),
     Place("/settings/endpoints", later("Webhooks out"), "", "endpoints webhooks out", "endpoints"),
+    Place("/settings/users", later("Users"), "", "users people reps invite roles", "people"),
+    Place("/settings/audit", later("Audit"), "", "audit log changes who", "audit"),
     Place("/settings/keys", later("Keys of the API"), "", "api keys", "people"),
     Place("/settings/suppression", later("Suppression"), "", "suppression unsubscribe", "suppressions"),
     Place("/settings/playbook", later("Playbook"), "", "playbook publish versions", "playbook"),
@@ -85,8 +89,14 @@ def palette() -> ResponseReturnValue:
 
 
 def appearance() -> ResponseReturnValue:
-    """Theme, language, and whether single keys act."""
-    return page("appearance", here="settings")
+    """Theme, language, time zone, and whether single keys act."""
+    return appearance_page()
+
+
+def appearance_page(errors: Mapping[str, str] | None = None, status: int = HTTPStatus.OK) -> Response:
+    """The page of one's appearance, with what is wrong at its fields."""
+    zones = sorted(name for name in available_timezones() if "/" in name)
+    return page("appearance", here="settings", status=status, errors=errors or {}, zones=zones)
 
 
 def _places() -> Iterator[Place]:

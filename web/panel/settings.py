@@ -14,6 +14,7 @@ from web.forms import line as read_line
 from web.i18n import FALLBACK, LANGUAGES, forget
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
+from web.panel.everywhere import appearance_page
 from web.panel.frame import Toast, done, page, reading, worded
 from web.panel.today import show_today
 from web.panel.work import show_work
@@ -53,7 +54,10 @@ def save_settings() -> ResponseReturnValue:
     try:
         people.prefer(workspace(), person().id, choices)
     except BadInput as error:
-        return _settings({error.field: worded(error)}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        wrong = {error.field: worded(error)}
+        if request.form.get("view") == "appearance":
+            return appearance_page(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _settings(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
     if "language" in choices:
         g.language = choices["language"] or request.accept_languages.best_match(LANGUAGES, FALLBACK)
     view = "/settings/appearance" if request.form.get("view") == "appearance" else "/settings"
