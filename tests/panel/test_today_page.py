@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from tests.panel.scene import Scene, Visitor
 from tests.panel.test_received_mail import letter, take
-from workflow.records.models import Touch
+from workflow.records.db import Record
 
 
-def due_task(scene: Scene, name: str = "Ana Petrova", **facts: str) -> tuple[str, Touch]:
+def due_task(scene: Scene, name: str = "Ana Petrova", **facts: str) -> tuple[str, Record]:
     """A prospect of Boyan's who missed a meeting, and the task of calling them, due since yesterday."""
     known = scene.prospect(name, owner="boyan", **facts)
     scene.move(known, "qualify", "diagnose", "schedule_meeting")

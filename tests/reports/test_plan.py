@@ -22,7 +22,9 @@ def busy(begin: datetime, minutes: int) -> Slot:
 
 
 def told(found: tuple[Slot, ...]) -> list[tuple[str, str, str]]:
-    return [(each.kind, *(f"{end.astimezone(SOFIA):%H:%M}" for end in (each.at, each.until))) for each in found]
+    return [
+        (each.kind, f"{each.at.astimezone(SOFIA):%H:%M}", f"{each.until.astimezone(SOFIA):%H:%M}") for each in found
+    ]
 
 
 def test_gaps_lie_between_what_is_planned_within_the_hours_of_work() -> None:

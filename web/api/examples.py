@@ -87,6 +87,8 @@ def _string(schema: Mapping[str, Any], name: str) -> str:
     form = schema.get("format")
     if form == "date-time":
         return _TIME
+    if form == "date":
+        return _TIME[:10]
     likely = _LIKELY.get(name)
     if isinstance(likely, str) and "pattern" not in schema:
         return likely

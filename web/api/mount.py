@@ -9,6 +9,7 @@ from flask import g
 from web.api.attention import ROUTES as ATTENTION
 from web.api.audit import ROUTES as AUDIT
 from web.api.calls import ROUTES as CALLS
+from web.api.day import ROUTES as DAY
 from web.api.deliveries import ROUTES as DELIVERIES
 from web.api.discovery import ROUTES as DISCOVERY
 from web.api.document import register as register_document
@@ -61,6 +62,7 @@ ROUTES: Final = (
     *TEXTS,
     *RECEIVED,
     *ATTENTION,
+    *DAY,
     *PUBLISHING,
     *SUPPRESSIONS,
     *PEOPLE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
+from sqlalchemy import ColumnElement, and_, exists, literal, or_, select, tuple_
 
 from workflow.errors import BadInput, NotFound
 from workflow.records.base import Moment
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from workflow.records.day import Thing
     from workflow.records.db import Record, Tx
+    from workflow.reports.paging import Place
     from workflow.reports.scope import Viewer
 
 LISTED: Final = 20
@@ -56,9 +57,11 @@ def whose(tx: Tx, viewer: Viewer, thing: Thing) -> str:
     return known
 
 
-def listed(tx: Tx, viewer: Viewer, *, limit: int = LISTED) -> tuple[Record, ...]:
+def listed(tx: Tx, viewer: Viewer, *, limit: int = LISTED, behind: Place | None = None) -> tuple[Record, ...]:
     """What the viewer put off and may see, with whom it is about, the soonest to come back first."""
     found = _ROWS.where(Snooze.rep_id == viewer.rep_id, Snooze.until > tx.now, viewer.sees())
+    if behind is not None:
+        found = found.where(tuple_(Snooze.until, Snooze.id) > tuple_(literal(behind[0], Moment()), literal(behind[1])))
     return tuple(tx.conn.execute(found.order_by(Snooze.until, Snooze.id).limit(limit)))
 
 
