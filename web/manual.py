@@ -61,6 +61,7 @@ _ABOUT: Final = (
     ("/sequences", "sequences", later("Sequences")),
     ("/playbook/draft", "sequences", later("Sequences")),
     ("/meetings", "meetings", later("Meetings")),
+    ("/analytics", "analytics", later("Analytics")),
     ("/unmatched", "inbound", later("Mail that comes in")),
     ("/uncertain", "email-route", later("How an email travels")),
     ("/touches", "explain", later("Why something happened")),

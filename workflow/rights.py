@@ -49,7 +49,7 @@ _ALLOWED: Final[dict[Action, frozenset[str]]] = {
 # The areas of the API, and the first words of the addresses that belong to each. What is in none is in OTHERS.
 OTHERS: Final = "settings"
 AREAS: Final[dict[str, tuple[str, ...]]] = {
-    "prospects": ("prospects", "calls", "imports", "exports", "snoozes", "goals"),
+    "prospects": ("prospects", "calls", "imports", "exports", "reports", "snoozes", "goals"),
     "outreach": (
         "touches", "tasks", "enrollments", "sequences", "mailboxes", "templates", "suppressions", "unmatched",
         "attention",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from datetime import timedelta
 
 from sqlalchemy import select
 
 from tests.panel.scene import Scene, Visitor
 from workflow.records.models import History
-from workflow.reports.filters import Wanted
-from workflow.reports.funnel import funnel
+from workflow.reports.asked import Asked
+from workflow.reports.funnel import cohort, funnel
 from workflow.reports.scope import Viewer
 
 WAYS = ((), ("qualify",), ("qualify", "disqualify"), ("disqualify",))
@@ -29,7 +28,7 @@ def test_the_funnel_adds_up_to_the_histories(scene: Scene) -> None:
         known.append(one)
     manager = Viewer(scene.reps["iva"], "admin")
     with scene.ws.database.read() as tx:
-        found = funnel(scene.ws, tx, manager, Wanted(), timedelta(days=90))
+        found = funnel(scene.ws.playbooks.in_force(tx), cohort(scene.ws, tx, manager, Asked()))
         rows = tx.conn.execute(
             select(History.prospect_id, History.to_stage).where(History.prospect_id.in_(known))
         ).all()

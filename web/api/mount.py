@@ -29,6 +29,7 @@ from web.api.personal import ROUTES as PERSONAL
 from web.api.prospects import ROUTES as PROSPECTS
 from web.api.publishing import ROUTES as PUBLISHING
 from web.api.received import ROUTES as RECEIVED
+from web.api.reports import ROUTES as REPORTS
 from web.api.simulations import ROUTES as SIMULATIONS
 from web.api.sources import ROUTES as SOURCES
 from web.api.suppressions import ROUTES as SUPPRESSIONS
@@ -65,6 +66,7 @@ ROUTES: Final = (
     *DAY,
     *PUBLISHING,
     *SUPPRESSIONS,
+    *REPORTS,
     *PEOPLE,
     *AUDIT,
 )

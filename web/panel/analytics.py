@@ -1,67 +1,150 @@
-"""Analytics: the funnel of those who entered within a period, as a page and as a file. Counts nothing itself."""
+"""Analytics: how prospects of a period fared, section by section, as a page and as files. Counts nothing itself.
+
+The page brings what one statement counts; the other sections come by themselves, so that none waits for another.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from flask import Response, request
+from sqlalchemy import select
 
-from web.i18n import gettext as _
-from web.pages import workspace
-from web.panel.frame import page, reading, viewer
-from web.panel.wording import stage as stage_in_words
+from web.pages import is_swap, workspace
+from web.panel import figures
+from web.panel.frame import Part, fragment, page, reading, swap, viewer
 from workflow import text
+from workflow.errors import NotFound
 from workflow.imports import cells
-from workflow.reports import funnel
-from workflow.reports.filters import MINE, Wanted
+from workflow.records.models import Rep, Source
+from workflow.reports import answered, endings, funnel, pace
+from workflow.reports.asked import PERIODS, USUAL, Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
-    from workflow.reports.funnel import Funnel
+    from web.panel.figures import Figure
+    from workflow.records.db import Record, Tx
 
-PERIODS: Final = (30, 90, 365)
-_USUAL: Final = 90
+LANGUAGES: Final = {"en": "English", "bg": "Български"}
 
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
     routes.add_url_rule("/analytics", view_func=show_analytics, methods=["GET"])
-    routes.add_url_rule("/analytics/funnel.csv", view_func=funnel_file, methods=["GET"])
+    routes.add_url_rule("/analytics/<section>", view_func=show_section, methods=["GET"])
+    routes.add_url_rule("/analytics/<section>.csv", view_func=section_file, methods=["GET"])
 
 
 def show_analytics() -> ResponseReturnValue:
-    """The funnel that the address asks for."""
-    found, days, wanted = _found()
-    return page("analytics", here="analytics", found=found, days=days, periods=PERIODS, wanted=wanted, way=_way)
+    """The page with the sections of one statement, and places for the others."""
+    asked = _asked()
+    with reading() as tx:
+        groups = funnel.cohort(workspace(), tx, viewer(), asked)
+        choices = _choices(tx)
+        book = workspace().playbooks.in_force(tx)
+    found = funnel.funnel(book, groups)
+    totals = funnel.total(groups)
+    known = {
+        "funnel": figures.of_funnel(found),
+        "sources": figures.of_sources(funnel.by_source(groups)),
+        "reps": figures.of_reps(funnel.by_rep(groups, viewer(), asked)),
+    }
+    return page(
+        "analytics", here="analytics", asked=asked, found=found, totals=totals, known=known, sections=figures.TITLES,
+        only="", way=_way, periods=PERIODS, **choices,
+    )  # fmt: skip
 
 
-def funnel_file() -> ResponseReturnValue:
+def show_section(section: str) -> ResponseReturnValue:
+    """One section: put in its place, or as a page of its own."""
+    asked = _asked()
+    if section not in _SECTIONS:
+        raise NotFound
+    with reading() as tx:
+        figure, found = _SECTIONS[section](tx, asked)
+        choices = _choices(tx)
+    if is_swap() and "part" in request.args:
+        return swap(
+            Part(f"#{section}", fragment("analytics", "one", figure=figure, found=found, asked=asked, way=_way))
+        )
+    return page(
+        "analytics", here="analytics", asked=asked, found=found, known={section: figure}, sections={section: ""},
+        only=section, way=_way, periods=PERIODS, **choices,
+    )  # fmt: skip
+
+
+def section_file(section: str) -> ResponseReturnValue:
     """The same numbers as a table for a spreadsheet."""
-    found = _found()[0]
-    header = (_("Stage"), _("Came here"), _("Went further"), _("Still here"), _("Closed, not won"), _("Won from here"))
-    rows = [
-        (stage_in_words(each.stage.key), *map(str, (each.came, each.further, each.stayed, each.ended, each.won)))
-        for each in found.stages
-    ]
-    response = Response(cells.as_csv(header, rows), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="funnel.csv"'
+    if section not in _SECTIONS:
+        raise NotFound
+    with reading() as tx:
+        figure = _SECTIONS[section](tx, _asked())[0]
+    response = Response(cells.as_csv(figure.header, figure.texts()), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{section}.csv"'
     return response
 
 
-def _found() -> tuple[Funnel, int, Wanted]:
+def _asked() -> Asked:
+    """What the address asks for; nonsense asks for nothing."""
     told = request.args.get("days", "")
-    days = int(told) if told in map(str, PERIODS) else _USUAL
-    source = text.line(request.args.get("source", ""), 40)
-    wanted = Wanted(owner=MINE if request.args.get("owner") == MINE else "", source=source)
-    with reading() as tx:
-        return funnel.funnel(workspace(), tx, viewer(), wanted, timedelta(days=days)), days, wanted
+    return Asked(
+        days=int(told) if told in map(str, PERIODS) else USUAL,
+        owner=text.line(request.args.get("owner", ""), 40),
+        origin=text.line(request.args.get("source", ""), 100),
+        language=text.line(request.args.get("language", ""), 35),
+    )
 
 
-def _way(days: int, owner: str, source: str, path: str = "/analytics") -> str:
-    """The address of the same page with other filters."""
-    told = {"days": days, "owner": owner, "source": source}
+def _way(asked: Asked, path: str = "/analytics", **more: str | int) -> str:
+    """The address of a page with these filters, some of them changed by `more`."""
+    told = {"days": asked.days, "owner": asked.owner, "source": asked.origin, "language": asked.language, **more}
     return f"{path}?{urlencode({name: value for name, value in told.items() if value})}"
+
+
+def _choices(tx: Tx) -> Mapping[str, Any]:
+    """What the filters offer: people only to those who may see how each of them does."""
+    me = viewer()
+    reps: tuple[Record, ...] = ()
+    if me.sees_everyone:
+        others = select(Rep.id, Rep.name).where(Rep.disabled_at.is_(None), Rep.id != me.rep_id)
+        reps = tuple(tx.conn.execute(others.order_by(Rep.name)))
+    names = tx.conn.execute(select(Source.name).where(Source.removed_at.is_(None)).order_by(Source.name)).scalars()
+    origins = {f"source:{name}": name for name in names}
+    return {
+        "reps": reps,
+        "everyone": me.sees_everyone,
+        "origins": {key: figures.origin(key) for key in (*origins, "import", "rep")},
+        "languages": LANGUAGES,
+    }
+
+
+def _of_cohort(section: str) -> Callable[[Tx, Asked], tuple[Figure, object]]:
+    def counted(tx: Tx, asked: Asked) -> tuple[Figure, object]:
+        groups = funnel.cohort(workspace(), tx, viewer(), asked)
+        found = funnel.funnel(workspace().playbooks.in_force(tx), groups)
+        if section == "sources":
+            return figures.of_sources(funnel.by_source(groups)), found
+        if section == "reps":
+            return figures.of_reps(funnel.by_rep(groups, viewer(), asked)), found
+        return figures.of_funnel(found), found
+
+    return counted
+
+
+_SECTIONS: Final[Mapping[str, Callable[[Tx, Asked], tuple[Figure, object]]]] = {
+    "funnel": _of_cohort("funnel"),
+    "times": lambda tx, asked: (figures.of_times(pace.time_in_stage(workspace(), tx, viewer(), asked)), None),
+    "velocity": lambda tx, asked: (figures.of_velocity(pace.velocity(tx, viewer(), asked)), None),
+    "sequences": lambda tx, asked: (figures.of_sequences(answered.results(tx, viewer(), asked)), None),
+    "sources": _of_cohort("sources"),
+    "competitors": lambda tx, asked: (
+        figures.of_competitors(endings.competitors(workspace(), tx, viewer(), asked)), None,
+    ),
+    "reasons": lambda tx, asked: (figures.of_reasons(endings.reasons(tx, viewer(), asked)), None),
+    "reps": _of_cohort("reps"),
+}  # fmt: skip
