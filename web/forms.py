@@ -42,6 +42,22 @@ class Form:
         return not self.errors
 
 
+@dataclass(frozen=True, slots=True)
+class OneFact:
+    """A fact in its field: what was typed, over which value and version, and what is wrong with it.
+
+    `theirs` is what somebody else made of it meanwhile, as `by` tells.
+    """
+
+    name: str
+    value: str
+    was: str
+    version: int
+    error: str = ""
+    theirs: str | None = None
+    by: str = ""
+
+
 def line(name: str, limit: int = 200) -> str:
     """One line of text."""
     return text.line(request.form.get(name, ""), limit)
@@ -81,6 +97,19 @@ def prospect() -> Form:
         form.values["country"] = form["country"].upper()
     if not any(form[name] for name in ("email", "name", "company", "phone")):
         form.errors["email"] = _("Give at least an email address, a name, a company or a phone number.")
+    return form
+
+
+def fact(name: str) -> Form:
+    """One fact of a prospect as typed in the field “value”."""
+    form = Form({name: line("value", _LIMITS.get(name, 200))})
+    problem = {"email": _email_problem, "time_zone": _zone_problem, "country": _country_problem}.get(name)
+    if problem is not None:
+        _check(form, name, problem)
+    if name == "language" and form[name] not in ("", "en", "bg"):
+        form.errors[name] = _("Choose one of the languages.")
+    if name == "country":
+        form.values[name] = form[name].upper()
     return form
 
 

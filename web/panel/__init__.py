@@ -32,10 +32,12 @@ from web.panel.mailboxes import add_routes as add_mailboxes
 from web.panel.meetings import add_routes as add_meetings
 from web.panel.merging import add_routes as add_merging
 from web.panel.moves import add_routes as add_moves
+from web.panel.one_fact import add_routes as add_one_fact
 from web.panel.own_texts import add_routes as add_own_texts
 from web.panel.planning import add_routes as add_planning
 from web.panel.prospects import add_routes as add_prospects
 from web.panel.publishing import add_routes as add_publishing
+from web.panel.relations import add_routes as add_relations
 from web.panel.sequences import add_routes as add_sequences
 from web.panel.settings import add_routes as add_settings
 from web.panel.signing import door
@@ -81,6 +83,8 @@ def register(app: Flask, ws: Workspace) -> None:
     add_sources(inside)
     add_texts(inside)
     add_own_texts(inside)
+    add_one_fact(inside)
+    add_relations(inside)
     add_suppressions(inside)
     add_planning(inside)
     add_calling(inside)

@@ -21,18 +21,20 @@ from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, 
 from web.panel.wording import changed
 from workflow import rights, text
 from workflow.actions import by_hand, prospects
+from workflow.actions import relations as links
 from workflow.engine import by_hand as by_hand_rules
 from workflow.engine import calendar
 from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict
 from workflow.mail.address import key_of
 from workflow.records.models import History, Prospect, Rep
-from workflow.reports import prospect, received, scope
+from workflow.reports import advice, prospect, received, relations, scope
 
 if TYPE_CHECKING:
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
+    from web.forms import OneFact
     from workflow.records.db import Record, Tx
 
 
@@ -49,20 +51,24 @@ def add_routes(routes: Blueprint) -> None:
 
 def show_new() -> ResponseReturnValue:
     """The form for a new prospect."""
-    return _new(Form({"name": text.line(request.args.get("name", ""))}))
+    return _new(Form({"name": text.line(request.args.get("name", "")), "from": request.args.get("from", "")[:40]}))
 
 
 def add_prospect() -> ResponseReturnValue:
     """Add a prospect."""
     form = read_prospect()
     owner = _owner(form)
+    form.values |= {"from": request.form.get("from", "")[:40], "as": request.form.get("as", "")}
     if form.is_good:
+        origin = _origin(form)
         try:
             facts = {name: value for name, value in facts_of(form).items() if value}
             result = prospects.create(workspace(), facts, {}, who(), owner_id=owner)
         except Conflict:
             form.errors["email"] = _("This address belongs to another prospect.")
         else:
+            if origin is not None:
+                links.link(workspace(), *links.both(origin.id, result.prospect_id, form["as"]), who())
             toast = Toast(_("%(name)s was added") % {"name": _named(form)})
             if is_swap():
                 return show_prospect(result.prospect_id, toast=toast)
@@ -82,11 +88,12 @@ def show_prospect(
     notice: Notice | None = None,
     form: Form | None = None,
     typed: Form | None = None,
+    fact: OneFact | None = None,
     status: int = HTTPStatus.OK,
 ) -> ResponseReturnValue:
     """The page of a prospect; with `form` its facts stand in fields, with `notice` it says why a move was refused.
 
-    `typed` is what was sent by one of its other forms and could not be saved.
+    `typed` is what was sent by one of its other forms and could not be saved, `fact` the one that stands in a field.
     """
     ws = workspace()
     with reading() as tx:
@@ -96,11 +103,14 @@ def show_prospect(
         learnt = discovery(tx, found.facts)
         reps = _reps(tx) if form is not None else ()
         raw_mail = received.gives_raw(tx, viewer(), found.facts.id)
+        advised = advice.of_page(tx, ws.playbooks.in_force(tx), found, learnt)
+        related = relations.of_prospect(tx, viewer(), found.facts.id)
+        names = {each.prospect_id: each.name or each.company or each.email for each in related}
     return page(
         "prospect", here="prospects", status=status, toast=toast, notice=notice, form=form, reps=reps, page=found,
         zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS, disc=learnt, typed=typed or Form(),
         sheet=sheet(learnt, typed), asks=is_swap() and "ask" in request.args,
-        raw_mail=raw_mail,
+        raw_mail=raw_mail, advice=advised, related=related, fact=fact, names=names,
     )  # fmt: skip
 
 
@@ -136,6 +146,7 @@ def save_facts(prospect_id: str) -> ResponseReturnValue:
     return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
 
 
+_NAMED: Final = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email)
 _FACTS = select(Prospect.version, Prospect.owner_id, *(getattr(Prospect, name) for name in FIELDS))
 
 
@@ -149,7 +160,19 @@ def _new(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
         reps = _reps(tx)
     if not form["owner"]:
         form.values["owner"] = viewer().rep_id
-    return page("prospect_new", here="prospects", status=status, form=form, reps=reps, fields=FIELDS)
+    return page(
+        "prospect_new", here="prospects", status=status, form=form, reps=reps, fields=FIELDS, origin=_origin(form),
+        ways=links.WAYS,
+    )  # fmt: skip
+
+
+def _origin(form: Form) -> Record | None:
+    """The prospect from whose page the new one is added, if it may be seen."""
+    if not form["from"]:
+        return None
+    with reading() as tx:
+        known = scope.prospect_id(tx, viewer(), form["from"])
+        return tx.conn.execute(_NAMED.where(Prospect.id == known)).one()
 
 
 def _show_form(known: str, form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
@@ -172,6 +195,12 @@ def _overtaken(known: str, form: Form) -> ResponseReturnValue:
             form.errors[name] = _("Now: %(value)s") % {"value": now[name] or "–"}
     form.values["version"] = now["version"]
     return _show_form(known, form, HTTPStatus.CONFLICT)
+
+
+def belongs_to_another(email: str, but: str) -> bool:
+    """Whether an address is that of another prospect."""
+    with reading() as tx:
+        return _taken(tx, email, but)
 
 
 def newest_change(tx: Tx, known: str) -> str:

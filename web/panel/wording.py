@@ -26,6 +26,7 @@ from workflow.mail.inbound import rules
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from workflow.engine.advice import Advice
     from workflow.engine.gaps import Gap
     from workflow.playbook.schema import Playbook, Step, Transition
 
@@ -125,6 +126,10 @@ _KINDS: Final = {
     "touch.again": later("Failed email tried again"),
     "touch.dropped": later("Failed email given up"),
     "touch.undone": later("Decision taken back"),
+    "touch.reworded": later("Text written for one email"),
+    "touch.template": later("Back to the template"),
+    "related": later("Linked"),
+    "unrelated": later("Link taken away"),
     "sequence.moved": later("Went on by a new playbook"),
     "sequence.stopped": later("Stopped by a new playbook"),
 }
@@ -188,6 +193,13 @@ _MATCHES: Final = {
     "person": later("A person assigned it."),
 }
 _CONFIDENCE: Final = {"sure": later("sure"), "likely": later("likely"), "low": later("low: anybody can write that")}
+_RELATIONS: Final = {
+    "referred": later("Was referred from here"),
+    "referrer": later("Gave the referral"),
+    "colleague": later("Colleague"),
+    "group": later("Same group of companies"),
+    "other": later("Belongs together"),
+}
 _REP: Final = re.compile(r"rep:([0-9a-f-]{36})")
 
 
@@ -287,6 +299,16 @@ def lacks(gaps: Iterable[Gap]) -> str:
     return ", ".join(dict.fromkeys(name for name in named if name))
 
 
+def relation(way: str) -> str:
+    """What a linked prospect is to this one; a referral has two sides."""
+    return _word(_RELATIONS, way)
+
+
+def related(kind: str, side: str) -> str:
+    """The same by the kind of a link and the side on which this one stands."""
+    return relation({"from": "referred", "to": "referrer"}.get(side, kind) if kind == "referral" else kind)
+
+
 def keys(gaps: Iterable[Gap]) -> str:
     """The questions that would close these gaps, for an address: of each as many as it lacks come first."""
     told = tuple(gaps)
@@ -383,6 +405,12 @@ def said(told: Reason, of_sequence: str = "") -> str:
     return Reason(told.code, facts).words(language())
 
 
+def advice(told: Advice) -> str:
+    """Why this is best done next; the time that matters by the reader's clock."""
+    facts = {**told.reason.facts, "at": day_and_time(told.at)} if told.at is not None else told.reason.facts
+    return said(Reason(told.reason.code, facts))
+
+
 def silence(cause: str) -> str:
     """Why an address gets no more emails."""
     return Reason(cause).words(language()) if cause in codes() else ""
@@ -454,6 +482,9 @@ WORDS: Final = (
     answer,
     buyer,
     lacks,
+    relation,
+    related,
+    advice,
     keys,
     mail,
     rule,

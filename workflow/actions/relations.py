@@ -26,6 +26,16 @@ LINKED: Final = "related"
 UNLINKED: Final = "unrelated"
 
 
+WAYS: Final = ("referred", "referrer", "colleague", "group", "other")
+"""What a linked prospect may be to this one: named by this one, the one who named this one, and the rest both ways."""
+
+
+def both(known: str, other: str, way: str) -> tuple[str, str, str]:
+    """What to `link`, so that the other is this to the known one: one of `WAYS`. An unknown way stays as it is."""
+    kind = "referral" if way in WAYS[:2] else way
+    return (other, known, kind) if way == "referrer" else (known, other, kind)
+
+
 def link(ws: Workspace, prospect_id: str, other_id: str, kind: str, who: Who) -> bool:
     """Link two prospects; of a `referral` the first named the second. False when they were linked so already.
 
