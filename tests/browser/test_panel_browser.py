@@ -259,7 +259,7 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
              f"/prospects/{known}/call", f"/prospects/{known}/call/sheet", f"/calls/{led}", f"/calls/{led}/end",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
              "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression", "/settings/appearance",
-             "/settings/users", f"/settings/users/{scene.reps['mila']}", "/settings/audit", "/help",
+             "/settings/users", f"/settings/users/{scene.reps['boyan']}", "/settings/audit", "/help",
              "/templates", "/templates/decision", "/templates/decision/en/history",
              "/meetings?who=team", f"/meetings/{met}?what=held", f"/prospects/{known}/meetings/new?times=all",
              "/sequences", "/analytics", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back",

@@ -103,7 +103,7 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
     if delivery:
         paths["delivery"] = f"/deliveries/{delivery}"
     paths |= _meetings(scene)
-    paths["user"] = f"/settings/users/{scene.reps['mila']}"
+    paths["user"] = f"/settings/users/{scene.reps['boyan']}"
     rules = {rule.rule for rule in scene.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     for name in ("/sequences", "/meetings", "/analytics", "/analytics/reps", "/settings/users", "/settings/audit"):
         if name in rules:
