@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from email import policy
 from email.parser import BytesParser
@@ -13,10 +14,12 @@ from tests.outreach.conftest import Stage
 from tests.outreach.scene import Scene
 from tests.support.smtpd import SmtpSink
 from workflow.actions import mailboxes, people, texts
+from workflow.actions.preview import for_prospect
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.mail.templates import Text
 from workflow.reports import texts as reports
 from workflow.reports import variants
+from workflow.reports.forecast import forecast
 from workflow.reports.variants import Result
 
 MINE = Text(
@@ -154,11 +157,23 @@ def test_a_verdict_needs_enough_emails_and_more_than_chance(
     assert [each.verdict for each in variants.judged(made)] == verdicts
 
 
+def words_to_come(scene: Scene, known: str) -> list[str]:
+    """The texts of the emails that will come."""
+    with scene.ws.database.read() as tx:
+        life = forecast(scene.ws, tx, known, writer=for_prospect(scene.ws, tx, known))
+    return [plain(each.text) for each in life.entries if each.kind == "mail"]
+
+
+def plain(text: str) -> str:
+    return re.sub(r"https?:\S+", "LINK", text.replace("\r\n", "\n")).rstrip()
+
+
 def test_a_follow_up_quotes_the_one_before_it_only_where_asked(stage: Stage) -> None:
     for quote in (True, False):
         scene = stage(replaced={THREAD: THREAD.replace("same", "same, quote: true")} if quote else {})
-        scene.called(f"{quote}@sink.test".lower())
+        known, foretold = scene.called(f"{quote}@sink.test".lower()), []
         for seconds in (3, 5):
+            foretold.append(words_to_come(scene, known))
             scene.clock.advance(seconds=seconds)
             scene.send()
         text, html = parts(scene.sent[-1].content)
@@ -166,6 +181,9 @@ def test_a_follow_up_quotes_the_one_before_it_only_where_asked(stage: Stage) -> 
         assert ("<blockquote" in html) is quote
         # The link to unsubscribe of the earlier one is not repeated.
         assert text.count("/u/") == 1
+        # Foretold with both still to come, and with the first one sent: but for the seconds a worker takes.
+        left = [plain(parts(each.content)[0]) for each in scene.sent[-2:]]
+        assert foretold == [left, left[1:]]
 
 
 def test_a_trial_goes_to_oneself_marked_and_not_without_end(scene: Scene, place: Path) -> None:

@@ -284,6 +284,9 @@ def test_a_sequence_that_runs_or_ended_says_how_each_step_stands(scene: Scene) -
     scene.tell(known, "email.replied")
     told = of_prospect(scene, known, "after_call", "next_call")
     assert codes(told) == ["began.by", "step_stands", "stopped", "stopped.by", "starts.event", "may_begin"]
+    scene.tell(known, "email.declined", sequence="after_call")
+    told = of_prospect(scene, known, "after_call", "next_call")
+    assert codes(told)[-1] == "would_be_withheld", "who wants no more of it does not get it anew"
     assert "That was told by crm: the prospect replied." in text(told)
 
 

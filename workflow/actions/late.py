@@ -6,31 +6,20 @@ Costs nothing while events come in their order. What overtakes what is said by `
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
-
-from sqlalchemy import bindparam, select
+from typing import TYPE_CHECKING
 
 from workflow.engine import overtaken
 from workflow.engine.overtaken import Line
-from workflow.records.models import History
-from workflow.records.prepared import Prepared
+from workflow.records import lines
 
 if TYPE_CHECKING:
     from workflow.engine.signals import ProspectView, Signal
     from workflow.playbook.schema import Playbook
     from workflow.records.db import Tx
 
-_HISTORY: Final = Prepared(
-    select(
-        History.kind, History.occurred_at, History.changes, History.detail, History.from_stage, History.to_stage
-    )
-    .where(History.prospect_id == bindparam("prospect"))
-    .order_by(History.version)
-)  # fmt: skip
-
 
 def seen(tx: Tx, playbook: Playbook, view: ProspectView, signal: Signal) -> tuple[ProspectView, Signal]:
     """The view with what was said after the signal happened, and the signal without what that overtook."""
-    history = [Line(*row) for row in _HISTORY.all(tx, {"prospect": view.id})]
+    history = [Line(*row) for row in lines.HISTORY.all(tx, {"prospect": view.id})]
     later = overtaken.words(playbook, history, signal.occurred_at)
     return (replace(view, later=later) if later else view), overtaken.left_of(signal, history)

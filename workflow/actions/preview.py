@@ -14,14 +14,15 @@ from sqlalchemy.orm import aliased
 from workflow.actions import enrolling
 from workflow.actions.outreach import letter, outlet
 from workflow.engine.life import Written
-from workflow.mail import own
+from workflow.mail import own, quoting
 from workflow.mail.address import parse_mailbox
-from workflow.records.models import Mailbox, Prospect, Rep, Touch
+from workflow.records.models import Enrollment, Mailbox, Message, Prospect, Rep, Touch
 from workflow.records.personal import OwnText
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from workflow.actions.outreach.outlet import Outlet
     from workflow.engine.life import Letter
@@ -47,6 +48,14 @@ _BY_HAND: Final = Prepared(
     .where(Touch.prospect_id == bindparam("prospect"), OwnText.text.is_not(None))
     .order_by(Touch.generation)
 )
+_LEFT: Final = Prepared(
+    select(Touch.enrollment_id, Touch.step, Touch.committed_at, Message.content)
+    .select_from(Touch)
+    .join(Enrollment, and_(Enrollment.id == Touch.enrollment_id, Enrollment.state == "active"))
+    .join(Message, Message.touch_id == Touch.id)
+    .where(Touch.prospect_id == bindparam("prospect"), Touch.committed_at.is_not(None))
+    .order_by(Touch.generation)
+)
 _OUTLETS: Final = Prepared(select(Mailbox.id, Mailbox.sender, Mailbox.settings))
 
 
@@ -64,6 +73,8 @@ class Preview:
     outlets: Mapping[str, Outlet] = field(default_factory=dict)
     by_hand: Mapping[tuple[str, str], tuple[str, str, int]] = field(default_factory=dict)
     """Subject, text and version of what was written by hand for an email, by its enrollment and step."""
+    left: Mapping[tuple[str, str], tuple[datetime, bytes]] = field(default_factory=dict)
+    """When the emails of running sequences left, and their bytes, by the same."""
 
     def write(self, told: Letter) -> Written:
         """The email of a step. Raises TemplateError when it cannot be written."""
@@ -90,7 +101,22 @@ class Preview:
             rendered = self.templates.render(name, language, values)
         else:
             rendered = own.render(self.templates, name, language, own.sources(language, *written), values)
-        return Written(f"Re: {told.subject}" if told.subject else rendered.subject, rendered.text)
+        text = self._with_quotation(told, rendered.text, language) if told.step.quotes else rendered.text
+        return Written(f"Re: {told.subject}" if told.subject else rendered.subject, text)
+
+    def _with_quotation(self, told: Letter, text: str, language: str) -> str:
+        """The email before it below, whether it left or was only written here."""
+        if told.before is None:
+            return text
+        left = self.left.get((told.enrollment, told.before.step))
+        if left is not None:
+            when = letter.said_at(left[0], told.zone, language)
+            return quoting.below(text, "", left[1], when=when, language=language)[0]
+        if told.before.at is None:
+            return text
+        mine, when = self.outlets.get(told.before.mailbox), letter.said_at(told.before.at, told.zone, language)
+        who = mine.sender.name or mine.sender.address.text if mine else self.sender_name
+        return quoting.below_text(text, told.before.text, link=LINK, when=when, who=who, language=language)
 
 
 def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
@@ -102,8 +128,12 @@ def for_prospect(ws: Workspace, tx: Tx, prospect_id: str) -> Preview:
         (row.enrollment_id, row.step): (row.subject, row.text, row.version)
         for row in _BY_HAND.all(tx, {"prospect": prospect_id})
     }
+    left = {
+        (row.enrollment_id, row.step): (row.committed_at, row.content)
+        for row in _LEFT.all(tx, {"prospect": prospect_id})
+    }
     templates, sender = ws.templates.all(tx), mine.sender.name
-    return Preview(templates, sender, rep.name if rep else "", rep.email if rep else "", outlets, by_hand)
+    return Preview(templates, sender, rep.name if rep else "", rep.email if rep else "", outlets, by_hand, left)
 
 
 def outlet_of(ws: Workspace, tx: Tx, prospect_id: str | None) -> Outlet:

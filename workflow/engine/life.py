@@ -159,8 +159,21 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """The email before one in its thread: its step, mailbox, and, if it left in this life, when, and its text."""
+
+    step: str
+    mailbox: str
+    at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """All that the writer of an email may tell. `subject` is that of the thread it goes on with, if any."""
+    """All that the writer of an email may tell. `subject` is that of the thread it goes on with, if any.
+
+    `before` is the newest email of that thread.
+    """
 
     playbook: Playbook
     step: Step
@@ -172,6 +185,7 @@ class Letter:
     subject: str
     mailbox: str = ""
     enrollment: str = ""
+    before: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)

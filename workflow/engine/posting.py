@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from workflow.engine import calendar, leaving, rows, sequences
 from workflow.engine.companies import company_of
-from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Left, Letter, Written
+from workflow.engine.life import DONE, SENT_NOW, SKIPPED, Earlier, Left, Letter, Written
 from workflow.engine.reasons import because
 from workflow.errors import OnwardError
 
@@ -219,7 +219,7 @@ def _send(world: World, touch: Touch) -> None:
         except OnwardError as error:
             _fail(world, touch, because("render", problem=error.message))
             return
-    touch.subject = written.subject
+    touch.subject, touch.text = written.subject, written.text
     planned = _planned_at(world, touch)
     why = (touch.reason,) if touch.forced else (because("due"), *_moved_by_window(touch, planned))
     why += tuple(hold for number, hold in enumerate(touch.holds) if hold not in (*why, *touch.holds[:number]))
@@ -240,6 +240,7 @@ def _letter(world: World, touch: Touch) -> Letter:
         if other.position < touch.position and other.state in ("sent", "uncertain") and other.kind == "email"
     ]
     goes_on = touch.step.same_thread and before
+    newest = before[-1] if goes_on else None
     return Letter(
         enrollment.playbook,
         replace(touch.step, email=sequences.email_of(touch.step, enrollment.id)),
@@ -251,6 +252,9 @@ def _letter(world: World, touch: Touch) -> Letter:
         before[0].subject.removeprefix("Re: ") if goes_on else "",
         touch.mailbox,
         enrollment.id,
+        Earlier(newest.step.key, newest.mailbox, newest.ended_at if newest.text else None, newest.text)
+        if newest
+        else None,
     )
 
 

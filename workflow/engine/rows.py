@@ -71,6 +71,7 @@ class Touch:
     attempts: int = 0
     announced: bool = False
     subject: str = ""
+    text: str = ""
     counts_as_sent_at: datetime | None = None
     holds: tuple[Reason, ...] = ()
 

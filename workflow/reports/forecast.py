@@ -22,12 +22,12 @@ from workflow.engine.simulate import HORIZON, simulate
 from workflow.errors import NotFound
 from workflow.mail.address import key_of
 from workflow.playbook.needs import CALL_WORDS
+from workflow.records import lines
 from workflow.records.base import Moment
 from workflow.records.models import (
     Answer,
     Call,
     Enrollment,
-    History,
     Mailbox,
     Meeting,
     Message,
@@ -103,14 +103,6 @@ _MAILS: Final = Prepared(
     .order_by(Touch.committed_at.desc())
     .limit(bindparam("most", type_=Integer()))
 )
-# What late news are held against; see `engine.overtaken`.
-_HISTORY: Final = Prepared(
-    select(
-        History.kind, History.occurred_at, History.changes, History.detail, History.from_stage, History.to_stage
-    )
-    .where(History.prospect_id == bindparam("prospect"))
-    .order_by(History.version)
-)  # fmt: skip
 _LAST_OF_MAILBOX: Final = (
     select(func.max(Touch.committed_at, type_=Moment()))
     .where(Touch.mailbox_id == Mailbox.id, Touch.committed_at.is_not(None))
@@ -153,7 +145,7 @@ def forecast(
     """
     person, script = known(ws, tx, prospect_id), list(events)
     if any(each.occurred_at is not None and each.occurred_at < each.at for each in script):
-        person = replace(person, history=tuple(Line(*row) for row in _HISTORY.all(tx, {"prospect": prospect_id})))
+        person = replace(person, history=tuple(Line(*row) for row in lines.HISTORY.all(tx, {"prospect": prospect_id})))
     return simulate(ws.playbooks.in_force(tx), person, script, begins=tx.now, horizon=horizon, writer=writer)
 
 

@@ -108,7 +108,7 @@ def of_prospect(
 
 _PERSON: Final = (
     select(
-        Prospect.id, Prospect.stage, Prospect.outcome, Prospect.custom, Prospect.entered_stage_at,
+        Prospect.id, Prospect.stage, Prospect.outcome, Prospect.custom, Prospect.entered_stage_at, Prospect.declined,
         *(getattr(Prospect, name) for name in FIELDS), Rep.time_zone.label("rep_zone"),
     )
     .outerjoin(Rep, Rep.id == Prospect.owner_id)
@@ -333,7 +333,8 @@ class _Asked:
             if row.state == "active" and (known := self._sequence(row)) is not None
         ]
         begun = {row.sequence: row.started_at for row in self.enrolled}
-        choice = starts.choose(playbook, [sequence], active, begun, self.tx.now)
+        declined = frozenset((self.person.declined or "").split())
+        choice = starts.choose(playbook, [sequence], active, begun, self.tx.now, declined)
         version = self.versions.number(playbook.digest)
         if choice.withheld:
             return Note(None, (part("would_be_withheld", reason=choice.withheld[0].reason),), version)

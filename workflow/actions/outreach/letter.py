@@ -254,10 +254,13 @@ def _quoted(
     if row is None:
         return parts
     zone = enrolling.where_is(tx, playbook, touch.prospect_id).zone
-    when = format_datetime(
-        row.committed_at or row.created_at, _FORMATS[language], tzinfo=zone, locale=_LOCALES[language]
-    )
+    when = said_at(row.committed_at or row.created_at, zone, language)
     return quoting.below(*parts, row.content, when=when, language=language)
+
+
+def said_at(at: datetime, zone: ZoneInfo, language: str) -> str:
+    """A day and an hour by the clock of a prospect, in their language."""
+    return str(format_datetime(at, _FORMATS[language], tzinfo=zone, locale=_LOCALES[language]))
 
 
 def _keep(
