@@ -203,8 +203,6 @@ def test_what_was_delivered_is_forgotten_after_a_month(scene: Scene) -> None:
 
 
 def test_where_nobody_listens_no_statement_is_run_for_it(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    if scene.ws.database.is_sqlite is False:
-        pytest.skip("the statements are the same")
     seen: list[str] = []
     drive = Tx.drive
 
