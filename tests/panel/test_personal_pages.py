@@ -85,7 +85,7 @@ def test_one_email_is_rewritten_before_it_leaves(scene: Scene, iva: Visitor, swi
     scene.tell(known, "call.ended", minutes=5)
     touch = waiting(scene, known)
     at = f"/touches/{touch}/text"
-    assert "Now it follows the template" in iva.read(at)
+    assert "Now it follows its template" in iva.read(at)
     typed = {"subject": "For {{ first_name }}", "text": "Only you, {{ company }}.\n", "version": "0"}
     assert "Only you, " in unescape(swift.post(f"{at}/preview", typed).text)
     wrong = iva.post(at, typed | {"text": "{{ nobody }}"})
@@ -103,7 +103,7 @@ def test_one_email_is_rewritten_before_it_leaves(scene: Scene, iva: Visitor, swi
     iva.get("/settings?lang=en")
     assert scene.visitor("mila").get(at).status_code == 404
     assert iva.post(f"{at}/drop", {"version": "1"}).status_code == 303
-    assert "Now it follows the template" in iva.read(at)
+    assert "Now it follows its template" in iva.read(at)
 
 
 def test_two_prospects_are_linked_from_either_page_and_a_referral_is_added_from_here(
