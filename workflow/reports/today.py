@@ -120,7 +120,8 @@ def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day) -> Today:
     due = mine.where(_due_task(day.end)).order_by(Touch.next_attempt_at, Touch.id).limit(TASKS + 1)
     tasks = _items(ws, tx, tx.conn.execute(due).all())
     mail = letters.letters(ws, tx, viewer, limit=LETTERS + 1)
-    stalled = _stalled(ws, tx, viewer)
+    known = [*(each.prospect_id for each in tasks), *(each.prospect_id for each in mail)]
+    stalled = _stalled(ws, tx, viewer, known)
     meetings = _meetings(tx, viewer, day)
     ahead = tuple(row for row in meetings if row.starts_at >= day.end)
     put_off = snoozes.listed(tx, viewer)
@@ -212,10 +213,11 @@ def _leaving(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Item, ...]:
     return _items(ws, tx, tx.conn.execute(leaving.order_by(Touch.next_attempt_at).limit(_AHEAD)).all())
 
 
-def _stalled(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Card, ...]:
-    """Who has been longer in a stage than it allows, the longest first."""
+def _stalled(ws: Workspace, tx: Tx, viewer: Viewer, listed: Sequence[str]) -> tuple[Card, ...]:
+    """Who has been longer in a stage than it allows, the longest first; not those who are `listed` for more."""
     rows = tx.conn.execute(
         board.CARD.where(viewer.sees(), filters.stalled(ws, tx), awake(viewer, tx.now, "prospect", Prospect.id))
+        .where(Prospect.id.not_in(listed))
         .order_by(Prospect.entered_stage_at, Prospect.id)
         .limit(STALLED + 1)
     )
