@@ -20,7 +20,7 @@ def test_a_text_is_read_and_saved_over_the_version_one_saw(api: Api, ws: Workspa
     assert api.ask("PUT", "/templates/decision/en", {**MINE, "text": "Other. {{ unsubscribe_url }}"}).status_code == 409
     answer = api.ask("PUT", "/templates/decision/bg", {**MINE, "text": "{{ compny }}"})
     assert answer.status_code == 422
-    assert "'compny'" in body_of(answer)["detail"]
+    assert "“compny”" in body_of(answer)["detail"]
     for path in ("nothing/en", "decision/xx", "De%00cision/en"):
         assert api.ask("GET", f"/templates/{path}").status_code == 404
     assert api.ask("PUT", "/templates/De%00cision/en", MINE).status_code == 422

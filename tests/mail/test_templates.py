@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow.mail import faults
 from workflow.mail.templates import VALUES, TemplateError, Templates
 
 FRAME = """<!doctype html><html lang='{{ language }}'><head><title>{{ subject }}</title></head>
@@ -79,7 +80,7 @@ def test_a_missing_value_names_the_place_and_the_variable(tmp_path: Path) -> Non
     error = caught.value
     assert (error.place.template, error.place.language, error.place.part) == ("probe", "en", "body.txt")
     assert (error.line, error.variable) == (3, "company")
-    assert error.message == "Email probe (en, body.txt line 3): there is no value for 'company', and no fall-back."
+    assert error.message == "Email probe (en, body.txt line 3): there is no value for “company”, and no fall-back."
 
 
 def test_a_missing_value_in_the_html_names_the_line_of_the_file(tmp_path: Path) -> None:
@@ -371,6 +372,17 @@ def test_broken_files_are_one_sentence(tmp_path: Path) -> None:
     file.unlink()
     with pytest.raises(TemplateError, match="is not there"):
         made.warm("probe")
+
+
+def test_every_fault_is_said_in_both_languages(tmp_path: Path) -> None:
+    names = ("all", "due", "file", "link", "most", "name", "of", "of_bg", "tag", "value", "what", "why")
+    facts = dict.fromkeys(names, "X")
+    for code in faults.codes():
+        english, bulgarian = (faults.fault(code, **facts).words(language) for language in ("en", "bg"))
+        assert english.isascii() or "“X”" in english, code
+        assert re.search("[а-я]{2}", bulgarian), code
+    (found,) = templates(tmp_path, text="{% for a in name %}{% endfor %}").problems("probe")
+    assert (found.fault.code, found.line) == ("construct", 1)
 
 
 def test_problems_tell_unknown_values_and_a_missing_way_out(tmp_path: Path) -> None:

@@ -18,9 +18,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from workflow.errors import OnwardError
+from workflow.mail.faults import fault, too_long
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from workflow.mail.faults import Fault
 
 Part = Literal["subject.txt", "body.txt", "body.html"]
 PARTS: Final[tuple[Part, ...]] = ("subject.txt", "body.txt", "body.html")
@@ -55,12 +58,11 @@ _WORDS: Final = {
 class TemplateError(OnwardError):
     """An email text cannot be used: correct the named line of the template."""
 
-    def __init__(self, what: str, place: Place, *, line: int = 0, variable: str = "") -> None:
+    def __init__(self, fault: Fault, place: Place, *, line: int = 0, variable: str = "") -> None:
         file = " ".join(filter(None, [place.part, f"line {line}" if line else ""]))
         where = ", ".join(filter(None, [place.language, file]))
-        super().__init__(f"Email {place.template}{f' ({where})' if where else ''}: {what}.")
-        self.what = what
-        """What is wrong, without the place."""
+        super().__init__(f"Email {place.template}{f' ({where})' if where else ''}: {fault.words('en')}.")
+        self.fault = fault
         self.place = place
         self.line = line
         self.variable = variable
@@ -79,18 +81,18 @@ def parse(source: str, place: Place) -> nodes.Template:
     try:
         tree = _environment(place).parse(_trimmed(source))
     except TemplateSyntaxError as error:
-        raise TemplateError((error.message or "it cannot be read").rstrip("."), place, line=error.lineno) from error
+        raise TemplateError(fault("syntax", why=_in_words(error)), place, line=error.lineno) from error
     except (RecursionError, ValueError) as error:
-        raise TemplateError("it is nested too deeply, or holds a number without end", place) from error
+        raise TemplateError(fault("too_deep"), place) from error
     values = 0
     for node, depth in _walk(tree):
-        if what := _objection(node):
-            raise TemplateError(what, place, line=node.lineno)
+        if objection := _objection(node):
+            raise TemplateError(objection, place, line=node.lineno)
         values += isinstance(node, nodes.Name)
         if depth > _DEEPEST:
-            raise TemplateError("it is nested too deeply", place, line=node.lineno)
+            raise TemplateError(fault("too_deep"), place, line=node.lineno)
     if values > _MOST_VALUES:
-        raise TemplateError(f"it names more than {_MOST_VALUES} values", place)
+        raise TemplateError(fault("too_many_values", most=_MOST_VALUES), place)
     return tree
 
 
@@ -120,14 +122,12 @@ def fill(template: Compiled, values: Mapping[str, object], place: Place, source:
     except UndefinedError as error:
         found = _MISSING.search(error.message or "")
         variable = found[1] if found else ""
-        what = (
-            f"there is no value for {variable!r}, and no fall-back" if found else "a choice has no text for this case"
-        )
-        raise TemplateError(what, place, line=line_of(variable, source), variable=variable) from error
+        missing = fault("no_value", value=variable) if found else fault("no_text")
+        raise TemplateError(missing, place, line=line_of(variable, source), variable=variable) from error
     except (SecurityError, TypeError, ValueError) as error:
-        raise TemplateError(f"it cannot be filled in ({type(error).__name__})", place) from error
+        raise TemplateError(fault("not_filled", why=type(error).__name__), place) from error
     if length > LONGEST_MAIL:
-        raise TemplateError(f"it would be longer than {LONGEST_MAIL} characters", place)
+        raise TemplateError(too_long(LONGEST_MAIL, characters=True), place)
     return "".join(pieces)
 
 
@@ -242,22 +242,26 @@ def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
         left.extend((child, depth + 1) for child in node.iter_child_nodes())
 
 
-def _objection(node: nodes.Node) -> str:
-    """Why a node may not be in a template; empty when it may."""
+def _in_words(error: TemplateSyntaxError) -> str:
+    return (error.message or "it has no form").rstrip(".")
+
+
+def _objection(node: nodes.Node) -> Fault | None:
+    """Why a node may not be in a template; None when it may."""
     if not isinstance(node, _ALLOWED):
         kind = type(node).__name__
-        return f"{_WORDS.get(kind, f'the construct {kind}')} is not allowed in an email"
+        return fault("construct", what=_WORDS.get(kind, f"the construct {kind}"))
     if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-        return f"there is no filter {node.name!r}; the filters are {', '.join(_FILTERS)}"
+        return fault("filter", name=node.name, all=", ".join(_FILTERS))
     if isinstance(node, nodes.Test) and node.name not in _TESTS:
-        return f"there is no test {node.name!r}; the tests are {', '.join(_TESTS)}"
+        return fault("test", name=node.name, all=", ".join(_TESTS))
     if isinstance(node, nodes.Name) and node.name in _SPECIAL:
-        return f"the name {node.name!r} is not allowed in an email"
+        return fault("name", name=node.name)
     if isinstance(node, nodes.Const) and node.value is None:
-        return "the word none is not allowed in an email, where it would be read as it stands"
+        return fault("none")
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
-        return f"the name {node.attr!r} is not allowed in an email"
-    return ""
+        return fault("name", name=node.attr)
+    return None
 
 
 def _trimmed(source: str) -> str:

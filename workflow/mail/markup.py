@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 import css_inline
 
+from workflow.mail.faults import fault
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from workflow.mail.faults import Fault
 
 CONTENT: Final = "<!-- content -->"
 """Where the frame takes the body of an email."""
@@ -47,29 +51,27 @@ _URL_VALUE: Final = re.compile(r"\{\{\s*[a-z_]+_url\s*\}\}")
 class MarkupError(Exception):
     """The markup holds something no email may: `line` counts from 1."""
 
-    def __init__(self, text: str, line: int) -> None:
-        super().__init__(text)
-        self.text = text
+    def __init__(self, fault: Fault, line: int) -> None:
+        super().__init__(fault.words("en"))
+        self.fault = fault
         self.line = line
 
 
 def check(source: str) -> None:
     """Raise MarkupError for the first thing in `source` that could act, or through which a value could."""
     if source.count("<") > 2 * _MOST_TAGS:
-        raise MarkupError(f"it has more than {_MOST_TAGS} tags", 1)
+        raise MarkupError(fault("too_many_tags", most=_MOST_TAGS), 1)
     held, marks = _hold(source)
     watch = _Watch(marks)
     try:
         watch.feed(held)
         watch.close()
     except AssertionError as error:  # how the standard library refuses a declaration that it cannot read
-        raise MarkupError("a <! begins something that is no HTML", watch.getpos()[0]) from error
+        raise MarkupError(fault("declaration"), watch.getpos()[0]) from error
     watch.finish()
     for number, mark in enumerate(marks):
         if not mark.startswith("{{") and number not in watch.blocks:
-            raise MarkupError(
-                "a block of the template stands inside a tag", source.count("\n", 0, source.find(mark)) + 1
-            )
+            raise MarkupError(fault("block_in_tag"), source.count("\n", 0, source.find(mark)) + 1)
 
 
 def finish(frame: str, body: str) -> str:
@@ -111,7 +113,7 @@ class _Watch(HTMLParser):
         """Refuse what only the end of the source shows."""
         for tag in self._open:
             if tag in _FORMATTING:
-                self._refuse(f"<{tag}> is not closed")
+                self._refuse("not_closed", tag=f"<{tag}>")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         # The slash means nothing to a browser: the tag stays open.
@@ -122,43 +124,43 @@ class _Watch(HTMLParser):
             return
         while (last := self._open.pop()) != tag:
             if tag in _FORMATTING or last in _FORMATTING:
-                self._refuse(f"</{tag}> stands where </{last}> is due")
+                self._refuse("crossed", tag=f"</{tag}>", due=f"</{last}>")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _FORBIDDEN or (tag == "meta" and any(name == "http-equiv" for name, _ in attrs)):
-            self._refuse(f"<{tag}> has no place in an email")
+            self._refuse("no_place", what=f"<{tag}>")
         if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
-            self._refuse(f"a value in <{tag}> stands outside quotation marks")
+            self._refuse("unquoted", tag=f"<{tag}>")
         if tag not in _VOID:
             self._open.append(tag)
             if len(self._open) > _DEEPEST:
-                self._refuse("it is nested too deeply, or its tags are not closed")
+                self._refuse("too_deep")
         for name, value in attrs:
             self._look_at(name, (value or "").strip())
 
     def _look_at(self, name: str, value: str) -> None:
         if name.startswith("on") or name == "srcdoc":
-            self._refuse(f"the attribute {name} has no place in an email")
+            self._refuse("no_place", what=name)
         if name == "style" and "\ue000" in value:
-            self._refuse("a value stands inside a style")
+            self._refuse("in_style")
         if name in _ADDRESSES and not value.lower().startswith(_SCHEMES):
             held = _HELD.match(value)
             if held is None or not _URL_VALUE.fullmatch(self._marks[int(held[2] or held[1])]):
-                self._refuse(f"{name} must begin with https://, mailto: or a value whose name ends in _url")
+                self._refuse("scheme", name=name)
 
     def handle_data(self, data: str) -> None:
         if self.cdata_elem is None:
             return
         if "\ue000" in data:
-            self._refuse("a value stands inside a style")
+            self._refuse("in_style")
         self._styles += data
         if len(self._styles) > _LONGEST_STYLE or self._styles.count("{") > _MOST_RULES:
-            self._refuse(f"its styles have more than {_MOST_RULES} rules or {_LONGEST_STYLE} characters")
+            self._refuse("styles")
 
     def handle_comment(self, data: str) -> None:
         held = _HELD.fullmatch(f"<!--{data}-->")
         if held is not None:
             self.blocks.add(int(held[1]))
 
-    def _refuse(self, text: str) -> None:
-        raise MarkupError(text, self.getpos()[0])
+    def _refuse(self, code: str, **facts: str) -> None:
+        raise MarkupError(fault(code, **facts), self.getpos()[0])

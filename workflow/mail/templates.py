@@ -17,6 +17,7 @@ from workflow.mail.compose import clean
 from workflow.mail.demands import Demands, demands
 from workflow.mail.dialect import LONGEST_SOURCE, PARTS, Part, Place, line_of, tamed
 from workflow.mail.dialect import TemplateError as TemplateError  # noqa: PLC0414 - theirs who use templates
+from workflow.mail.faults import fault, too_long
 from workflow.playbook.emails import Email
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Templates:
     def languages(self, name: str) -> tuple[str, ...]:
         """The languages of an email, in order. Raises TemplateError for one that is not there."""
         if not self.exists(name):
-            raise TemplateError("there is no such email", Place(name[:64]))
+            raise TemplateError(fault("no_email"), Place(name[:64]))
         folder = self._root / name
         found = {each.name for each in folder.iterdir() if each.is_dir()} if folder.is_dir() else set()
         return tuple(sorted(found | {language for other, language in self._edits if other == name}))
@@ -134,7 +135,7 @@ class Templates:
         if edited is not None:
             return edited
         if not self.exists(name) or not self._has(name, language):
-            raise TemplateError("there is no such email", Place(name[:64], language[:8]))
+            raise TemplateError(fault("no_email"), Place(name[:64], language[:8]))
         return self._read_text(name, language)
 
     def version(self, name: str, language: str) -> int:
@@ -187,14 +188,14 @@ class Templates:
 
         subject = clean(filled("subject.txt", given), LONGEST_SUBJECT)
         if not subject:
-            raise TemplateError("the subject is empty", Place(name, real, "subject.txt"))
+            raise TemplateError(fault("no_subject"), Place(name, real, "subject.txt"))
         text = filled("body.txt", given)
         html = filled("body.html", {"signature": "", **given, "subject": subject})
         return Rendered(subject, _signed(_tidy(text), given), html, real, email.version)
 
     def _language(self, name: str, language: str) -> str:
         if not self.exists(name):
-            raise TemplateError("there is no such email", Place(name[:64]))
+            raise TemplateError(fault("no_email"), Place(name[:64]))
         base = language.partition("-")[0].lower()
         return base if self._has(name, base) else FALLBACK
 
@@ -213,11 +214,11 @@ class Templates:
             place, source = Place(name, language, part), email.sources[part]
             for each in sorted(email.variables - VALUES):
                 if line := line_of(each, source):
-                    what = f"there is no value {each!r}; the values are {', '.join(sorted(VALUES))}"
-                    found.append(TemplateError(what, place, line=line, variable=each))
+                    unknown = fault("unknown_value", value=each, all=", ".join(sorted(VALUES)))
+                    found.append(TemplateError(unknown, place, line=line, variable=each))
             if part != "subject.txt" and not line_of(_UNSUBSCRIBE, source):
-                what = f"it has no {{{{ {_UNSUBSCRIBE} }}}}, and every email must say how to end them"
-                found.append(TemplateError(what, place, variable=_UNSUBSCRIBE))
+                missing = fault("no_way_out", link=f"{{{{ {_UNSUBSCRIBE} }}}}")
+                found.append(TemplateError(missing, place, variable=_UNSUBSCRIBE))
         return found
 
     def _email(self, name: str, language: str) -> _Email:
@@ -227,7 +228,7 @@ class Templates:
         try:
             stamp: object = edited, [(each.st_mtime_ns, each.st_size) for each in map(os.stat, [*files, self._frame])]
         except OSError as error:
-            raise TemplateError(f"the file {error.filename} is not there", Place(name, language)) from error
+            raise TemplateError(fault("no_file", file=error.filename), Place(name, language)) from error
         kept = self._kept.emails.get((name, language))
         if kept is not None and kept[0] == stamp:
             return kept[1]
@@ -249,18 +250,18 @@ class Templates:
         places = {part: Place(name, language, part) for part in PARTS}
         for part, source in sources.items():
             if len(source.encode()) > LONGEST_SOURCE:
-                raise TemplateError(f"it is longer than {LONGEST_SOURCE} bytes", places[part])
+                raise TemplateError(too_long(LONGEST_SOURCE, characters=False), places[part])
         trees = {part: dialect.parse(source, places[part]) for part, source in sources.items()}
         variables: frozenset[str] = frozenset().union(*map(dialect.variables, trees.values()))
         needs: Demands = frozenset().union(*map(demands, trees.values()))
         try:
             markup.check(sources["body.html"])
         except markup.MarkupError as error:
-            raise TemplateError(error.text, places["body.html"], line=error.line) from error
+            raise TemplateError(error.fault, places["body.html"], line=error.line) from error
         frame = _read(self._frame, Place(name, language, _FRAME))
         page = markup.finish(frame, sources["body.html"])
         if len(page) > dialect.LONGEST_MAIL:
-            raise TemplateError("its styles make it too long: write fewer of them", places["body.html"])
+            raise TemplateError(fault("styles"), places["body.html"])
         trees["body.html"] = dialect.parse(page, places["body.html"])
         compiled = {part: dialect.compiled(tree, places[part]) for part, tree in trees.items()}
         return _Email(sources, compiled, variables, needs, written.version)
@@ -288,11 +289,11 @@ def _read(file: Path, place: Place) -> str:
         data = file.read_bytes()
         text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
-        raise TemplateError("it cannot be read", place) from error
+        raise TemplateError(fault("unreadable"), place) from error
     except UnicodeDecodeError as error:
-        raise TemplateError("it is not written in UTF-8", place) from error
+        raise TemplateError(fault("encoding"), place) from error
     if len(data) > LONGEST_SOURCE:
-        raise TemplateError(f"it is longer than {LONGEST_SOURCE} bytes", place)
+        raise TemplateError(too_long(LONGEST_SOURCE, characters=False), place)
     return text
 
 
