@@ -6,9 +6,10 @@ Reads only. Whose eyes it is for is asked in each statement.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import select
 
 from workflow import ids
 from workflow.errors import NotFound
@@ -16,7 +17,7 @@ from workflow.records.models import Answer, Meeting, Prospect, Rep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from workflow.reports.scope import Viewer
 
 SHOWN: Final = 50
+ASKED_FOR: Final = timedelta(days=90)
+"""How long a meeting waits for a word of what became of it; after that nobody remembers."""
 _MOST_BUSY: Final = 500
 _ROWS: Final = (
     select(
@@ -47,20 +50,26 @@ class Meetings:
 
 
 def meetings(tx: Tx, viewer: Viewer, *, mine: bool, past: bool, limit: int = SHOWN) -> Meetings:
-    """Booked meetings that are still ahead, the next first; or those that are over, the latest first."""
-    whose = viewer.own() if mine else viewer.sees()
-    begun = and_(Meeting.state == "booked", Meeting.starts_at <= tx.now)
-    late = _ROWS.where(whose, begun).order_by(Meeting.starts_at).limit(SHOWN)
+    """Booked meetings that are still ahead, the next first; or those that are over, the latest first.
+
+    One that was booked without a time stands at the end: somebody has to agree on it.
+    """
+    seen = _ROWS.where(viewer.own() if mine else viewer.sees())
     if past:
         over = Meeting.state.in_(("held", "no_show", "cancelled"))
-        found = _ROWS.where(whose, over).order_by(func.coalesce(Meeting.starts_at, Meeting.changed_at).desc())
-    else:
-        # One that was booked without a time stands at the end: somebody has to agree on it.
-        ahead = and_(Meeting.state == "booked", or_(Meeting.starts_at > tx.now, Meeting.starts_at.is_(None)))
-        found = _ROWS.where(whose, ahead).order_by(Meeting.starts_at.is_(None), Meeting.starts_at, Meeting.id)
-    rows = tx.conn.execute(found.limit(limit + 1)).all()
-    waiting = () if past else tuple(tx.conn.execute(late))
-    return Meetings(waiting, tuple(rows[:limit]), len(rows) > limit)
+        found = seen.where(over, Meeting.starts_at.is_not(None)).order_by(Meeting.starts_at.desc(), Meeting.id.desc())
+        rows = tx.conn.execute(found.limit(limit + 1)).all()
+        return Meetings((), tuple(rows[:limit]), len(rows) > limit)
+    # Two statements, because one order for both would let no index give the first few.
+    booked = seen.where(Meeting.state == "booked")
+    ahead = booked.where(Meeting.starts_at > tx.now).order_by(Meeting.starts_at, Meeting.id)
+    rows = list(tx.conn.execute(ahead.limit(limit + 1)))
+    if len(rows) <= limit:
+        open_ones = booked.where(Meeting.starts_at.is_(None)).order_by(Meeting.created_at, Meeting.id)
+        rows += tx.conn.execute(open_ones.limit(limit + 1 - len(rows)))
+    begun = booked.where(Meeting.starts_at <= tx.now, Meeting.starts_at > tx.now - ASKED_FOR)
+    waiting = tx.conn.execute(begun.order_by(Meeting.starts_at, Meeting.id).limit(SHOWN))
+    return Meetings(tuple(waiting), tuple(rows[:limit]), len(rows) > limit)
 
 
 def between(tx: Tx, viewer: Viewer, since: datetime, until: datetime, *, mine: bool) -> tuple[Record, ...]:
