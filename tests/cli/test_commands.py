@@ -163,3 +163,14 @@ def test_a_playbook_with_findings_starts_nothing(place: Path, made: str) -> None
 def test_the_doctor_finds_nothing_in_a_fresh_installation(made: str) -> None:
     answer = onward("doctor", "--data-dir", made)
     assert (answer.returncode, answer.stdout) == (0, "")
+
+
+def test_a_mailbox_is_changed_where_no_mail_server_is_set_and_a_bad_key_is_refused_before(made: str) -> None:
+    """A terminal need not know the server by which the processes send."""
+    given = ("--data-dir", made, "--imap-url-file", "-")
+    answer = onward("mailbox", "set", "default", *given, said="imaps://me:secret@mail.example.com")
+    assert (answer.returncode, answer.stderr) == (0, "The mailbox default is changed.\n")
+    sentence = refused(
+        onward("mailbox", "set", "default", "--data-dir", made, "--dkim-key-file", "-", said="-----BEGIN nothing-----")
+    )
+    assert "key" in sentence

@@ -220,11 +220,17 @@ def try_inbox(ws: Workspace, name: str, timeout_s: float | None = None) -> None:
 
 def dns_record(ws: Workspace, name: str) -> tuple[str, str] | None:
     """The name and the text of the DNS record that publishes the DKIM key of a mailbox, if it has one."""
-    signer = way(ws, id_of(ws, name)).outlet.signer
+    mailbox_id = id_of(ws, name)
+    with ws.database.read() as tx:
+        row = tx.conn.execute(select(Mailbox.sender, Mailbox.secrets, Mailbox.settings).where(Mailbox.id == mailbox_id))
+        sender, sealed, shown = row.one()
+        secrets = sealing.unseal(ws, tx, sealed)
+    # Without its server: a terminal may not know the one that the installation sends by.
+    signer = _outlet(ws.settings.mail_from if mailbox_id == ws.mailbox_id else sender, secrets, shown or {}).signer
     return (f"{signer.selector}._domainkey.{signer.domain}", signer.record) if signer else None
 
 
-def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[str, Any]) -> Way:
+def _outlet(sender: str, secrets: Mapping[str, str], shown: Mapping[str, Any]) -> Outlet:
     party = parse_mailbox(sender, local_host=True)
     signature = {each: shown[f"signature_{each}"] for each in ("en", "bg") if shown.get(f"signature_{each}")}
     signer = None
@@ -233,12 +239,17 @@ def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[
         if not f".{party.address.domain}".endswith(f".{signer.domain}"):
             message = f"The DKIM key signs for {signer.domain}, and the mailbox writes as {party.address.domain}."
             raise BadInput(message, field="dkim_domain")
+    return Outlet(party, signature, signer, shown.get("plus_addresses") == "yes")
+
+
+def _way(ws: Workspace, sender: str, secrets: Mapping[str, str], shown: Mapping[str, Any]) -> Way:
+    outlet = _outlet(sender, secrets, shown)
     tokens = None
     if secrets.get("refresh_token"):
         form = {name: secrets[name] for name in ("client_id", "client_secret", "refresh_token") if secrets.get(name)}
         tokens = AccessTokens(secrets.get("token_url", ""), form)
     return Way(
-        Outlet(party, signature, signer, shown.get("plus_addresses") == "yes"),
+        outlet,
         _server(ws, secrets),
         tokens,
         _inbox(secrets),
@@ -282,6 +293,8 @@ def _values(ws: Workspace, tx: Tx, row: Record | None, sender: str, told: Mappin
             kept[name] = text.block(value)[:_LONGEST_SIGNATURE]
         else:
             kept[name] = value.strip() if name != "dkim_key" else value
+    # The key is judged here even where a terminal does not know the server that the installation sends by.
+    _outlet(sender, secrets, shown)
     if secrets.get("smtp_url") or ws.settings.smtp_url:
         server = _way(ws, sender, secrets, shown).server
         shown["server"] = f"{server.host}:{server.port}" if secrets.get("smtp_url") else None
