@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import ssl
 import threading
@@ -14,22 +15,23 @@ from pathlib import Path
 
 import dkim
 import pytest
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.mail.test_smtp_tls import certificate
 from tests.outreach.scene import Scene
 from tests.support.smtpd import Behaviour, SmtpSink
 from workers.jobs import Hands
-from workflow.actions import absence, mailboxes, people, prospects, received, sealing
+from workflow.actions import absence, mailboxes, people, prospects, received, sealing, sources
 from workflow.actions.outreach import acts
 from workflow.actions.prospects import Who
 from workflow.actions.received import Letter
 from workflow.errors import BadInput, Conflict, NotFound, StartError, Unavailable
 from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
-from workflow.records.models import Mailbox
+from workflow.records.models import Mailbox, Source
 from workflow.reports.scope import Viewer, prospect_id
 
 PASSWORD = "canary-4711"
@@ -154,6 +156,38 @@ def test_the_seal_is_made_anew_with_another_key(scene: Scene, hands: Hands, serv
     prospect_of(scene, owner)
     drain(scene, hands)
     assert len(server.taken) == 1
+
+
+def test_the_secrets_and_tokens_of_sources_are_sealed_anew_too_even_those_of_an_earlier_release(scene: Scene) -> None:
+    ws, secret = scene.ws, "a secret of the vendor's own"
+    sources.add(ws, "hubspot", "hub", secret)
+    sources.keep_token(ws, sources.id_of(ws, "hub"), "pat-1")
+    sources.add(ws, "hubspot", "old", secret)
+    box = Fernet(base64.urlsafe_b64encode(bytes.fromhex(ws.key("source secrets"))))
+    earlier = box.encrypt(json.dumps([secret, "the one before"]).encode()).decode()
+
+    def rows() -> dict[str, tuple[str, str | None]]:
+        with ws.database.read() as tx:
+            found = select(Source.name, Source.secrets, Source.api_token)
+            return {row.name: (row.secrets, row.api_token) for row in tx.conn.execute(found)}
+
+    def opened(name: str) -> tuple[tuple[str, ...], str | None]:
+        with ws.database.read() as tx:
+            source = sources.known(ws, tx, name)
+            return source.secrets, sources.token(ws, tx, source.id)
+
+    with ws.database.write() as tx:
+        tx.conn.execute(update(Source).where(Source.name == "old").values(secrets=earlier))
+    before = rows()
+    for _ in range(2):
+        assert opened("hub") == ((secret,), "pat-1")
+        assert opened("old") == ((secret, "the one before"), None)
+        assert sealing.rotate(ws) >= len(before)
+    after = rows()
+    assert all(after[name][0] != before[name][0] for name in before)
+    assert after["hub"][1] != before["hub"][1]
+    with ws.database.read() as tx, pytest.raises(StartError):
+        sources.known(replace(ws, _key=b"another key"), tx, "hub")
 
 
 def test_another_secret_key_pauses_the_mailbox_and_says_why(scene: Scene, hands: Hands, server: SmtpSink) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import bindparam, insert, select, update
 
 from workflow import auditing, ids
-from workflow.actions import crm_links, secret_forms
+from workflow.actions import crm_links, sealing, secret_forms
 from workflow.crm.vendors import NAMES
-from workflow.errors import BadInput, Conflict, NotFound, StartError
+from workflow.errors import BadInput, Conflict, NotFound
 from workflow.records.models import Source
 
 if TYPE_CHECKING:
@@ -26,9 +23,9 @@ if TYPE_CHECKING:
 KINDS: Final = secret_forms.KINDS
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _LONGEST_TOKEN: Final = 4000
-_OPEN: Final = select(Source.id, Source.kind, Source.secrets, Source.api_token.is_not(None).label("asks")).where(
-    Source.name == bindparam("name"), Source.disabled_at.is_(None)
-)
+_OPEN: Final = select(
+    Source.id, Source.kind, Source.secrets, Source.api_token.is_not(None).label("asks"), sealing.HELD.label("held")
+).where(Source.name == bindparam("name"), Source.disabled_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def add(ws: Workspace, kind: str, name: str, secret: str | None = None) -> str:
             "id": source_id,
             "name": name,
             "kind": kind,
-            "secrets": _seal(ws, [secret]),
+            "secrets": sealing.seal_list(ws, tx, [secret]),
             "created_at": tx.now,
         }
         tx.conn.execute(insert(Source), row)
@@ -103,7 +100,8 @@ def remove(ws: Workspace, source_id: str) -> None:
         name = f"removed-{source_id}"
         crm_links.end(tx, source_id)
         return {
-            "name": name, "removed_at": tx.now, "disabled_at": tx.now, "secrets": _seal(ws, []), "api_token": None
+            "name": name, "removed_at": tx.now, "disabled_at": tx.now, "secrets": sealing.seal_list(ws, tx, []),
+            "api_token": None,
         }  # fmt: skip
 
     _change(ws, source_id, gone, "source.removed")
@@ -122,16 +120,18 @@ def keep_token(ws: Workspace, source_id: str, token: str) -> None:
     def change(tx: Tx) -> dict[str, Any]:
         if told:
             crm_links.begin(tx, source_id)
-        return {"api_token": _seal(ws, [told]) if told else None}
+        return {"api_token": sealing.seal_list(ws, tx, [told]) if told else None}
 
     _change(ws, source_id, change, "source.token", {"api_token": "changed" if told else None})
 
 
 def token(ws: Workspace, tx: Tx, source_id: str) -> str | None:
     """The token by which the vendor's own API is asked, in clear; None where there is none or the source is off."""
-    found = select(Source.api_token).where(Source.id == source_id, Source.disabled_at.is_(None))
-    sealed = tx.conn.execute(found).scalar_one_or_none()
-    return str(_opened(ws, sealed)[0]) if sealed else None
+    found = select(Source.api_token, sealing.HELD.label("held"))
+    row = tx.conn.execute(found.where(Source.id == source_id, Source.disabled_at.is_(None))).one_or_none()
+    if row is None or row.api_token is None:
+        return None
+    return sealing.unseal_list(ws, row.held, row.api_token)[0]
 
 
 def id_of(ws: Workspace, name: str) -> str:
@@ -180,7 +180,7 @@ def known(ws: Workspace, tx: Tx, name: str) -> OpenSource:
 
 def keep(ws: Workspace, tx: Tx, source: OpenSource, secrets: list[str]) -> None:
     """Write down what proves this source from now on, the newest first."""
-    tx.conn.execute(update(Source).where(Source.id == source.id).values(secrets=_seal(ws, secrets)))
+    tx.conn.execute(update(Source).where(Source.id == source.id).values(secrets=sealing.seal_list(ws, tx, secrets)))
 
 
 def address(ws: Workspace, kind: str, name: str, secret: str) -> str:
@@ -194,23 +194,6 @@ def open_source(ws: Workspace, tx: Tx, name: str) -> OpenSource | None:
     row = tx.conn.execute(_OPEN, {"name": name}).one_or_none()
     if row is None:
         return None
-    return OpenSource(row.id, name, row.kind, tuple(_opened(ws, row.secrets)), row.asks and row.kind in NAMES)
-
-
-def _opened(ws: Workspace, sealed: str) -> list[str]:
-    try:
-        opened: list[str] = json.loads(_box(ws).decrypt(sealed.encode()))
-    except InvalidToken as error:
-        message = (
-            "The secrets of the sources were sealed with another secret key: start with the key they were made with."
-        )
-        raise StartError(message) from error
-    return opened
-
-
-def _seal(ws: Workspace, kept: list[str]) -> str:
-    return _box(ws).encrypt(json.dumps(kept).encode()).decode()
-
-
-def _box(ws: Workspace) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(ws.key("source secrets"))))
+    return OpenSource(
+        row.id, name, row.kind, tuple(sealing.unseal_list(ws, row.held, row.secrets)), row.asks and row.kind in NAMES
+    )

@@ -151,8 +151,8 @@ def mailbox_remove(name: str, data_dir: Path | None) -> None:
 @mailbox.command("seal")
 @data_dir_option
 def mailbox_seal(data_dir: Path | None) -> None:
-    """Seal the secrets of all mailboxes anew with a fresh data key, and forget the old one."""
-    click.echo(f"Sealed anew: {sealing.rotate(opened(data_dir))} mailboxes.", err=True)
+    """Seal the secrets of mailboxes, sources and endpoints anew with a fresh data key, and forget the old one."""
+    click.echo(f"Sealed anew: {sealing.rotate(opened(data_dir))} mailboxes, sources and endpoints.", err=True)
 
 
 @click.command("away")
