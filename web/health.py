@@ -17,7 +17,7 @@ from werkzeug.exceptions import Unauthorized
 from web.security import is_local
 from workflow.actions import people
 from workflow.errors import Unavailable
-from workflow.reports import health, link_test, outbox
+from workflow.reports import crm, health, link_test, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from prometheus_client import Metric
 
+    from workflow.reports.crm import Numbers as CrmNumbers
     from workflow.reports.health import Health, Pulse
     from workflow.reports.outbox import Numbers
     from workflow.workspace import Workspace
@@ -86,7 +87,7 @@ class _Numbers(Collector):
         with self._ws.database.read() as tx:
             found = health.look(tx)
             link = link_test.look(tx)
-            metrics = [*_metrics(found), *_of_the_outbox(outbox.look(tx))]
+            metrics = [*_metrics(found), *_of_the_outbox(outbox.look(tx)), *_of_crms(crm.look(tx))]
             link_age = (tx.now - link.asked_at).total_seconds() if link is not None else None
         if link is not None and link_age is not None:
             words = "Whether the link to unsubscribe changed nothing when it was last opened by the daily test."
@@ -128,6 +129,19 @@ def _of_the_outbox(found: Numbers) -> list[Metric]:
         _gauge("outbox_overdue_seconds", "How long the most overdue target has waited.", found.overdue_s),
         _gauge("endpoints_off", "Endpoints that were switched off.", found.switched_off),
         _gauge("outbox_targets_failing", "Targets that take nothing just now.", found.failing),
+    ]
+
+
+def _of_crms(found: CrmNumbers) -> list[Metric]:
+    return [
+        _gauge("crm_links", "CRMs that are asked by their API.", found.links),
+        _gauge("crm_problems", "Those of them that cannot be asked just now.", found.problems),
+        _gauge("crm_lookups_waiting", "Objects named by an id that wait to be looked up.", found.awaited),
+        _gauge("crm_lookups_failed", "Objects named by an id that could not be looked up.", found.lookups_failed),
+        _gauge("crm_poll_overdue_seconds", "How long the most overdue CRM has waited to be read.", found.overdue_s),
+        _gauge("crm_cursor_age_seconds", "How long ago the least read CRM was read up to.", found.cursor_age_s),
+        _gauge("crm_writes_waiting", "Stages that wait to be written to a CRM.", found.unwritten),
+        _gauge("crm_writes_dead", "Stages that were given up.", found.given_up),
     ]
 
 

@@ -18,6 +18,13 @@ from workflow.engine.reasons import words
 from workflow.records.crm import CrmLink, CrmLookup
 from workflow.records.models import Delivery, Prospect
 from workflow.records.outbox import Target
+from workflow.reports import crm as crm_reports
+from workflow.reports import doctor
+
+
+def numbers(office: Office) -> crm_reports.Numbers:
+    with office.scene.ws.database.read() as tx:
+        return crm_reports.look(tx)
 
 
 def test_events_that_name_a_deal_by_its_id_apply_once_hubspot_has_said_who_it_is(hubspot: Office) -> None:
@@ -55,11 +62,20 @@ def test_what_cannot_be_learned_is_a_dead_letter_after_some_tries_and_can_be_rep
     for _ in range(2):
         with pytest.raises(CrmError, match="in trouble"):
             hubspot.ask()
+        assert [each for each in doctor.remarks(hubspot.scene.ws) if "source crm cannot be asked since" in each]
         hubspot.scene.clock.advance(hours=2)
         hubspot.server.faults = [Told(500)] * 3
+    assert (numbers(hubspot).problems, numbers(hubspot).awaited) == (1, 2)
+    assert 2 * 3600 - 900 <= numbers(hubspot).overdue_s <= 4 * 3600
+    with hubspot.scene.ws.database.read() as tx:
+        assert [code for code, _ in crm_reports.faults(tx, tx.now - timedelta(hours=2))] == ["crm.overdue"]
+        assert not list(crm_reports.faults(tx, tx.now)), "without a clock nothing was judged"
     hubspot.server.faults = []
     hubspot.ask()
     hubspot.sweep()
+    assert (numbers(hubspot).problems, numbers(hubspot).lookups_failed, numbers(hubspot).overdue_s) == (0, 1, 0)
+    (remark,) = (each for each in doctor.remarks(hubspot.scene.ws) if "source crm" in each)
+    assert "did not tell of 1 objects" in remark
     with hubspot.scene.ws.database.read() as tx:
         states = dict(tx.conn.execute(select(CrmLookup.ref, CrmLookup.state)).all())
         link = tx.conn.execute(select(CrmLink.problem, CrmLink.looked_up_at)).one()

@@ -122,6 +122,8 @@ def test_what_may_pass_is_tried_again_in_order_and_what_is_refused_is_given_up(h
     scene.move(ana, "diagnose")
     drain(hubspot)
     assert [row.state for row in sent(hubspot)] == ["done", "dead"]
+    (remark,) = (each for each in doctor.remarks(scene.ws) if "written" in each)
+    assert remark.startswith("1 stages were not written to the vendor of the source crm: `onward source writes crm")
     assert "refused it (400" in sent(hubspot)[1].answer
     # What was never written has no echo: the same from there is a rep's.
     crm_links.set_writes(scene.ws, hubspot.source_id, {"diagnosed": "contractsent"})

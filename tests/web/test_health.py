@@ -107,6 +107,7 @@ def test_metrics_count_what_is_there(ws: Workspace, client: FlaskClient, crm: Se
     assert found["onward_inbox_dead"] == 1
     assert found["onward_mailboxes_paused"] == 1
     assert found["onward_hints_arrive"] == 1
+    assert (found["onward_crm_links"], found["onward_crm_lookups_failed"], found["onward_crm_writes_dead"]) == (0, 0, 0)
     assert found["onward_processes[clock]"] == 1
     assert found["onward_heartbeat_age_seconds[clock]"] == 12
     assert "onward_oldest_claim_seconds" not in found

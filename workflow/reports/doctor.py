@@ -33,7 +33,7 @@ from workflow.records.models import (
     Suppression,
     Touch,
 )
-from workflow.reports import check_limits, link_test, outbox, replay
+from workflow.reports import check_limits, crm, link_test, outbox, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.search import searchable
 from workflow.wanted import GIVEN_UP
@@ -98,7 +98,7 @@ def examine(ws: Workspace, *, seed: int = 0) -> tuple[Finding, ...]:
 def remarks(ws: Workspace) -> tuple[str, ...]:
     """What is no fault but should be known: uncertain emails, dead letters, paused mailboxes, a silent clock."""
     with ws.database.read() as tx:
-        told = [*_counts(tx), *outbox.remarks(tx)]
+        told = [*_counts(tx), *outbox.remarks(tx), *crm.remarks(tx)]
         link = link_test.remark(tx, ws.settings.base_url)
         if link is not None:
             told.append(link)
@@ -390,7 +390,8 @@ def _clock_since(tx: Tx) -> datetime | None:
 
 
 def _outbox(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
-    yield from (Finding(code, sentence) for code, sentence in outbox.faults(tx, _clock_since(tx)))
+    since = _clock_since(tx)
+    yield from (Finding(code, sentence) for code, sentence in (*outbox.faults(tx, since), *crm.faults(tx, since)))
 
 
 _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (

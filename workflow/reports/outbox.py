@@ -81,7 +81,9 @@ def remarks(tx: Tx) -> Iterator[str]:
             yield f"The endpoint {row.name} is {row.state}, it is told nothing: {why}."
         elif row.failing_since is not None:
             yield f"The endpoint {row.name} has taken nothing since {row.failing_since:%Y-%m-%d %H:%M}Z."
-    dead = _count(tx, "dead")
+    # What was not written to a CRM is told with its source.
+    gone = select(func.count()).select_from(Outgoing).where(Outgoing.state == "dead", Outgoing.kind == "endpoint")
+    dead = tx.conn.execute(gone).scalar_one()
     if dead:
         yield f"There are {dead} events that no endpoint took: `onward endpoint replay NAME` delivers them once more."
 
