@@ -17,10 +17,11 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import select
 
-from workflow import ids
+from workflow import ids, progress
 from workflow.actions import people
 from workflow.records.base import Base
 from workflow.records.models import Enrollment, History, Prospect, Rep, Touch
+from workflow.records.stays import Stay
 from workflow.search import searchable
 from workflow.workspace import Workspace
 
@@ -37,6 +38,8 @@ _LAST: Final = (
     "Ангелова", "Тодорова", "Smith", "Weber", "Novak", "Moreau", "Rossi", "Jensen", "Kowalski", "Papadopoulos",
 )  # fmt: skip
 _TRADE: Final = ("Строй", "Логистик", "Софт", "Foods", "Steel", "Медия", "Textile", "Аптеки")
+_ORIGINS: Final = ("source:crm", "source:site", "import", "rep")
+_COMPETITORS: Final = ("Salesmate", "salesmate", "In-house sheet", "Cargobase; Salesmate", "Do nothing")
 _KINDS: Final = ("created", "edited", "answers.recorded", "call.ended", "moved", "email.opened", "moved", "edited")
 
 
@@ -60,6 +63,7 @@ def fill(ws: Workspace, prospects: int = PROSPECTS) -> Full:
     made = list(_people(dice, reps, stages, now, prospects))
     _insert(ws, Prospect, made)
     _insert(ws, History, (row for each in made for row in _history(dice, each, stages)))
+    _insert(ws, Stay, (row for each in made for row in _stays(dice, each, stages)))
     running = [each for each in made if each["stage"] != stages[-1] and dice.random() < 0.4]
     key = next(iter(book.sequences))
     enrolled = [_enrollment(each, key, book.digest) for each in running]
@@ -87,6 +91,7 @@ def _people(
         entered = created + (now - created) * dice.random()
         stage = dice.choices(stages, range(len(stages) + 2, 2, -1))[0]
         final = stage == stages[-1]
+        reached = [*stages[: stages.index(stage) + 1], *(["email.replied"] if dice.random() < 0.3 else [])]
         yield {
             "id": ids.new_id(), "email": email, "email_key": email, "name": name, "company": company, "phone": phone,
             "title": "Управител", "language": "bg", "time_zone": "", "country": "BG", "stage": stage,
@@ -94,7 +99,20 @@ def _people(
             "outcome": dice.choice(("won", "lost", "no_decision")) if final else None, "chain": f"{at:064x}",
             "owner_id": dice.choice(reps) if dice.random() < 0.9 else None, "entered_stage_at": entered,
             "moved_at": entered, "search": searchable(name, company, email, phone), "created_at": created,
-            "updated_at": entered,
+            "updated_at": entered, "reached": progress.told(reached), "origin": dice.choice(_ORIGINS),
+            "competitor": dice.choice(_COMPETITORS) if dice.random() < 0.2 else "",
+            "outcome_reason": dice.choice(("price", "timing", "silence")) if final else None,
+        }  # fmt: skip
+
+
+def _stays(dice: random.Random, told: dict[str, Any], stages: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The stages before the one it is in, each left at some time in between."""
+    passed = stages.index(told["stage"])
+    for number, stage in enumerate(stages[:passed]):
+        left = told["created_at"] + (told["entered_stage_at"] - told["created_at"]) * ((number + 1) / passed)
+        yield {
+            "prospect_id": told["id"], "version": number + 2, "stage": stage, "hours": dice.randrange(1, 900),
+            "left_at": left, "owner_id": told["owner_id"], "language": told["language"], "origin": told["origin"],
         }  # fmt: skip
 
 

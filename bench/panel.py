@@ -30,6 +30,8 @@ from workflow.actions import people, prospects
 from workflow.actions.prospects import Who
 from workflow.workspace import Workspace, open_workspace
 
+# What the page does not bring with it.
+_SECTIONS: Final = ("times", "velocity", "sequences", "competitors", "reasons")
 _TIMES: Final = 60
 _MOST_MS: Final = 100.0
 _POLL_MS: Final = 10.0
@@ -63,6 +65,10 @@ def _database(ground: Ground, kind: str, number: int) -> list[Figure]:
     return figures
 
 
+def _section(name: str) -> Callable[[int], str]:
+    return lambda _at: f"/analytics/{name}?days=365&part=1"
+
+
 def _pages(client: FlaskClient, spent: _Spent, label: str, filled: Full) -> list[Figure]:
     dice = random.Random(5)
     pages: dict[str, Callable[[int], str]] = {
@@ -73,6 +79,9 @@ def _pages(client: FlaskClient, spent: _Spent, label: str, filled: Full) -> list
         "list, newest first": lambda _at: "/prospects",
         "list, by company": lambda _at: "/prospects?sort=company",
         "search as one types": lambda at: f"/prospects?part=1&q={_WORDS[at % len(_WORDS)]}",
+        "Analytics": lambda _at: "/analytics",
+        "Analytics, a year": lambda _at: "/analytics?days=365",
+        **{f"Analytics, {name}, a year": _section(name) for name in _SECTIONS},
         "search on the board": lambda _at: f"/board?part=1&q={dice.choice(_WORDS)}",
     }
     return [_figure(client, spent, f"{label}: {name}", address) for name, address in pages.items()]

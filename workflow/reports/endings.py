@@ -50,12 +50,15 @@ class Rival:
 def reasons(tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Ended, ...]:
     """Why prospects were closed without a deal, the most frequent first; rare words together as `…`."""
     found = (
-        select(Prospect.outcome, func.coalesce(Prospect.outcome_reason, ""), func.count())
+        select(Prospect.outcome, Prospect.outcome_reason, func.count())
         .where(Prospect.outcome.in_(("lost", "no_decision", "disqualified")))
         .where(Prospect.entered_stage_at > asked.since(tx), *of_prospects(viewer, asked))
-        .group_by(Prospect.outcome, func.coalesce(Prospect.outcome_reason, ""))
+        .group_by(Prospect.outcome, Prospect.outcome_reason)
     )
-    counted = [Ended(str(outcome), " ".join(said.split()), count) for outcome, said, count in tx.conn.execute(found)]
+    counts: Counter[tuple[str, str]] = Counter()
+    for outcome, said, count in tx.conn.execute(found):
+        counts[str(outcome), " ".join((said or "").split())] += count
+    counted = [Ended(outcome, said, count) for (outcome, said), count in counts.items()]
     counted.sort(key=lambda each: (-each.count, each.outcome, each.reason))
     rest: Counter[str] = Counter()
     for each in counted[_MOST:]:
