@@ -95,6 +95,7 @@ OUTCOMES: Final = {
 _KINDS: Final = {
     "created": later("Prospect added"),
     "edited": later("Facts changed"),
+    "erased": later("The person was erased"),
     "call.ended": later("Call"),
     "answers.recorded": later("Answers recorded"),
     "meeting.booked": later("Meeting booked"),
