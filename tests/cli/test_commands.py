@@ -22,14 +22,6 @@ def onward(*words: str, env: Mapping[str, str] | None = None, said: str = "") ->
     )
 
 
-@pytest.fixture
-def made(place: Path) -> str:
-    """The data folder of an installation that has never been started."""
-    folder = str(place / "data")
-    assert onward("db", "upgrade", "--data-dir", folder).returncode == 0
-    return folder
-
-
 def refused(answer: subprocess.CompletedProcess[str]) -> str:
     """The sentence of a refusal: one line on stderr, nothing on stdout, exit code 2."""
     assert answer.returncode == 2

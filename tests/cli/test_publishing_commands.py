@@ -12,14 +12,6 @@ import pytest
 from tests.cli.test_commands import FAST, ONWARD, onward, refused
 
 
-@pytest.fixture
-def made(place: Path) -> str:
-    """The data folder of an installation that has never been started."""
-    folder = str(place / "data")
-    assert onward("db", "upgrade", "--data-dir", folder).returncode == 0
-    return folder
-
-
 def publish(made: str, file: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Publish a file."""
     return onward("playbook", "publish", str(file), *words, "--data-dir", made)

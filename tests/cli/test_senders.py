@@ -16,13 +16,6 @@ from workflow.commands.steps import THEIRS, steps
 CYRILLIC = re.compile("[а-яА-Я]")
 
 
-@pytest.fixture
-def made(place: Path) -> str:
-    folder = str(place / "data")
-    assert onward("db", "upgrade", "--data-dir", folder).returncode == 0
-    return folder
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_steps_in_both_languages(kind: str) -> None:
     english, bulgarian = (steps(kind, "crm", language) for language in ("en", "bg"))

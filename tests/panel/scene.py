@@ -115,7 +115,7 @@ class Scene:
             link = f"/sign-in/{people.sign_in_link(self.ws, self.reps[name])}"
             found.get(link)
             assert found.post(link).status_code == 303
-            found.get("/settings")
+            found.get("/settings/appearance")
         found.htmx = htmx
         return found
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.processes import FAST, Installation
 
 
+# Which of the two databases keeps the fact is told apart in tests/records; here it is about processes.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_running_processes_go_by_what_a_command_publishes(installation: Installation) -> None:
     """Web decides by it, the worker sends by it, a restart leaves it alone, and the doctor needs no setting."""
     installation.up()
