@@ -76,8 +76,12 @@ def meets(page: Page, guard: Locator) -> None:
     stands(page, "Насрочена среща")
     press(page.locator("#w-follow_up"))
     expect(guard).to_contain_text("Първо трябва да се състои среща.")
-    press(page.locator("#meeting").get_by_role("button", name="Състоя се"))
+    press(page.locator("#meeting").get_by_role("link", name="Състоя се"))
+    # What it sends stands on the page before it is said.
+    expect(page.locator("#effects")).to_contain_text("След срещата")
+    press(page.locator("#do-mark"))
     expect(page.locator("[data-toast]")).to_contain_text("Срещата се състоя")
+    press(page.get_by_role("link", name="Към клиента"))
     press(page.locator("#go-on"))
     stands(page, "Проследен")
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from flask import g, request
-from sqlalchemy import select
 
 from web.forms import Form
 from web.forms import block as read_block
@@ -32,8 +31,7 @@ from workflow.actions import facts, prospects
 from workflow.engine import scoring
 from workflow.engine import signals as kinds
 from workflow.engine.gaps import BUYER
-from workflow.errors import BadInput, Conflict, NotFound
-from workflow.records.models import Meeting
+from workflow.errors import BadInput, Conflict
 from workflow.reports import scope
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 20_000
 _DAY_MINUTES: Final = 24 * 60
-_MEETINGS: Final = {"held": kinds.HELD, "no_show": kinds.NO_SHOW, "cancelled": kinds.CANCELLED}
 _YEARS: Final = range(2000, 2100)
 
 
@@ -124,19 +121,8 @@ def log_call(prospect_id: str) -> ResponseReturnValue:
 
 
 def save_meeting(prospect_id: str) -> ResponseReturnValue:
-    """Write down a meeting that was agreed, or what became of one."""
+    """Write down a meeting that was agreed."""
     known, _now = _standing(prospect_id)
-    what = read_line("what", 20)
-    if what in _MEETINGS:
-        uid = read_line("uid")
-        with reading() as tx:
-            booked = select(Meeting.id).where(
-                Meeting.prospect_id == known, Meeting.uid == uid, Meeting.state == "booked"
-            )
-            if tx.conn.execute(booked).one_or_none() is None:
-                raise NotFound(_("There is no such meeting any more. Load the page again."))
-        words = {"held": _("The meeting took place"), "no_show": _("Nobody came"), "cancelled": _("It was called off")}
-        return _tell(known, _MEETINGS[what], {"uid": uid}, Form(), lambda _result: Toast(words[what]), "meeting")
     form = Form({name: read_line(name) for name in ("day", "time", "place")})
     starts = _moment(form)
     if starts is None:

@@ -127,7 +127,7 @@ def _one(meeting_id: str, toast: Toast | None = None) -> ResponseReturnValue:
     what = request.args.get("what", "")
     with reading() as tx:
         row = reports.one(tx, viewer(), meeting_id)
-        what = what if row.state == "booked" and what in _open_marks(row, tx.now) else ""
+        what = what if row.state == "booked" and what in MARKS else ""
         values = _about(tx, row)
         values["effects"] = (
             followups.effects(workspace(), tx, row.prospect_id, MARKS[what], {"uid": row.uid}) if what else None
@@ -249,9 +249,9 @@ def _about(tx: Tx, row: Record) -> dict[str, Any]:
 
 
 def _open_marks(row: Record, now: datetime) -> tuple[str, ...]:
-    """What may be said of a booked meeting: only one that has begun took place, or was missed."""
+    """What may be said of a booked meeting, the likeliest first: people also meet before the time in the calendar."""
     begun = row.starts_at is None or row.starts_at <= now
-    return ("held", "no_show", "cancelled") if begun else ("cancelled",)
+    return ("held", "no_show", "cancelled") if begun else ("cancelled", "held", "no_show")
 
 
 def _stale(row: Record, sentence: str) -> ResponseReturnValue:
