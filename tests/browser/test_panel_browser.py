@@ -246,23 +246,26 @@ def test_no_page_is_wider_than_its_window(scene: Scene, desk: Desk, width: int) 
     sources.keep_token(scene.ws, source_id, "pat-1")
     refused = CrmError(because("crm.token", vendor="Pipedrive", code=401, said=": unauthorized access"), "token")
     crm_links.failed(scene.ws, source_id, refused)
+    waits = next(each.id for each in scene.touches(known) if each.state == "scheduled")
     led = calling.begin(scene.ws, known, scene.reps["iva"], "discovery", 30)
     place = f"https://meet.example.com/{'x' * 120}"
     scene.tell(known, "meeting.booked", uid="m", starts_at=scene.clock.now - timedelta(hours=1), place=place)
     with scene.ws.database.read() as tx:
         met = tx.conn.execute(select(Meeting.id)).scalar_one()
     desk.page.set_viewport_size({"width": width, "height": 800})
-    paths = ("/settings/endpoints", f"/settings/endpoints/{told.id}",
+    paths = (f"/snooze?what=prospect&about={known}", "/settings/endpoints", f"/settings/endpoints/{told.id}",
              "/", "/board", "/prospects", "/prospects/new", f"/prospects/{known}", f"/prospects/{known}/edit",
              "/settings", "/settings/keys", "/settings/mailboxes", "/settings/playbook", "/settings/playbook/diagram",
-             "/uncertain", "/prospects/import", f"/prospects/{known}/merge",
+             "/uncertain", "/prospects/import", f"/prospects/{known}/merge", f"/prospects/{known}/erase",
+             f"/prospects/{known}/related?q=b", f"/prospects/{known}/facts/title", f"/touches/{waits}/text",
              f"/prospects/{known}/call", f"/prospects/{known}/call/sheet", f"/calls/{led}", f"/calls/{led}/end",
              "/uncertain?what=failed&all=resend", "/unmatched", "/mail", "/deliveries", "/deliveries?only=dead",
              "/settings/sources", f"/settings/sources/{source_id}", "/settings/suppression", "/settings/appearance",
              "/settings/users", f"/settings/users/{scene.reps['boyan']}", "/settings/audit", "/help",
              "/templates", "/templates/decision", "/templates/decision/en/history",
              "/meetings?who=team", f"/meetings/{met}?what=held", f"/prospects/{known}/meetings/new?times=all",
-             "/sequences", "/analytics", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back",
+             "/sequences", "/sequences/after_meeting", "/sequences/after_meeting/edit?at=call_back",
+             "/analytics", "/analytics/reps",
              "/playbook/draft", f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}")  # fmt: skip
     for path in paths:
         page = desk.open(f"{path}{'&' if '?' in path else '?'}lang=bg")
