@@ -18,6 +18,7 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import is_swap, workspace
+from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, worded
 from workflow import text
 from workflow.actions import absence, mailboxes
@@ -176,10 +177,7 @@ def show_mailbox(mailbox_id: str) -> ResponseReturnValue:
     """The form of a mailbox, with what may be shown of it."""
     require("mailboxes")
     mailboxes.named(workspace(), mailbox_id)
-    with reading() as tx:
-        row = _row(tx, mailbox_id)
-    shown = {name: str(value or "") for name, value in (row.settings or {}).items() if name in mailboxes.OPEN}
-    return _form(Form({**shown, "name": row.name, "sender": row.sender, "rep": row.rep or ""}), mailbox_id)
+    return _form(Form(_shown(mailbox_id)), mailbox_id)
 
 
 def change_mailbox(mailbox_id: str) -> ResponseReturnValue:
@@ -190,11 +188,16 @@ def change_mailbox(mailbox_id: str) -> ResponseReturnValue:
     form.values["name"] = name
     told = {each: "" for each in request.form.getlist("forget") if each in mailboxes.SECRETS} | _told(form)
     own = mailbox_id == ws.mailbox_id
+    ws = held(ws, lambda: _shown(mailbox_id))
     try:
         if own:
             mailboxes.change(ws, name, told)
         else:
             mailboxes.change(ws, name, told, sender=form["sender"], rep=form["rep"])
+    except Overtaken:
+        address = f"/settings/mailboxes/{mailbox_id}"
+        mine = {each: value for each, value in form.values.items() if each != "name"}
+        return show_both(Clash(mailbox_id, name, address, _labels(), _shown(mailbox_id), mine))
     except OnwardError as error:
         return _refused(form, error, mailbox_id)
     return _listed(Toast(_("Saved")))
@@ -216,8 +219,29 @@ def _form(form: Form, mailbox_id: str = "", status: int = HTTPStatus.OK) -> Resp
     return page(
         "mailbox", here="settings", status=status, form=form, mailbox_id=mailbox_id, held=held, record=record,
         people=people, own=mailbox_id == ws.mailbox_id,
+        seen=request.form.get("seen", "") or (mark_of(_shown(mailbox_id)) if mailbox_id else ""),
         secrets={name: _(label) for name, label in _SECRETS.items()},
     )  # fmt: skip
+
+
+def _shown(mailbox_id: str) -> dict[str, str]:
+    """What the form shows now: all that is no secret."""
+    with workspace().database.read() as tx:
+        row = _row(tx, mailbox_id)
+    shown = {name: str((row.settings or {}).get(name) or "") for name in mailboxes.OPEN}
+    return {**shown, "name": row.name, "sender": row.sender, "rep": row.rep or ""}
+
+
+def _labels() -> dict[str, str]:
+    return {
+        "sender": _("Sender"),
+        "rep": _("Writes to the prospects of"),
+        "dkim_selector": _("DKIM selector"),
+        "dkim_domain": _("DKIM domain"),
+        "signature_en": _("Signature in English"),
+        "signature_bg": _("Signature in Bulgarian"),
+        "plus_addresses": _("Plus-addresses"),
+    }
 
 
 def _refused(form: Form, error: OnwardError, mailbox_id: str = "") -> ResponseReturnValue:

@@ -16,6 +16,7 @@ from web.auth import require
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import workspace
+from web.panel.conflicts import Overtaken, held, mark_of
 from web.panel.frame import Toast, done, page, reading, warn, who, worded
 from workflow.actions import drafts, publishing
 from workflow.actions import effect as effects
@@ -43,6 +44,9 @@ _FATES: Final = {
     "gained": later("gained"),
     "lost": later("lost"),
 }
+_OVERTAKEN: Final = later(
+    "Another playbook came into force while you were looking: what yours changes is shown anew, beside that one."
+)
 _CHOICES: Final = {
     "keep": later("Keep: they finish as they began"),
     "move": later("Move: they go on by the new one"),
@@ -76,17 +80,18 @@ def publish() -> ResponseReturnValue:
     """Publish the draft that the page holds, as was chosen for each sequence."""
     require("playbook")
     draft = _draft(_held())
+    ws = held(workspace(), _in_force)
     groups = {name[7:]: value for name, value in request.form.items() if name.startswith("choice.")}
     if not set(groups.values()) <= set(CHOICES):
         raise BadInput(_("Choose what becomes of those in flight."))
     mapping = {name[4:]: value for name, value in request.form.items() if name.startswith("map.") and value}
     choices = Choices("keep", cast("Mapping[str, Choice]", groups))
     try:
-        publishing.publish(workspace(), draft, who(), choices=choices, mapping=mapping)
+        publishing.publish(ws, draft, who(), choices=choices, mapping=mapping)
     except (BadInput, Conflict, PlaybookError) as error:
-        warn(worded(error))
+        warn(_(_OVERTAKEN) if isinstance(error, Overtaken) else worded(error))
         return judged(draft, HTTPStatus.CONFLICT)
-    drafts.settle(workspace(), draft.sound().digest)
+    drafts.settle(ws, draft.sound().digest)
     return done(_PAGE, Toast(_("The playbook is published")))
 
 
@@ -109,9 +114,15 @@ def judged(draft: Draft, status: int = HTTPStatus.OK) -> ResponseReturnValue:
         return _show()
     differences = [each.words(language()) for each in diff(before, playbook)]
     return _show(
-        status, draft=playbook, held=base64.b64encode(draft.source.encode()).decode(), differences=differences,
+        status, draft=playbook, seen=mark_of(_in_force()), held=base64.b64encode(draft.source.encode()).decode(),
+        differences=differences,
         effect=effects.effect(ws, playbook),
     )  # fmt: skip
+
+
+def _in_force() -> Mapping[str, str]:
+    with workspace().database.read() as tx:
+        return {"digest": workspace().playbooks.in_force(tx).digest}
 
 
 def _draft(content: bytes) -> Draft:
@@ -123,7 +134,8 @@ def _show(status: int = HTTPStatus.OK, **values: Any) -> ResponseReturnValue:  #
         known = reports.versions(tx)
         moving = reports.under_way(tx)
         progress = publishing.progress(tx, moving) if moving else None
-    shown: dict[str, Any] = {"findings": (), "draft": None, "held": "", "differences": (), "effect": None, **values}
+    blank = {"findings": (), "draft": None, "held": "", "seen": "", "differences": (), "effect": None}
+    shown: dict[str, Any] = {**blank, **values}
     return page(
         "playbook", here="settings", status=status, versions=known, progress=progress, fates=FATES,
         fate_words={key: _(word) for key, word in _FATES.items()},

@@ -17,6 +17,7 @@ from web.forms import Form
 from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.pages import workspace
+from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, worded
 from workflow.actions import absence, people
 from workflow.errors import BadInput, Conflict, NotFound
@@ -83,10 +84,15 @@ def change_user(rep_id: str) -> ResponseReturnValue:
         form.errors["name"] = _("Write the name as it stands under emails.")
         return _one(rep_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
+        ws = held(workspace(), lambda: _shown(rep_id))
         if form["role"] != before.role:
             # Before the rest: a refusal must leave nothing half done.
-            people.change_role(workspace(), rep_id, form["role"])
-        people.prefer(workspace(), rep_id, {name: form[name] for name in _FIELDS if name != "role"})
+            people.change_role(ws, rep_id, form["role"])
+        people.prefer(ws, rep_id, {name: form[name] for name in _FIELDS if name != "role"})
+    except Overtaken:
+        theirs = _shown(rep_id)
+        clash = Clash(rep_id, before.name or before.email, f"{_PAGE}/{rep_id}", _labels(), theirs, form.values)
+        return show_both(clash)
     except (BadInput, Conflict) as error:
         form.errors[error.field or "role" if isinstance(error, BadInput) else "role"] = worded(error)
         return _one(rep_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -151,12 +157,28 @@ def _one(
         seen = select(Session.seen_at).where(Session.rep_id == rep_id).order_by(Session.seen_at.desc()).limit(1)
         seen_at = tx.conn.execute(seen).scalar_one_or_none()
     typed = form or Form()
+    mark = request.form.get("seen", "") or mark_of(_fields(row))
     if not typed.values:
-        typed.values = {name: getattr(row, name) or "" for name in _FIELDS}
+        typed.values = _fields(row)
     return page(
         "user", here="settings", status=status, toast=toast, row=row, form=typed, link=link, others=others,
-        seen_at=seen_at, roles=people.ROLES, zones=sorted(name for name in available_timezones() if "/" in name),
+        seen=mark, seen_at=seen_at, roles=people.ROLES,
+        zones=sorted(name for name in available_timezones() if "/" in name),
     )  # fmt: skip
+
+
+def _shown(rep_id: str) -> dict[str, str]:
+    """What the form shows now."""
+    with workspace().database.read() as tx:
+        return _fields(_row(tx, rep_id))
+
+
+def _fields(row: Record) -> dict[str, str]:
+    return {name: getattr(row, name) or "" for name in _FIELDS}
+
+
+def _labels() -> dict[str, str]:
+    return {"name": _("Name"), "role": _("Role"), "language": _("Language"), "time_zone": _("Time zone")}
 
 
 def _row(tx: Tx, rep_id: str) -> Record:
