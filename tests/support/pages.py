@@ -88,7 +88,7 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
         "prospect-edit": f"/prospects/{known}/edit", "prospect-why": f"/prospects/{known}/why",
         "email-text": f"/touches/{scene.touches(known)[-1].id}/text", "fact": f"/prospects/{known}/facts/phone",
         "related": f"/prospects/{known}/related?q=Miller", "email-why": f"/touches/{touch}/why",
-        "merge": f"/prospects/{known}/merge", "import": "/prospects/import",
+        "merge": f"/prospects/{known}/merge", "erase": f"/prospects/{known}/erase", "import": "/prospects/import",
         "call-plan": f"/prospects/{known}/call", "call-sheet": f"/prospects/{known}/call/sheet",
         "uncertain": "/uncertain", "settle-all": "/uncertain?what=failed&all=resend", "unmatched": "/unmatched",
         "deliveries": "/deliveries", "mail": "/mail", "templates": "/templates", "template": "/templates/decision",
