@@ -66,6 +66,7 @@ _ABOUT: Final = (
     ("/uncertain", "email-route", later("How an email travels")),
     ("/touches", "explain", later("Why something happened")),
     ("/prospects", "history", later("History")),
+    ("/", "today", later("Today")),
 )
 
 

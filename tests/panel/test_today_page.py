@@ -116,8 +116,12 @@ def test_a_week_is_counted_against_the_goals_of_the_rep(scene: Scene) -> None:
     boyan = scene.visitor("boyan")
     refused = boyan.post("/goals", {"calls": "many", "meetings": "3", "wins": "1000"})
     assert refused.status_code == 422
-    assert 'value="many"' in refused.text
-    assert boyan.post("/goals", {"calls": "25", "meetings": "5", "wins": ""}).status_code == 303
+    assert 'value="many" aria-invalid="true" aria-describedby="gb-calls" autofocus>' in refused.text
+    assert refused.text.count("autofocus") == 1
+    assert (
+        boyan.post("/goals", {"calls": "25", "meetings": "5", "wins": "", "after": "goals"}).location
+        == "/?after=goals#goals"
+    )
     known = scene.prospect(owner="boyan")
     boyan.post(f"/prospects/{known}/call", {"notes": "Hi.", "minutes": "5", "version": str(scene.row(known).version)})
     for uid, kind in (("a", "meeting.booked"), ("b", "meeting.booked"), ("b", "meeting.cancelled")):

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 # A reply waits for nobody, but not before a call whose hour has come.
 _SOON: Final = timedelta(minutes=15)
+GOALS_KEY: Final = "goals"
+"""How the page names its goals where it says what has the focus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ def show_today(
     keys = list(_keys(found, first))
     return page(
         "today", here="today", status=status, toast=toast, found=found, done=done, off=off, first=first, week=week,
-        typed=form or Form({each.what: str(each.wanted or "") for each in week}), goals_open=form is not None,
-        hours=_hours, behind=_behind(keys), at=_focus(keys), focus="data-focus" if is_swap() else "autofocus",
+        typed=form or Form({each.what: str(each.wanted or "") for each in week}), bad=_bad(form),
+        hours=_hours, behind=_behind(keys), at="" if form else _focus(keys),
+        focus="data-focus" if is_swap() else "autofocus",
     )  # fmt: skip
 
 
@@ -181,10 +184,15 @@ def _behind(keys: list[str]) -> dict[str, str]:
 
 
 def _focus(keys: list[str]) -> str:
-    """The row that asks for the focus; empty where none does, `top` where the asked one is not there."""
+    """The row that asks for the focus, or the goals; empty where none does, `top` where no row is left."""
     wanted = request.values.get("after", "")[:120]
     if request.method == "GET" and not wanted:
         return ""
-    if wanted in keys:
+    if wanted in (*keys, GOALS_KEY):
         return wanted
     return keys[0] if keys else "top"
+
+
+def _bad(form: Form | None) -> str:
+    """The first goal that is not well as it was typed: it has the focus, and not the row of an act."""
+    return next(iter(form.errors), "") if form else ""
