@@ -91,6 +91,7 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
         "merge": f"/prospects/{known}/merge", "erase": f"/prospects/{known}/erase", "import": "/prospects/import",
         "call-plan": f"/prospects/{known}/call", "call-sheet": f"/prospects/{known}/call/sheet",
         "uncertain": "/uncertain", "settle-all": "/uncertain?what=failed&all=resend", "unmatched": "/unmatched",
+        "analytics-times": "/analytics/times", "analytics-reps": "/analytics/reps?owner=me",
         "deliveries": "/deliveries", "mail": "/mail", "templates": "/templates", "template": "/templates/decision",
         "template-history": "/templates/decision/en/history", "settings": "/settings",
         "appearance": "/settings/appearance", "mailboxes": "/settings/mailboxes",
@@ -107,7 +108,7 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
     paths |= _meetings(scene)
     paths["user"] = f"/settings/users/{scene.reps['boyan']}"
     rules = {rule.rule for rule in scene.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    for name in ("/sequences", "/meetings", "/analytics", "/analytics/reps", "/settings/users", "/settings/audit"):
+    for name in ("/sequences", "/meetings", "/analytics", "/settings/users", "/settings/audit"):
         if name in rules:
             paths[name.rpartition("/")[2]] = name
     return paths

@@ -54,6 +54,7 @@ _PLACES: Final = (
     Place("/prospects/import", later("Import"), "", "import csv spreadsheet", "import"),
     Place("/meetings", later("Meetings"), "G M", "meetings calendar appointments"),
     Place("/meetings/new", later("Book a meeting"), "", "book meeting slots times"),
+    Place("/analytics", later("Analytics"), "G A", "analytics reports funnel numbers"),
     Place("/uncertain", later("Needs a person"), "", "uncertain failed waiting"),
     Place("/unmatched", later("Mail of nobody"), "", "unmatched replies"),
     Place("/deliveries", later("Deliveries"), "", "deliveries webhooks in", "deliveries"),

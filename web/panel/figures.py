@@ -5,6 +5,7 @@ Counts nothing itself: numbers come from `workflow.reports`, and their definitio
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -39,7 +40,8 @@ TITLES: Final = {
 _DAY: Final = 24
 _TWO_DAYS: Final = 48
 _TEN_DAYS: Final = 240
-_LABEL: Final = 19
+_LABEL: Final = 16
+_BARS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def of_times(found: Sequence[Stayed]) -> Figure:
     bars = tuple(
         Bar(
             wording.stage(each.stage.key), each.p90 / most, each.median / most,
-            _("%(median)s, at most %(p90)s") % {"median": span(each.median), "p90": span(each.p90)},
+            span(each.median),
             limit / most if (limit := _limit(each)) is not None else None,
         )
         for each in found
@@ -224,7 +226,7 @@ def of_competitors(found: Sequence[Rival]) -> Figure:
             "name": first.name, "closed": number(first.won + first.ended), "ended": number(first.ended),
         }  # fmt: skip
     most = max((each.named for each in found), default=0) or 1
-    bars = tuple(Bar(each.name, each.named / most, each.ended / most, number(each.named)) for each in found[:8])
+    bars = tuple(Bar(each.name, each.named / most, each.ended / most, number(each.named)) for each in found[:_BARS])
     header = (_("Name"), _("Named by"), _("Open"), _("Won"), _("Closed, not won"))
     rows = tuple((each.name, each.named, each.open, each.won, each.ended) for each in found)
     return Figure("competitors", finding, header, rows, bars, (_("closed, not won"), _("all who named it")))
@@ -232,16 +234,19 @@ def of_competitors(found: Sequence[Rival]) -> Figure:
 
 def of_reasons(found: Sequence[Ended]) -> Figure:
     """Why prospects were closed without a deal."""
-    total = sum(each.count for each in found)
-    first = next((each for each in found if each.reason not in ("", "…")), None)
+    counts: Counter[str] = Counter()
+    for each in found:
+        counts[said(each.reason)] += each.count
+    total = counts.total()
+    first = next((each for each in counts.most_common() if each[0] not in (said(""), "…")), None)
     if total < endings.FEWEST or first is None:
         finding = _("Too few yet: fewer than 10 were closed without a deal, or nobody said why.")
     else:
         finding = _("The most frequent reason is “%(reason)s”: %(count)s of %(total)s closed without a deal.") % {
-            "reason": said(first.reason), "count": number(first.count), "total": number(total),
+            "reason": first[0], "count": number(first[1]), "total": number(total),
         }  # fmt: skip
-    most = max((each.count for each in found), default=0) or 1
-    bars = tuple(Bar(said(each.reason), 0, each.count / most, number(each.count)) for each in found[:8])
+    most = max(counts.values(), default=0) or 1
+    bars = tuple(Bar(reason, 0, count / most, number(count)) for reason, count in counts.most_common(_BARS))
     rows = tuple((wording.outcome(each.outcome), said(each.reason), each.count) for each in found)
     return Figure("reasons", finding, (_("Outcome"), _("Reason"), _("Prospects")), rows, bars)
 
@@ -285,7 +290,7 @@ def _of_fared(key: str, finding: str, first: str, found: Sequence[tuple[str, Far
     most = max((each.entered for _name, each in found), default=0) or 1
     bars = tuple(
         Bar(name, each.entered / most, each.won / most, f"{number(each.won)} / {number(each.entered)}")
-        for name, each in found[:8]
+        for name, each in found[:_BARS]
     )
     header = (
         first, _("Entered"), _("Answered"), _("Meetings"), _("Open"), _("Won"), _("Closed, not won"),
