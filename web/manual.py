@@ -65,7 +65,7 @@ _ABOUT: Final = (
     ("/unmatched", "inbound", later("Mail that comes in")),
     ("/uncertain", "email-route", later("How an email travels")),
     ("/touches", "explain", later("Why something happened")),
-    ("/prospects", "history", later("History")),
+    ("/prospects", "prospects", later("A prospect’s page")),
     ("/", "today", later("Today")),
 )
 
