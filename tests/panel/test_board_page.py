@@ -6,6 +6,9 @@ import re
 from html import unescape
 
 from tests.panel.scene import Scene, Visitor
+from workflow.reports import board
+from workflow.reports.filters import Wanted
+from workflow.reports.scope import Viewer
 
 
 def column(text: str, stage: str) -> str:
@@ -184,6 +187,29 @@ def test_the_filter_stands_in_the_address_and_survives_a_move(scene: Scene) -> N
     boyan.htmx = True
     answer = boyan.post(f"/prospects/{own}/moves", {"trigger": "diagnose", "filter": "owner=me", "from": "qualified"})
     assert free not in answer.text
+
+
+def test_a_search_that_finds_everybody_shows_the_board_as_it_is(scene: Scene) -> None:
+    """It is counted from the rows that were found, the whole board by the database."""
+    for number in range(5):
+        known = scene.prospect(f"Person{number} Petrova")
+        if number % 2 == 0:
+            scene.move(known, "qualify")
+        scene.wait(days=4)
+    scene.move(known, "close", outcome="won")
+    scene.wait(days=2)
+    boss, searched = Viewer(scene.reps["iva"], "admin"), Wanted(search="petrova")
+    with scene.ws.database.read() as tx:
+        whole = board.columns(scene.ws, tx, boss, Wanted())
+        assert [(each.count, each.won, each.stalled > 0) for each in whole[:2] + whole[-1:]] == [
+            (2, None, True), (2, None, True), (1, 1, False),
+        ]  # fmt: skip
+        assert board.columns(scene.ws, tx, boss, searched) == whole
+        assert all(
+            board.column(scene.ws, tx, boss, each.stage, searched, limit=1)
+            == board.column(scene.ws, tx, boss, each.stage, Wanted(), limit=1)
+            for each in whole
+        )
 
 
 def test_the_board_of_a_phone_shows_one_stage(scene: Scene, iva: Visitor) -> None:

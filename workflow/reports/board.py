@@ -77,9 +77,11 @@ def columns(
     ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, *, more: Mapping[str, int] | None = None
 ) -> tuple[Column, ...]:
     """Every stage of the playbook with those who are wanted; `more` asks for longer columns by stage."""
-    found = _found(ws, tx, viewer, wanted)
-    numbers = _numbers(ws, tx, found)
     stages = tuple(ws.playbooks.in_force(tx).stages.values())
+    if wanted.search:
+        return _of_rows(ws, tx, stages, _searched(ws, tx, viewer, wanted), more or {})
+    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
+    numbers = _numbers(ws, tx, found)
     rows = {
         stage.key: _newest(tx, found, stage, numbers.get(stage.key, _NONE)[0], (more or {}).get(stage.key, CARDS))
         for stage in stages
@@ -94,7 +96,10 @@ def columns(
 
 def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, wanted: Wanted, *, limit: int = CARDS) -> Column:
     """One stage of the board."""
-    found = _found(ws, tx, viewer, wanted)
+    if wanted.search:
+        rows = [row for row in _searched(ws, tx, viewer, wanted) if row.stage == stage.key]
+        return _of_rows(ws, tx, (stage,), rows, {stage.key: limit})[0]
+    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
     numbers = _numbers(ws, tx, and_(found, Prospect.stage == stage.key)).get(stage.key, _NONE)
     return _column(tx, stage, found, numbers, cards(ws, tx, _newest(tx, found, stage, numbers[0], limit)))
 
@@ -117,22 +122,41 @@ def cards(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[Card, ...]:
     )
 
 
-def _found(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> ColumnElement[bool]:
-    """Who is on the board; of a search the newest that fit, because each column would look through everybody anew."""
-    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    if not wanted.search:
-        return found
-    newest = select(Prospect.id).where(found).order_by(Prospect.created_at.desc(), Prospect.id.desc())
-    return Prospect.id.in_(tx.conn.execute(newest.limit(SEARCHED)).scalars().all())
+def _searched(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> Sequence[Record]:
+    """Of those whom a search finds the newest, read at once: each column would look through everybody anew."""
+    newest = CARD.where(*filters.which(ws, tx, viewer, wanted))
+    newest = newest.order_by(Prospect.created_at.desc(), Prospect.id.desc()).limit(SEARCHED)
+    return tx.conn.execute(newest).all()
+
+
+def _of_rows(
+    ws: Workspace, tx: Tx, stages: Sequence[Stage], rows: Sequence[Record], more: Mapping[str, int]
+) -> tuple[Column, ...]:
+    """The columns of prospects that are read already."""
+    limits = _limits(ws, tx)
+    by_stage: dict[str, list[Record]] = {stage.key: [] for stage in stages}
+    for row in sorted(rows, key=lambda row: (row.entered_stage_at, row.id), reverse=True):
+        by_stage.get(row.stage, []).append(row)
+    shown = {key: each[: _most(more.get(key, CARDS))] for key, each in by_stage.items()}
+    drawn = iter(cards(ws, tx, [row for each in shown.values() for row in each]))
+    told = []
+    for stage in stages:
+        here, median, won = by_stage[stage.key], None, None
+        if stage.final:
+            won = sum(row.outcome == "won" and row.entered_stage_at >= tx.now - _LATELY for row in here)
+        elif here:
+            # As `_column` finds it: the one in the middle, the newer of two.
+            median = tx.now - here[-1 - len(here) // 2].entered_stage_at
+        late = limits.get(stage.key)
+        stalled = sum(row.entered_stage_at < late for row in here) if late is not None else 0
+        some = tuple(islice(drawn, len(shown[stage.key])))
+        told.append(Column(stage, len(here), some, median, won, stalled))
+    return tuple(told)
 
 
 def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool]) -> Mapping[str, tuple[int, int]]:
     """By stage, how many there are and how many of them are stalled: one walk along an index that holds all of it."""
-    limits = {
-        stage.key: tx.now - stage.stalled_after
-        for stage in ws.playbooks.in_force(tx).stages.values()
-        if stage.stalled_after is not None and not stage.final
-    }
+    limits = _limits(ws, tx)
     late = case(
         *((and_(Prospect.stage == key, Prospect.entered_stage_at < limit), 1) for key, limit in limits.items()), else_=0
     )
@@ -141,12 +165,25 @@ def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool]) -> Mapping[str, 
     return {row.stage: (int(row.number), int(row.stalled)) for row in tx.conn.execute(counts.group_by(Prospect.stage))}
 
 
+def _limits(ws: Workspace, tx: Tx) -> Mapping[str, datetime]:
+    """By stage, since when one must have been there to be stalled."""
+    return {
+        stage.key: tx.now - stage.stalled_after
+        for stage in ws.playbooks.in_force(tx).stages.values()
+        if stage.stalled_after is not None and not stage.final
+    }
+
+
+def _most(limit: int) -> int:
+    return min(max(limit, 1), MOST)
+
+
 def _newest(tx: Tx, found: ColumnElement[bool], stage: Stage, count: int, limit: int) -> Sequence[Record]:
     if not count:
         return ()
     newest = CARD.where(found, Prospect.stage == stage.key)
     newest = newest.order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
-    return tx.conn.execute(newest.limit(min(max(limit, 1), MOST))).all()
+    return tx.conn.execute(newest.limit(_most(limit))).all()
 
 
 def _column(
