@@ -54,11 +54,15 @@ def test_the_best_time_is_the_soonest_early_one_and_the_others_differ_in_day_and
 
 
 def test_a_holiday_of_either_side_and_another_meeting_leave_their_times_out() -> None:
-    # 24 and 25 December are days off in both countries, the 26th in Bulgaria; 8 December in Austria alone.
+    # 8 December is a day off in Austria alone, where the prospect is.
     before_christmas = datetime(2026, 12, 6, 8, tzinfo=UTC)
     found = slots.offered(RULES, CALENDAR, sides("Europe/Vienna", country="AT"), before_christmas)
     assert date(2026, 12, 8) not in {each.day for each in found}
     assert date(2026, 12, 9) in {each.day for each in found}
+    # 22 September is a day off in Bulgaria alone, where the rep is.
+    autumn = slots.offered(RULES, CALENDAR, sides("Europe/Vienna", country="AT"), datetime(2026, 9, 18, tzinfo=UTC))
+    assert date(2026, 9, 22) not in {each.day for each in autumn}
+    assert date(2026, 9, 23) in {each.day for each in autumn}
     taken = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)  # 09:00 in Sofia
     busy = replace(sides(), busy=((taken, taken + timedelta(minutes=30)),))
     tuesday = [each for each in clocks(slots.offered(RULES, CALENDAR, busy, SUNDAY)) if each.startswith("Tue 24")]
