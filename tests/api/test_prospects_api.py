@@ -202,6 +202,10 @@ def test_history_has_pages(api: Api) -> None:
     second = api.get(f"/prospects/{made['id']}/history?limit=3&cursor={first['next_cursor']}")
     assert [row["version"] for row in first["items"] + second["items"]] == [1, 2, 3, 4, 5]
     assert second["next_cursor"] is None
+    latest = api.get(f"/prospects/{made['id']}/history?limit=3&sort=-version")
+    rest = api.get(f"/prospects/{made['id']}/history?limit=3&sort=-version&cursor={latest['next_cursor']}")
+    assert [row["version"] for row in latest["items"] + rest["items"]] == [5, 4, 3, 2, 1]
+    assert api.ask("GET", f"/prospects/{made['id']}/history?sort=actor").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,10 @@ def test_touches_have_pages(api: Api, called: str) -> None:
     second = api.get(f"/prospects/{called}/touches?limit=1&cursor={first['next_cursor']}")
     assert [each["step"] for each in first["items"] + second["items"]] == ["questions", "next_call"]
     assert second["next_cursor"] is None
+    last = api.get(f"/prospects/{called}/touches?limit=1&sort=-due_at")
+    assert [each["step"] for each in last["items"]] == ["next_call"]
+    assert api.ask("GET", f"/prospects/{called}/touches?cursor={last['next_cursor']}").status_code == 422
+    assert api.get(f"/prospects/{called}/mail?sort=-received_at")["items"] == []
 
 
 def test_a_task_has_its_title_in_the_reader_s_language(api: Api, crm: Sender) -> None:
@@ -214,6 +218,9 @@ def test_deliveries_are_listed_newest_first_and_filtered(api: Api, crm: Sender, 
     first = api.get("/deliveries?limit=2")
     second = api.get(f"/deliveries?limit=2&cursor={first['next_cursor']}")
     assert [each["id"] for each in first["items"] + second["items"]] == [each["id"] for each in found]
+    oldest = api.get("/deliveries?limit=2&sort=received_at")
+    newest = api.get(f"/deliveries?limit=2&sort=received_at&cursor={oldest['next_cursor']}")
+    assert [each["id"] for each in oldest["items"] + newest["items"]] == [each["id"] for each in reversed(found)]
     letter = api.get(f"/deliveries/{found[2]['id']}")
     assert (letter["body"], "webhook-signature" in letter["headers"]) == ("{", False)
     assert api.ask("GET", f"/deliveries/{NOWHERE}").status_code == 404

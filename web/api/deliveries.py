@@ -55,7 +55,9 @@ class DeliveryFilter(Query):
 
 
 class WantedDeliveries(DeliveryFilter, Listed):
-    """Which deliveries to list."""
+    """Which deliveries to list, and in which order."""
+
+    sort: Literal["received_at", "-received_at"] = "-received_at"
 
 
 class ReplayWanted(Request):
@@ -167,12 +169,17 @@ class ReplayList(Reply):
 
 
 def listed(call: Call) -> DeliveryList:
-    """Deliveries that fit, the newest first."""
+    """Deliveries that fit, by default the newest first."""
     asked = call.query(WantedDeliveries)
     with call.ws.database.read() as tx:
         found = deliveries.page(
-            tx, call.language, _wanted(asked), after=place(asked.cursor), limit=asked.limit + 1
-        )  # fmt: skip
+            tx,
+            call.language,
+            _wanted(asked),
+            after=place(asked.cursor),
+            limit=asked.limit + 1,
+            oldest_first=asked.sort == "received_at",
+        )
     items = found[: asked.limit]
     more = wrap(items[-1].received_at, items[-1].id) if len(found) > asked.limit else None
     return DeliveryList(items=tuple(_told(each) for each in items), next_cursor=more)

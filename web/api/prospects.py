@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from web.api import cursor
+from web.api.listing import Sorted
 from web.api.models import (
     Change,
     ChangeList,
-    Listed,
     Move,
     Prospect,
     ProspectChange,
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 _MOST_CUSTOM: Final = 200
 _LONGEST_REASON: Final = 2000
+
+
+class WantedHistory(Sorted):
+    """How to list the history of a prospect."""
+
+    sort: Literal["version", "-version"] = "version"
 
 
 def listed(call: Call) -> ProspectList:
@@ -83,10 +89,11 @@ def moved(call: Call) -> Prospect:
 
 
 def history(call: Call) -> ChangeList:
-    """What happened to a prospect, the oldest first."""
-    asked = call.query(Listed)
+    """What happened to a prospect, by default the oldest first."""
+    asked = call.query(WantedHistory)
+    after, falls = cursor.number(asked.cursor), asked.sort == "-version"
     with call.ws.database.read() as tx:
-        found = reports.history(tx, call.id, after=cursor.number(asked.cursor), limit=asked.limit + 1)
+        found = reports.history(tx, call.id, after=after, limit=asked.limit + 1, newest_first=falls)
     items = found[: asked.limit]
     more = cursor.wrap(items[-1].version) if len(found) > asked.limit else None
     return ChangeList(items=tuple(Change.model_validate(each) for each in items), next_cursor=more)
@@ -118,7 +125,7 @@ ROUTES: Final = (
         "Read its history",
         history,
         ChangeList,
-        query=Listed,
+        query=WantedHistory,
         refusals=(404,),
     ),
 )

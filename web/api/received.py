@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from web.api.cursor import place, wrap
-from web.api.models import Listed, ReceivedList, ReceivedMail
+from web.api import listing
+from web.api.cursor import wrap_sorted
+from web.api.listing import Sorted
+from web.api.models import ReceivedList, ReceivedMail
 from web.api.route import Call, Route
 from workflow.engine import reasons
 from workflow.mail.inbound import rules
@@ -15,20 +17,25 @@ if TYPE_CHECKING:
     from workflow.reports.received import Mail
 
 
+class WantedMail(Sorted):
+    """How to list received mail."""
+
+    sort: Literal["received_at", "-received_at"] = "received_at"
+
+
 def listed(call: Call) -> ReceivedList:
-    """The mail about a prospect, oldest first."""
-    asked = call.query(Listed)
+    """The mail about a prospect, by default the oldest first."""
+    asked = call.query(WantedMail)
     with call.ws.database.read() as tx:
         prospects.one(tx, call.id)
-        found = received.listed(tx, call.id, after=place(asked.cursor), limit=asked.limit + 1)
-    items = found[: asked.limit]
-    more = wrap(items[-1].received_at, items[-1].id) if len(found) > asked.limit else None
-    return ReceivedList(items=tuple(told(each, call.language) for each in items), next_cursor=more)
+        found, behind = received.listed(tx, call.id, listing.place(asked))
+    items = tuple(told(each, call.language) for each in found)
+    return ReceivedList(items=items, next_cursor=wrap_sorted(asked.sort, behind))
 
 
 ROUTES: Final = (
     Route(
-        "GET", "/prospects/<id>/mail", "List received mail", listed, ReceivedList, query=Listed, refusals=(404,)
+        "GET", "/prospects/<id>/mail", "List received mail", listed, ReceivedList, query=WantedMail, refusals=(404,)
     ),
 )  # fmt: skip
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from web.api import listing
-from web.api.cursor import place, wrap, wrap_sorted
-from web.api.listing import Key, OfProspects
-from web.api.models import Listed, Nothing, Resolution, Resolved, Touch, TouchList
+from web.api.cursor import wrap_sorted
+from web.api.listing import Key, OfProspects, Sorted
+from web.api.models import Nothing, Resolution, Resolved, Touch, TouchList
 from web.api.route import Call, Route
 from workflow.actions.outreach import acts, again
 from workflow.reports import prospects, touches
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 
+_Sort = Literal["due_at", "-due_at", "created_at", "-created_at"]
 _State = Literal[
     "", "scheduled", "claimed", "sending", "committing", "sent", "failed", "uncertain", "cancelled", "skipped", "done",
 ]  # fmt: skip
+
+
+class WantedOfOne(Sorted):
+    """How to list the emails and tasks of one prospect."""
+
+    sort: _Sort = "due_at"
 
 
 class WantedTasks(OfProspects):
@@ -29,7 +36,7 @@ class WantedTasks(OfProspects):
 
     state: _State = "scheduled"
     sequence: Key = ""
-    sort: Literal["due_at", "-due_at", "created_at", "-created_at"] = "due_at"
+    sort: _Sort = "due_at"
 
 
 class WantedTouches(WantedTasks):
@@ -40,15 +47,13 @@ class WantedTouches(WantedTasks):
 
 
 def listed(call: Call) -> TouchList:
-    """The touches of a prospect in the order they are due."""
-    asked = call.query(Listed)
+    """The touches of a prospect, by default in the order they are due."""
+    asked = call.query(WantedOfOne)
     with call.ws.database.read() as tx:
         prospects.one(tx, call.id)
-        after = place(asked.cursor)
-        found = touches.of_prospect(call.ws, tx, call.id, call.language, after=after, limit=asked.limit + 1)
-    items = found[: asked.limit]
-    more = wrap(items[-1].due_at, items[-1].id) if len(found) > asked.limit else None
-    return TouchList(items=tuple(Touch.model_validate(each) for each in items), next_cursor=more)
+        found, behind = touches.of_prospect(call.ws, tx, call.id, listing.place(asked), call.language)
+    items = tuple(Touch.model_validate(each) for each in found)
+    return TouchList(items=items, next_cursor=wrap_sorted(asked.sort, behind))
 
 
 def all_listed(call: Call) -> TouchList:
@@ -100,7 +105,7 @@ ROUTES: Final = (
     Route("GET", "/touches", "List emails and tasks", all_listed, TouchList, query=WantedTouches),
     Route("GET", "/tasks", "List tasks", tasks, TouchList, query=WantedTasks),
     Route("GET", "/touches/<id>", "Read an email or task", read, Touch, refusals=_MISSING),
-    Route("GET", "/prospects/<id>/touches", "List touches", listed, TouchList, query=Listed, refusals=_MISSING),
+    Route("GET", "/prospects/<id>/touches", "List touches", listed, TouchList, query=WantedOfOne, refusals=_MISSING),
     Route("POST", "/touches/<id>/skip", "Leave a touch out", _by(acts.skip), Touch, Nothing, refusals=_REFUSALS),
     Route("POST", "/touches/<id>/send-now", "Send at once", _by(acts.send_now), Touch, Nothing, refusals=_REFUSALS),
     Route("POST", "/touches/<id>/done", "Mark a task as done", _by(acts.done), Touch, Nothing, refusals=_REFUSALS),

@@ -73,14 +73,21 @@ class Count:
 
 
 def page(
-    tx: Tx, language: str, wanted: Wanted, *, after: tuple[datetime, str] | None = None, limit: int
+    tx: Tx,
+    language: str,
+    wanted: Wanted,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int,
+    oldest_first: bool = False,
 ) -> tuple[DeliveryFacts, ...]:
-    """The newest deliveries that fit, behind `after`."""
+    """The deliveries that fit, behind `after`; the newest first, unless asked otherwise."""
     found = _DELIVERIES.where(*fits(tx, wanted))
     if after is not None:
-        behind = tuple_(literal(after[0], Moment()), literal(after[1]))
-        found = found.where(tuple_(Delivery.received_at, Delivery.id) < behind)
-    found = found.order_by(Delivery.received_at.desc(), Delivery.id.desc()).limit(limit)
+        here, behind = tuple_(Delivery.received_at, Delivery.id), tuple_(literal(after[0], Moment()), literal(after[1]))
+        found = found.where(here > behind if oldest_first else here < behind)
+    columns = (Delivery.received_at, Delivery.id)
+    found = found.order_by(*(columns if oldest_first else (each.desc() for each in columns))).limit(limit)
     return _told(tx, tx.conn.execute(found).all(), language)
 
 

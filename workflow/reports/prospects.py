@@ -100,12 +100,17 @@ def one(tx: Tx, prospect_id: str) -> ProspectFacts:
     return _told(tx, rows)[0]
 
 
-def history(tx: Tx, prospect_id: str, *, after: int = 0, limit: int) -> tuple[HistoryFacts, ...]:
-    """The history of a prospect, oldest first, behind version `after`. Raises NotFound."""
+def history(
+    tx: Tx, prospect_id: str, *, after: int = 0, limit: int, newest_first: bool = False
+) -> tuple[HistoryFacts, ...]:
+    """The history of a prospect, behind version `after` (0 for the beginning). Raises NotFound."""
     if tx.conn.execute(select(Prospect.id).where(Prospect.id == prospect_id)).scalar_one_or_none() is None:
         raise NotFound("There is no such prospect: check the id.")
-    found = _HISTORY.where(History.prospect_id == prospect_id, History.version > after)
-    rows = tx.conn.execute(found.order_by(History.version).limit(limit)).all()
+    found = _HISTORY.where(History.prospect_id == prospect_id)
+    if after:
+        found = found.where(History.version < after if newest_first else History.version > after)
+    order = History.version.desc() if newest_first else History.version
+    rows = tx.conn.execute(found.order_by(order).limit(limit)).all()
     return tuple(HistoryFacts(**row._asdict()) for row in rows)
 
 

@@ -15,6 +15,7 @@ from workflow import ids
 from workflow.errors import Forbidden, NotFound
 from workflow.records.base import Moment
 from workflow.records.models import Incoming, Mailbox, Prospect
+from workflow.reports import paging
 from workflow.reports.scope import prospect_id as visible_prospect
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from workflow.records.db import Record, Tx
+    from workflow.reports.paging import Asked
     from workflow.reports.scope import Viewer
 
 # A page shows thirty entries; whoever wants all of a long one loads the message itself.
@@ -65,13 +67,10 @@ def newest(tx: Tx, prospect_id: str, limit: int) -> list[Mail]:
     return [_mail(row, _SHOWN, _QUOTED) for row in tx.conn.execute(_of(prospect_id).order_by(*order).limit(limit))]
 
 
-def listed(tx: Tx, prospect_id: str, *, after: tuple[datetime, str] | None, limit: int) -> list[Mail]:
-    """The mail about a prospect, oldest first, behind `after` (time and id)."""
-    found = _of(prospect_id).order_by(Incoming.received_at, Incoming.id).limit(limit)
-    if after is not None:
-        behind = tuple_(literal(after[0], Moment()), literal(after[1]))
-        found = found.where(tuple_(Incoming.received_at, Incoming.id) > behind)
-    return [_mail(row) for row in tx.conn.execute(found)]
+def listed(tx: Tx, prospect_id: str, asked: Asked) -> tuple[list[Mail], paging.Place | None]:
+    """The mail about a prospect, sorted by `received_at`, and where the next page begins."""
+    page = paging.page(tx, _of(prospect_id), asked, {"received_at": Incoming.received_at}, Incoming.id)
+    return [_mail(row) for row in page.rows], page.next
 
 
 def unmatched(

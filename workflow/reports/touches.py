@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import func, select
 
 from workflow.engine import reasons
 from workflow.engine.reasons import Reason, because
 from workflow.errors import NotFound
-from workflow.records.base import Moment
 from workflow.records.models import Enrollment, Mailbox, Prospect, Touch
 from workflow.reports import paging, records, steps
 
@@ -73,14 +72,11 @@ class Hold:
 
 
 def of_prospect(
-    ws: Workspace, tx: Tx, prospect_id: str, language: str, *, after: tuple[datetime, str] | None = None, limit: int
-) -> tuple[TouchFacts, ...]:
-    """The touches of a prospect in the order they are due, behind `after` (due time and id)."""
-    found = _TOUCHES.where(Touch.prospect_id == prospect_id).order_by(Touch.due_at, Touch.id).limit(limit)
-    if after is not None:
-        behind = tuple_(literal(after[0], Moment()), literal(after[1]))
-        found = found.where(tuple_(Touch.due_at, Touch.id) > behind)
-    return _told(ws, tx, tx.conn.execute(found).all(), language)
+    ws: Workspace, tx: Tx, prospect_id: str, asked: Asked, language: str
+) -> tuple[tuple[TouchFacts, ...], paging.Place | None]:
+    """A page of the touches of a prospect."""
+    listed = paging.page(tx, _TOUCHES.where(Touch.prospect_id == prospect_id), asked, _SORTED, Touch.id)
+    return _told(ws, tx, listed.rows, language), listed.next
 
 
 def page(
@@ -96,7 +92,7 @@ def page(
             Touch.kind: wanted.kind,
         },
     ).where(*records.within(Touch.due_at, wanted))
-    listed = paging.page(tx, found, asked, {"due_at": Touch.due_at, "created_at": Touch.created_at}, Touch.id)
+    listed = paging.page(tx, found, asked, _SORTED, Touch.id)
     return _told(ws, tx, listed.rows, language), listed.next
 
 
@@ -117,6 +113,7 @@ def holds(tx: Tx, mailbox_ids: Iterable[str], limits: Limits) -> Mapping[str, Ho
     return {mailbox_id: hold for mailbox_id, hold in found if hold is not None}
 
 
+_SORTED: Final = {"due_at": Touch.due_at, "created_at": Touch.created_at}
 _TOUCHES: Final = select(
     Touch.id, Touch.prospect_id, Touch.sequence, Touch.step, Touch.kind, Touch.state, Touch.due_at,
     Touch.next_attempt_at, Touch.sent_at, Touch.message_id, Touch.reason, Touch.attempts, Touch.generation,
