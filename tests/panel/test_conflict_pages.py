@@ -38,7 +38,7 @@ def test_a_person_changed_meanwhile_shows_both_sides_and_mine_is_kept_by_a_butto
     people.prefer(scene.ws.acting("command"), scene.reps["mila"], {"name": "Mila Ivanova"})
     answer = iva.post(path, fields)
     assert answer.status_code == 409
-    assert "the command line saved this" in answer.text
+    assert "The command line saved this" in answer.text
     assert "<del>Mila Ivanova</del>" in answer.text
     assert "<ins>Мила Петрова</ins>" in answer.text
     with scene.ws.database.read() as tx:

@@ -31,6 +31,10 @@ class Overtaken(Conflict):
     """Somebody changed this while you were writing: compare both and decide."""
 
 
+def _as_it_is(_name: str, value: str) -> str:
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
     """What two people want of the same thing: its id and name, the page it has, and its fields by name.
@@ -44,6 +48,8 @@ class Clash:
     labels: Mapping[str, str]
     theirs: Mapping[str, str]
     mine: Mapping[str, str]
+    say: Callable[[str, str], str] = _as_it_is
+    """How a value of a field is said to people."""
 
 
 def mark_of(shown: Mapping[str, str]) -> str:
@@ -72,7 +78,7 @@ def show_both(clash: Clash) -> Response:
         newest = select(SettingChange.actor, SettingChange.at).where(SettingChange.about_id == clash.about_id)
         by = tx.conn.execute(newest.order_by(SettingChange.at.desc(), SettingChange.id.desc()).limit(1)).one_or_none()
     sides = [
-        (label, clash.theirs.get(name, "") or _("nothing"), clash.mine.get(name, "") or _("nothing"))
+        (label, *(clash.say(name, each.get(name, "")) or _("nothing") for each in (clash.theirs, clash.mine)))
         for name, label in clash.labels.items()
     ]
     return page(

@@ -19,6 +19,7 @@ from web.i18n import gettext as _
 from web.pages import workspace
 from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.wording import role as role_in_words
 from workflow.actions import absence, people
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.ids import is_id
@@ -91,7 +92,7 @@ def change_user(rep_id: str) -> ResponseReturnValue:
         people.prefer(ws, rep_id, {name: form[name] for name in _FIELDS if name != "role"})
     except Overtaken:
         theirs = _shown(rep_id)
-        clash = Clash(rep_id, before.name or before.email, f"{_PAGE}/{rep_id}", _labels(), theirs, form.values)
+        clash = Clash(rep_id, before.name or before.email, f"{_PAGE}/{rep_id}", _labels(), theirs, form.values, _said)
         return show_both(clash)
     except (BadInput, Conflict) as error:
         form.errors[error.field or "role" if isinstance(error, BadInput) else "role"] = worded(error)
@@ -179,6 +180,10 @@ def _fields(row: Record) -> dict[str, str]:
 
 def _labels() -> dict[str, str]:
     return {"name": _("Name"), "role": _("Role"), "language": _("Language"), "time_zone": _("Time zone")}
+
+
+def _said(name: str, value: str) -> str:
+    return role_in_words(value) if name == "role" else value
 
 
 def _row(tx: Tx, rep_id: str) -> Record:
