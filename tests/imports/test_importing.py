@@ -17,7 +17,7 @@ from tests.conftest import Clock
 from tests.outreach.scene import REP, Scene, opened
 from tests.support import ground
 from workers.importers import Importers
-from workflow.actions import importing, importing_work, prospects
+from workflow.actions import importing, importing_work, prospects, relations
 from workflow.actions.importing import Job
 from workflow.actions.importing_work import Edges
 from workflow.actions.outreach.spool import Spool
@@ -29,6 +29,7 @@ from workflow.records.imports import ImportJob
 from workflow.records.models import Enrollment, History, Prospect
 from workflow.reports import doctor, exporting
 from workflow.reports import imports as reports
+from workflow.reports.scope import Viewer
 
 HEAD = "Имейл;Име;Фирма;Телефон\n"
 
@@ -263,9 +264,15 @@ def test_what_is_exported_can_be_imported_again_and_changes_nothing(scene: Scene
         assert (job.found["known"], job.found["by"]) == (7, {"id": 7})
         assert run(scene, job.id).counts == {"same": 7}
     assert count(scene, History) == before
-    for what in ("touches", "history"):
-        header, rows = exporting.table(scene.ws, what)
-        assert all(len(row) == len(header) for row in rows)
+    with scene.ws.database.read() as tx:
+        first, second = tx.conn.execute(select(Prospect.id).order_by(Prospect.id).limit(2)).scalars().all()
+    relations.link(scene.ws, first, second, "referral", REP)
+    viewer = Viewer("", "admin")
+    for what in ("touches", "history", "relations"):
+        header, rows = exporting.table(scene.ws, what, viewer)
+        told = [dict(zip(header, row, strict=True)) for row in rows]
+        assert told or what == "touches"
+    assert [(one["prospect_id"], one["other_id"], one["kind"]) for one in told] == [(first, second, "referral")]
 
 
 def _zip(**parts: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Everything out: prospects, touches or history as rows of texts, a page at a time, so that memory stays flat.
+"""Everything out: prospects, touches, history or links as rows of texts, a page at a time, so that memory stays flat.
 
 Reads only, what the viewer may see. A file of prospects can be imported again; writing it is the matter of `imports`.
 """
@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import aliased
 
 from workflow.engine.signals import FIELDS
 from workflow.imports.columns import CUSTOM
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Suppression, Touch
+from workflow.records.personal import OwnText, Relation
 from workflow.reports.finding import found_by
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
-What = Literal["prospects", "touches", "history"]
-WHATS: Final[tuple[What, ...]] = ("prospects", "touches", "history")
+What = Literal["prospects", "touches", "history", "relations"]
+WHATS: Final[tuple[What, ...]] = ("prospects", "touches", "history", "relations")
 MOST_CUSTOM: Final = 150
 _PAGE: Final = 500
 _MARKS: Final = ("stage", "outcome", "outcome_reason", "suppressed", "version", "entered_stage_at", "created_at")
@@ -72,7 +74,11 @@ def table(
             ws, which, keys
         )
     if what == "touches":
-        return ("email", "name", *_TOUCH), _touches(ws, which)
+        return ("email", "name", *_TOUCH, "own_subject", "own_text"), _touches(ws, which)
+    if what == "relations":
+        return ("id", "prospect_id", "email", "other_id", "other_email", "kind", "actor", "at"), _links(
+            ws, which, viewer
+        )
     return ("email", *_CHANGE), _history(ws, which)
 
 
@@ -132,10 +138,31 @@ def _refs(ws: Workspace, rows: Sequence[Record]) -> dict[str, list[str]]:
 
 
 def _touches(ws: Workspace, which: Sequence[ColumnElement[bool]]) -> Iterator[tuple[str, ...]]:
-    columns = (Prospect.email, Prospect.name, *(getattr(Touch, name) for name in _TOUCH))
-    found = select(*columns).join(Prospect, Prospect.id == Touch.prospect_id).where(*which).order_by(Touch.id)
-    found = found.limit(_PAGE)
+    columns = (Prospect.email, Prospect.name, *(getattr(Touch, name) for name in _TOUCH), OwnText.subject, OwnText.text)
+    found = select(*columns).join(Prospect, Prospect.id == Touch.prospect_id).where(*which)
+    found = found.outerjoin(OwnText, OwnText.touch_id == Touch.id).order_by(Touch.id).limit(_PAGE)
     for rows in _pages(ws, lambda last: found.where(Touch.id > last.id) if last else found):
+        for row in rows:
+            yield tuple(_written(value) for value in row)
+
+
+def _links(ws: Workspace, which: Sequence[ColumnElement[bool]], viewer: Viewer | None) -> Iterator[tuple[str, ...]]:
+    """Links of these prospects to others whom the viewer may see too."""
+    other = aliased(Prospect)
+    seen = [Relation.other_id.in_(select(Prospect.id).where(viewer.sees()).correlate(None))] if viewer else []
+    columns: tuple[Any, ...] = (
+        Relation.id, Relation.prospect_id, Prospect.email, Relation.other_id, other.email.label("other_email"),
+        Relation.kind, Relation.actor, Relation.at,
+    )  # fmt: skip
+    found = (
+        select(*columns)
+        .join(Prospect, Prospect.id == Relation.prospect_id)
+        .join(other, other.id == Relation.other_id)
+        .where(*which, *seen)
+        .order_by(Relation.id)
+        .limit(_PAGE)
+    )
+    for rows in _pages(ws, lambda last: found.where(Relation.id > last.id) if last else found):
         for row in rows:
             yield tuple(_written(value) for value in row)
 
