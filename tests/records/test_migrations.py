@@ -16,7 +16,8 @@ from workflow.records import schema
 from workflow.records.base import Base
 from workflow.records.db import Database
 from workflow.records.finding import OF_THE_INDEX
-from workflow.records.models import REVISION, Enrollment, Fact, Publication, Touch
+from workflow.records.models import REVISION, Enrollment, Fact, Prospect, Publication, Touch
+from workflow.records.stays import Stay
 from workflow.records.upserts import insert_new
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
@@ -78,6 +79,9 @@ def test_a_database_of_the_first_release_is_upgraded_with_all_its_rows(place: Pa
             kept = tx.conn.execute(found.join(Touch, Touch.enrollment_id == Enrollment.id)).one()
             assert tuple(kept) == ("welcome", None, "hello", None)
             assert tx.conn.execute(select(Publication.id)).all() == []
+            told = select(Prospect.reached, Prospect.origin, Stay.stage, Stay.hours, Stay.version)
+            counted = tx.conn.execute(told.join(Stay, Stay.prospect_id == Prospect.id)).one()
+            assert tuple(counted) == (" planned qualified ", "source:crm", "planned", 26, 2)
         database.close()
 
 
@@ -87,6 +91,12 @@ _ROWS = (
         "INSERT INTO prospect (id, email, name, company, phone, title, language, time_zone, country, custom, stage,"
         " version, chain, entered_stage_at, moved_at, search, created_at, updated_at)"
         " VALUES ('p', '', '', '', '', '', '', '', '', '{}', 'qualified', 1, '', :now, :now, '', :now, :now)"
+    ),
+    (
+        "INSERT INTO history (prospect_id, version, at, occurred_at, kind, actor, cause, from_stage, to_stage, changes,"
+        " detail, digest) VALUES ('p', 1, :now, '2026-10-31 07:30:00.000000', 'created', 'source:crm', 'event:1', NULL,"
+        " 'planned', '{}', '{}', 'a'), ('p', 2, :now, :now, 'moved', 'rep:1', 'panel:1', 'planned', 'qualified', '{}',"
+        " '{}', 'b')"
     ),
     (
         "INSERT INTO enrollment (id, prospect_id, sequence, playbook_digest, state, cause, started_at)"
