@@ -182,6 +182,8 @@ def test_meetings_are_booked_moved_and_ended_and_the_way_ahead_is_told(api: Api,
     fresh = {"reason": "ill", "version": api.get(at)["version"]}
     assert body_of(api.ask("POST", f"/meetings/{booked['id']}/cancel", fresh))["state"] == "cancelled"
     assert [each["id"] for each in api.get("/meetings?state=cancelled")["items"]] == [booked["id"]]
+    other = body_of(api.ask("POST", f"{at}/meetings", {"starts_at": "2026-11-20T10:00:00Z"}))
+    assert body_of(api.ask("POST", f"/meetings/{other['id']}/held"))["state"] == "held", "there is nothing to say"
     life = body_of(api.ask("POST", "/simulations", {"events": "call ends on day 1", "days": 30}))
     assert any(entry["kind"] == "mail" for entry in life["entries"])
     assert api.get(f"{at}/forecast?days=30")["ending"] in ("quiet", "waiting", "horizon", "closed")

@@ -34,7 +34,7 @@ def test_an_endpoint_lives_from_its_secret_to_its_removal(api: Api, ws: Workspac
     assert [page["items"][0]["payload"]["prospect"]["email"] for page in (first, second)] == [
         "b@example.com", "a@example.com",
     ]  # fmt: skip
-    assert body_of(api.ask("POST", f"{at}/replay", {}))["replayed"] == 1
+    assert body_of(api.ask("POST", f"{at}/replay"))["replayed"] == 1
     which = second["items"][0]["id"]
     assert body_of(api.ask("POST", f"{at}/replay", {"delivery": which}))["replayed"] == 1
     assert api.ask("POST", f"{at}/replay", {"delivery": NOWHERE}).status_code == 404

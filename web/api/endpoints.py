@@ -10,7 +10,7 @@ from pydantic import Field
 
 from web.api import listing
 from web.api.listing import List, Sorted
-from web.api.models import Id, Reply, Request
+from web.api.models import Id, Nothing, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import endpoints, news, outbox
 from workflow.engine import reasons
@@ -107,7 +107,7 @@ class OutgoingList(List):
     items: tuple[Outgoing, ...]
 
 
-class ReplayOutgoing(Request):
+class ReplayOutgoing(Nothing):
     """Which event to deliver once more; without one, everything that was given up."""
 
     delivery: Annotated[str | None, Field(max_length=36, description="The id of one of its events.")] = None

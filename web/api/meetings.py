@@ -57,7 +57,7 @@ class MeetingMove(MeetingTimes):
     version: Version | None = None
 
 
-class MeetingEnd(Request):
+class MeetingEnd(Nothing):
     """What became of a meeting, in words; `version` is its prospect's."""
 
     reason: _Reason = ""

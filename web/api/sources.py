@@ -13,7 +13,7 @@ from pydantic import Field
 
 from web.api import listing
 from web.api.listing import Key, List, Sorted
-from web.api.models import Id, Reply, Request
+from web.api.models import Id, Nothing, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import crm_links, sources
 from workflow.engine import reasons
@@ -42,7 +42,7 @@ class SourceNew(Request):
     secret: _Secret = None
 
 
-class SourceSecret(Request):
+class SourceSecret(Nothing):
     """A new secret; the one before stays valid until the next."""
 
     secret: _Secret = None
