@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.conftest import Desk, seat
 from tests.panel.scene import Scene
 
+pytestmark = pytest.mark.browser
 WORDS = {
     "en": ("Tomorrow", "Snoozed until Fri 13 Nov: Boris Iliev", "It is back on your list", "3 tasks"),
     "bg": ("Утре", "Отложено до пт, 13 ноември: Boris Iliev", "Отново е в списъка ви", "3 задачи"),
