@@ -20,7 +20,11 @@ _LONGEST: Final = 8000
 _LOOK_BACK: Final = 90
 _LOOK_AHEAD: Final = 70
 
-_DAY_WORDS: Final = rf"(?:(?:{dates.WEEKDAY})\b\.?,?\s?|,\s?|the |den |dem |der |el |le |día |дата |г\.\s?|на |около )*"
+# Right before a date also the short forms that are words elsewhere, such as "do" and "mi".
+_SHORT_DAYS: Final = "mo|di|mi|do|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mié|jue|vie|sáb|dom|нед|вс|чет"
+_DAY_WORDS: Final = (
+    rf"(?:(?:{dates.WEEKDAY}|{_SHORT_DAYS})\b\.?,?\s?|,\s?|the |den |dem |der |el |le |día |дата |г\.\s?|на |около )*"
+)
 _INCLUSIVE: Final = (
     r"(?:incl(?:\.|uding|usive|usief|us|uded|uido)?|inkl(?:\.|usive)?|einschl(?:\.|ie(?:ß|ss)lich)?|compris|inclusive"
     r"|включително|вкл\.?|включая|включительно)"
@@ -43,8 +47,10 @@ _BACK: Final = (
     r"|wieder|zurück|zurueck|rückkehr|rueckkehr|erreichbar|im (?:büro|buero|haus)|verfügbar"
     r"|de retour|retour|reviens|reviendrai|revenu|rentre\w*|disponible|joignable|reprendr\w+|présent"
     r"|vuelv\w+|volver[eé]|vuelta|regres\w+|reincorpor\w+|incorpor\w+|de nuevo"
-    r"|верн\w+|возвращ\w+|выйду|выхожу|выход\w*|снова|на связи|доступ\w+|приступ\w+|на рабочем месте)"
+    r"|верн\w+|возвращ\w+|выйду|выхожу|выход\w*|снова|на связи|на работе|в офис[аеи]|доступ\w+|приступ\w+"
+    r"|на рабочем месте)"
 )
+_BACK_WORD: Final = re.compile(_BACK)
 _BACK_BEFORE: Final = re.compile(rf"{_BACK}[^.!?;\n]{{0,60}}$")
 _NOT_BACK: Final = re.compile(
     r"\b(?:not|no|nicht|kein\w*|ne|pas|няма|не|нет|isn['’]t|won['’]t|unavailable|unable|limited"
@@ -212,8 +218,9 @@ _THROUGH_ALONE: Final = re.compile(
 
 
 def _returns(before: str, after: str) -> bool:
-    back = _BACK_BEFORE.search(before)
-    if back and not _NOT_BACK.search(before[: back.start()] + " "):
+    # "Not in the office and back on 1 December": one such word may be denied and the next one not.
+    backs = (each.start() for each in _BACK_WORD.finditer(before) if _BACK_BEFORE.match(before, each.start()))
+    if any(not _NOT_BACK.search(before[:start] + " ") for start in backs):
         return True
     return bool(_FROM.search(before) and _BACK_AFTER.match(after) and not _NOT_BACK.search(before))
 
