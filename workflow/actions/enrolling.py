@@ -177,9 +177,10 @@ def step_ended(ws: Workspace, tx: Tx, touch_id: str, ended_at: datetime | None, 
     if ended_at is not None and not sequence.steps[touch.position].before_meeting:
         waiting = leaving.waiting_behind(sequence, rows, touch.position)
         steps = [sequence.steps[position] for position in waiting]
-        where = where_is(tx, playbook, touch.prospect_id)
-        for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
-            _set_free(tx, waiting[released.position].id, released, playbook.digest, where)
+        if steps:
+            where = where_is(tx, playbook, touch.prospect_id)
+            for released in sequences.release(playbook, steps, ended_at=ended_at, where=where):
+                _set_free(tx, waiting[released.position].id, released, playbook.digest, where)
     if all(row.state not in leaving.OPEN or leaving.lingers(sequence, row) or row.id == touch_id for row in rows):
         _END.run(tx, {"which": touch.enrollment_id, "state": "completed", "ended_at": tx.now})
         news.completed(tx, touch.prospect_id, touch.enrollment_id, touch.sequence, touch_id)
