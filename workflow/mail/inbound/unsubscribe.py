@@ -23,7 +23,8 @@ _SUBJECT: Final = re.compile(
 )
 # "Do not write to me before Monday" asks for patience, not for silence.
 _NOT_ONLY_NOW: Final = (
-    r"(?!,? (?:before|until|till|on|by|via|today|this|next|at|на|до|преди|днес|тази|този|по|сегодня|раньше|в|перед)\b)"
+    r"(?!,? (?:the|a|an|as|before|until|till|on|by|via"
+    r"|today|this|next|at|на|до|преди|днес|тази|този|по|сегодня|раньше|в|перед)\b)"
 )
 _WISH: Final = re.compile(
     r"^\W*(?:stop|unsubscribe|remove|стоп|спри|спрете|отпиши|отпишете|abmelden|stopp|baja|désinscription"
@@ -33,32 +34,35 @@ _WISH: Final = re.compile(
     # "We want to stop sending invoices by hand" is what we live on.
     r"|(?:(?<=\byou to )|(?<!\bto )(?<!\bwe )(?<!\bi )(?<!\bthey )(?<!\bcannot ))\b(?:stop|quit)"
     r" (?:e-?mailing|sending|contacting|writing|spamming|messaging|with th)"
-    r"|\bopt(?:ing)? (?:me )?out\b"
+    r"|(?:^\W*|\b(?:please|i|we|us|me|to|hereby) )opt (?:me |us )?out\b(?! of (?:the|your) (?:plan|contract))"
+    r"|\bopt (?:me|us) out\b|\bopting out\b"
     r"|(?:do not|don['’]?t|never) (?:ever )?(?:e-?mail|contact|write|message|bother|spam)(?: to)? (?:me|us|any "
     r"?more|again)\b"
     rf"{_NOT_ONLY_NOW}"
     r"|(?:do not|don['’]?t|never) send (?:me |us )?(?:any|anything|further|such|more|these|your)\b"
-    r"|отпиш(?:и|ете) (?:ме|ни)|отписване от"
+    r"|отпиш(?:и|ете) (?:ме|ни)\b|отписване от"
     r"|сп(?:ри|рете) (?:да|с) (?:ми |ни )?(?:пиш|праща|изпраща|имейл|писма|тези)"
-    r"|не (?:ми|ни) (?:пишете|пиши|изпращайте|пращайте|пращай|звънете)\b"
+    r"|не (?:ми|ни) (?:пишете|пиши)\b"
     rf"{_NOT_ONLY_NOW}"
-    r"|не изпращайте повече|(?:махнете|премахнете|изтрийте|заличете) (?:ме|ни|адреса|имейла|моя)"
+    r"|не (?:ми |ни )?(?:изпращайте|пращайте|пращай) (?:повече(?! от)|нищо|никакви|имейл|писма|съобщени|реклам|такива)"
+    r"|не (?:ми|ни) (?:изпращайте|пращайте|пращай)\W*$|повече не (?:ми|ни) (?:изпращайте|пращайте)"
+    r"|(?:махнете|премахнете|изтрийте|заличете) (?:ме|ни|адреса ми|имейла ми|моя (?:адрес|имейл))\b"
     r"|не (?:желая|искам) (?:повече )?да (?:получавам|ме (?:търсите|безпокоите))"
     r"|(?:желая|искам) да се отпиша|не (?:ме|ни) (?:безпоко(?:йте|й)|търсете|търси) повече"
     r"|(?:tragen|nehmen|löschen|entfernen) sie (?:mich|uns|meine)\b"
     r"|keine (?:weiteren?|mehr) (?:e-?mails?|nachrichten|werbung)|keine (?:e-?mails?|nachrichten|werbung) mehr"
     r"|nicht (?:mehr|weiter) (?:kontaktieren|anschreiben|schreiben)|vom verteiler|abbestellen"
     r"|(?:me )?d[ée]s(?:inscri|abonn)\w+|ne (?:me |nous )?(?:contactez|écrivez|envoyez|sollicitez) plus"
-    r"|ne plus (?:me |nous )?(?:contacter|écrire|envoyer|recevoir|solliciter)|retire[rz][- ](?:moi|mon)"
+    r"|ne plus (?:me |nous )?(?:contacter|écrire|envoyer|recevoir|solliciter)"
+    r"|(?:retire|supprime)[rz][- ](?:moi\b|mon (?:adresse|e-?mail|mail|nom|contact))"
     r"|(?:me |nous )retirer de (?:votre|vos|la|cette) liste"
-    r"|supprime[rz][- ](?:moi|mon)"
-    r"|dar(?:me|nos)? de baja|d[eé](?:me|nos) de baja|no (?:me |nos )?(?:escriba|contacte|env[íi]e|manden"
-    r"|escriban|contacten|env[íi]en)\w* (?:m[áa]s)?|elim[íi]n(?:e|en|ar)(?:me| mi)|cancelar (?:mi "
-    r"|la )?suscripci"
-    r"|отпишите|отписаться|не (?:пишите|присылайте|шлите|беспокойте|отправляйте|звоните)(?: мне"
-    r"| нам)?(?: больше)?\b"
+    r"|dar(?:me|nos) de baja|d[eé](?:me|nos) de baja|no (?:me |nos )?(?:escrib|contact|env[íi]|mand)\w+ m[áa]s\b"
+    r"|no (?:me|nos) (?:escrib|contact)\w+\b|elim[íi]n(?:e|en|ar)(?:me\b| mi (?:correo|direcci|nombre))"
+    r"|cancelar (?:mi |la )?suscripci"
+    r"|отпишите|отписаться|не (?:пишите|беспокойте)(?: мне| нам| меня| нас)?(?: больше)?\b"
     rf"{_NOT_ONLY_NOW}"
-    r"|больше не (?:пишите|присылайте)|(?:удалите|уберите|исключите) (?:меня|нас|мой)"
+    r"|не (?:присылайте|шлите|отправляйте)(?: мне| нам)?(?: больше| ничего| писем| рекламу|\W*$)"
+    r"|больше не (?:пишите|присылайте)|(?:удалите|уберите|исключите) (?:меня|нас|мой (?:адрес|имейл|e-?mail))\b"
     r"|прекратите (?:рассылку|писать|присылать)",
     re.MULTILINE,
 )
