@@ -12,7 +12,18 @@ from flask import Response, request
 from sqlalchemy import select
 
 from web.pages import is_swap, workspace
-from web.panel import figures
+from web.panel.figures import (
+    TITLES,
+    of_competitors,
+    of_funnel,
+    of_reasons,
+    of_reps,
+    of_sequences,
+    of_sources,
+    of_times,
+    of_velocity,
+    origin,
+)
 from web.panel.frame import Part, fragment, page, reading, swap, viewer
 from workflow import text
 from workflow.errors import NotFound
@@ -50,12 +61,12 @@ def show_analytics() -> ResponseReturnValue:
     found = funnel.funnel(book, groups)
     totals = funnel.total(groups)
     known = {
-        "funnel": figures.of_funnel(found),
-        "sources": figures.of_sources(funnel.by_source(groups)),
-        "reps": figures.of_reps(funnel.by_rep(groups, viewer(), asked)),
+        "funnel": of_funnel(found),
+        "sources": of_sources(funnel.by_source(groups)),
+        "reps": of_reps(funnel.by_rep(groups, viewer(), asked)),
     }
     return page(
-        "analytics", here="analytics", asked=asked, found=found, totals=totals, known=known, sections=figures.TITLES,
+        "analytics", here="analytics", asked=asked, found=found, totals=totals, known=known, sections=TITLES,
         only="", way=_way, periods=PERIODS, **choices,
     )  # fmt: skip
 
@@ -118,7 +129,7 @@ def _choices(tx: Tx) -> Mapping[str, Any]:
     return {
         "reps": reps,
         "everyone": me.sees_everyone,
-        "origins": {key: figures.origin(key) for key in (*origins, "import", "rep")},
+        "origins": {key: origin(key) for key in (*origins, "import", "rep")},
         "languages": LANGUAGES,
     }
 
@@ -128,23 +139,23 @@ def _of_cohort(section: str) -> Callable[[Tx, Asked], tuple[Figure, object]]:
         groups = funnel.cohort(workspace(), tx, viewer(), asked)
         found = funnel.funnel(workspace().playbooks.in_force(tx), groups)
         if section == "sources":
-            return figures.of_sources(funnel.by_source(groups)), found
+            return of_sources(funnel.by_source(groups)), found
         if section == "reps":
-            return figures.of_reps(funnel.by_rep(groups, viewer(), asked)), found
-        return figures.of_funnel(found), found
+            return of_reps(funnel.by_rep(groups, viewer(), asked)), found
+        return of_funnel(found), found
 
     return counted
 
 
 _SECTIONS: Final[Mapping[str, Callable[[Tx, Asked], tuple[Figure, object]]]] = {
     "funnel": _of_cohort("funnel"),
-    "times": lambda tx, asked: (figures.of_times(pace.time_in_stage(workspace(), tx, viewer(), asked)), None),
-    "velocity": lambda tx, asked: (figures.of_velocity(pace.velocity(tx, viewer(), asked)), None),
-    "sequences": lambda tx, asked: (figures.of_sequences(answered.results(tx, viewer(), asked)), None),
+    "times": lambda tx, asked: (of_times(pace.time_in_stage(workspace(), tx, viewer(), asked)), None),
+    "velocity": lambda tx, asked: (of_velocity(pace.velocity(tx, viewer(), asked)), None),
+    "sequences": lambda tx, asked: (of_sequences(answered.results(tx, viewer(), asked)), None),
     "sources": _of_cohort("sources"),
     "competitors": lambda tx, asked: (
-        figures.of_competitors(endings.competitors(workspace(), tx, viewer(), asked)), None,
+        of_competitors(endings.competitors(workspace(), tx, viewer(), asked)), None,
     ),
-    "reasons": lambda tx, asked: (figures.of_reasons(endings.reasons(tx, viewer(), asked)), None),
+    "reasons": lambda tx, asked: (of_reasons(endings.reasons(tx, viewer(), asked)), None),
     "reps": _of_cohort("reps"),
 }  # fmt: skip

@@ -14,7 +14,12 @@ from web.i18n import gettext as _
 from web.i18n import language, later
 from web.i18n import ngettext as _n
 from web.pages import playbook
-from web.panel import wording
+from web.panel.wording import actor as say_actor
+from web.panel.wording import outcome as say_outcome
+from web.panel.wording import phrase as say_phrase
+from web.panel.wording import sequence as say_sequence
+from web.panel.wording import stage as say_stage
+from web.panel.wording import step as say_step
 from workflow.reports import answered, endings, funnel, pace
 
 if TYPE_CHECKING:
@@ -99,13 +104,12 @@ def of_funnel(found: Funnel) -> Figure:
             "The narrowest place is the stage “%(stage)s”: %(percent)s of %(came)s went on. Still there: %(stayed)s; "
             "closed without a deal: %(ended)s."
         ) % {
-            "stage": wording.stage(leak.stage.key), "percent": percent(leak.share), "came": number(leak.came),
+            "stage": say_stage(leak.stage.key), "percent": percent(leak.share), "came": number(leak.came),
             "stayed": number(leak.stayed), "ended": number(leak.ended),
         }  # fmt: skip
     header = (_("Stage"), _("Came here"), _("Went further"), _("Still here"), _("Closed, not won"), _("Won from here"))
     rows = tuple(
-        (wording.stage(each.stage.key), each.came, each.further, each.stayed, each.ended, each.won)
-        for each in found.stages
+        (say_stage(each.stage.key), each.came, each.further, each.stayed, each.ended, each.won) for each in found.stages
     )
     return Figure("funnel", finding, header, rows)
 
@@ -116,7 +120,7 @@ def of_times(found: Sequence[Stayed]) -> Figure:
     if slow is None or slow.median is None or slow.p90 is None:
         finding = _("Too few yet: no stage was left 10 times in this period.")
     else:
-        told = {"stage": wording.stage(slow.stage.key), "median": span(slow.median), "p90": span(slow.p90)}
+        told = {"stage": say_stage(slow.stage.key), "median": span(slow.median), "p90": span(slow.p90)}
         finding = _("“%(stage)s” takes longest: half leave it within %(median)s, nine of ten within %(p90)s.") % told
         limit = _limit(slow)
         if limit is not None and slow.median > limit:
@@ -124,7 +128,7 @@ def of_times(found: Sequence[Stayed]) -> Figure:
     most = max((max(each.p90 or 0, _limit(each) or 0) for each in found if each.p90 is not None), default=1) or 1
     bars = tuple(
         Bar(
-            wording.stage(each.stage.key), each.p90 / most, each.median / most,
+            say_stage(each.stage.key), each.p90 / most, each.median / most,
             span(each.median),
             limit / most if (limit := _limit(each)) is not None else None,
         )
@@ -133,7 +137,7 @@ def of_times(found: Sequence[Stayed]) -> Figure:
     )  # fmt: skip
     header = (_("Stage"), _("Times left"), _("Days, median"), _("Days, nine of ten"), _("Limit, days"))
     rows = tuple(
-        (wording.stage(each.stage.key), each.count, _days(each.median), _days(each.p90), _days(_limit(each)))
+        (say_stage(each.stage.key), each.count, _days(each.median), _days(each.p90), _days(_limit(each)))
         for each in found
     )
     return Figure("times", finding, header, rows, bars, (_("half are faster"), _("9 in 10 are faster")))
@@ -171,7 +175,7 @@ def of_sequences(found: Sequence[Step]) -> Figure:
     elif not best.replied:
         finding = _("Nobody has answered an email of this period yet.")
     else:
-        told = {"step": _step(best), "sequence": wording.sequence(best.sequence), "sent": number(best.sent)}
+        told = {"step": _step(best), "sequence": say_sequence(best.sequence), "sent": number(best.sent)}
         finding = _("Answered most often is “%(step)s” of “%(sequence)s”: %(percent)s of %(sent)s emails.") % {
             **told, "percent": percent(best.share),
         }  # fmt: skip
@@ -183,7 +187,7 @@ def of_sequences(found: Sequence[Step]) -> Figure:
     )  # fmt: skip
     rows = tuple(
         (
-            wording.sequence(each.sequence), _step(each, variant=False), each.variant or "–", each.sent, each.replied,
+            say_sequence(each.sequence), _step(each, variant=False), each.variant or "–", each.sent, each.replied,
             each.met, each.unsubscribed, each.bounced,
         )
         for each in found
@@ -247,7 +251,7 @@ def of_reasons(found: Sequence[Ended]) -> Figure:
         }  # fmt: skip
     most = max(counts.values(), default=0) or 1
     bars = tuple(Bar(reason, 0, count / most, number(count)) for reason, count in counts.most_common(_BARS))
-    rows = tuple((wording.outcome(each.outcome), said(each.reason), each.count) for each in found)
+    rows = tuple((say_outcome(each.outcome), said(each.reason), each.count) for each in found)
     return Figure("reasons", finding, (_("Outcome"), _("Reason"), _("Prospects")), rows, bars)
 
 
@@ -266,13 +270,13 @@ def origin(key: str) -> str:
     if kind in ("source", "api"):
         return name if kind == "source" else _("API: %(name)s") % {"name": name}
     known = {"rep": _("Added by hand"), "import": _("Imported"), "command": _("The command line"), "": _("Unknown")}
-    return known.get(kind) or wording.phrase(kind)
+    return known.get(kind) or say_phrase(kind)
 
 
 def owner(key: str) -> str:
     """Whose prospects they are."""
     known = {"": _("Nobody’s"), funnel.REST: _("All others")}
-    return known.get(key) or wording.actor(f"rep:{key}")
+    return known.get(key) or say_actor(f"rep:{key}")
 
 
 def said(reason: str) -> str:
@@ -306,7 +310,7 @@ def _of_fared(key: str, finding: str, first: str, found: Sequence[tuple[str, Far
 def _step(of: Step, *, variant: bool = True) -> str:
     known = playbook().sequences.get(of.sequence)
     made_from = next((one for one in known.steps if one.key == of.step), None) if known else None
-    told = wording.step(made_from, of.step)
+    told = say_step(made_from, of.step)
     return f"{told} · {of.variant}" if variant and of.variant else told
 
 
