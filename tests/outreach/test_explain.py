@@ -62,8 +62,9 @@ def test_an_email_that_left_says_rule_inputs_clock_result_and_version(scene: Sce
     assert scene.ws.settings.playbook is not None
     assert "key: questions" in scene.ws.settings.playbook.read_text().splitlines()[item.line - 1]
     assert item.version == (1, scene.ws.playbooks.current.digest[:12])
-    assert codes(told) == ["planned.first", "until", "begun", "sent.code"]
-    planned, begun, sent = notes(told)
+    assert codes(told) == ["planned.first", "until", "begun", "written.shipped", "sent.code"]
+    planned, begun, written, sent = notes(told)
+    assert (written.gave["template"], written.gave["template_version"]) == ("follow_up_questions", 0)
     assert planned.given["zone"] == "Europe/Berlin"
     assert planned.given["whose"] == "prospect"
     assert planned.given["country"] == "DE"
@@ -98,7 +99,7 @@ def test_an_email_held_by_the_window_says_which_window_and_whose_clock(stage: St
     scene.clock.now = scene.touch().next_attempt_at
     scene.send()
     assert scene.touch().state == "sent"
-    assert codes(of_touch(scene))[-3:] == ["begun.window", "place.country", "sent.code"]
+    assert codes(of_touch(scene))[-4:] == ["begun.window", "place.country", "written.shipped", "sent.code"]
 
 
 def test_a_plan_that_the_window_moved_says_from_where(stage: Stage, clock: Clock) -> None:
@@ -127,7 +128,7 @@ def test_an_email_held_by_the_gap_says_which_email_was_before_it(stage: Stage) -
     scene.clock.advance(hours=4)
     scene.send()
     assert scene.touch("next_call", prospect_id).state == "sent"
-    assert codes(of_touch(scene, "next_call"))[-3:] == ["begun", "begun.gap", "sent.code"]
+    assert codes(of_touch(scene, "next_call"))[-4:] == ["begun", "begun.gap", "written.shipped", "sent.code"]
 
 
 def test_an_email_that_waited_for_a_limit_says_how_much_had_left(stage: Stage) -> None:
@@ -142,7 +143,7 @@ def test_an_email_that_waited_for_a_limit_says_how_much_had_left(stage: Stage) -
     scene.clock.advance(hours=1, seconds=1)
     scene.send()
     told = explained(scene, late)
-    assert codes(told) == ["planned.at_once", "until", "limit.hour", "begun", "sent.code"]
+    assert codes(told) == ["planned.at_once", "until", "limit.hour", "begun", "written.shipped", "sent.code"]
     assert (
         "1 hour 1 second later: its mailbox had sent 1 emails in the hour before, and the playbook allows 1."
         in text(told)
@@ -184,7 +185,7 @@ def test_a_retry_an_uncertain_email_and_a_resend_are_told(scene: Scene) -> None:
     scene.send(LOST)
     told = of_touch(scene)
     assert [code for code in codes(told) if code != "limit.other"] == [
-        "planned.at_once", "until", "begun", "waits", "begun", "because",
+        "planned.at_once", "until", "begun", "waits", "begun", "written.shipped", "because",
     ]  # fmt: skip
     assert "greylisted" in text(told)
     assert "nobody knows whether it arrived" in text(told)
@@ -192,7 +193,7 @@ def test_a_retry_an_uncertain_email_and_a_resend_are_told(scene: Scene) -> None:
     acts.resolve(scene.ws, touch_id, "resend", REP)
     assert "Sent again at the wish of somebody who has left." in text(of_touch(scene))
     scene.send()
-    assert codes(of_touch(scene)) == ["because", "begun", "begun.forced", "sent.code"]
+    assert codes(of_touch(scene)) == ["because", "begun", "begun.forced", "written.shipped", "sent.code"]
 
 
 def test_an_email_sent_ahead_of_its_time_and_one_refused_say_so(stage: Stage) -> None:
@@ -202,7 +203,7 @@ def test_an_email_sent_ahead_of_its_time_and_one_refused_say_so(stage: Stage) ->
     acts.send_now(scene.ws, scene.touch().id, REP)
     scene.send(NO_SUCH_USER)
     told = of_touch(scene)
-    assert codes(told)[-4:] == ["because", "begun", "begun.forced", "because"]
+    assert codes(told)[-5:] == ["because", "begun", "begun.forced", "written.shipped", "because"]
     assert "ahead of its time" in text(told)
     assert "Refused by the mail server: 550" in text(told)
 
@@ -245,7 +246,7 @@ def test_a_touch_from_before_the_trail_is_told_as_far_as_it_is_known(scene: Scen
     assert codes(of_touch(scene, "questions")) == ["not_kept", "because", "stands.due"]
     scene.clock.advance(seconds=2)
     scene.send()
-    assert codes(of_touch(scene, "questions")) == ["not_kept", "begun", "sent.code"]
+    assert codes(of_touch(scene, "questions")) == ["not_kept", "begun", "written.shipped", "sent.code"]
     assert codes(of_touch(scene, "next_call")) == ["not_kept", "released", "until", "stands.due"]
     assert doctor.examine(scene.ws) == ()
 
