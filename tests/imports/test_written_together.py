@@ -26,7 +26,8 @@ PEOPLE = tuple(
     for number, host in enumerate(("one.test", "sink.test", "sub.barred.test", "sink.test"))
 )
 AGAIN = {"email": "%3@sink.test", "name": "Other", "company": "Фирма ООД", "ref": "", "x": "z"}
-OF_ITS_OWN = {"id", "prospect_id", "chain", "digest", "cause"}
+# Where a prospect came from is told by who wrote it: here a file, there a rep.
+OF_ITS_OWN = {"id", "prospect_id", "chain", "digest", "cause", "origin"}
 
 
 @pytest.fixture
