@@ -200,6 +200,15 @@ def done(address: str, toast: Toast) -> AnyResponse:
     return response
 
 
+def on_to(address: str, toast: Toast) -> AnyResponse:
+    """Send a browser on to a page of its own, htmx too: what is shown must stand at its address."""
+    response = done(address, toast)
+    if is_swap():
+        response.status_code = HTTPStatus.OK
+        response.headers["HX-Redirect"] = response.headers.pop("Location")
+    return response
+
+
 def error_page(status: int, sentence: str) -> str:
     """The page for an error, or for htmx the line that says it."""
     ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR

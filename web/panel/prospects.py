@@ -17,7 +17,7 @@ from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.discovery import discovery, sheet
-from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, warn, who
+from web.panel.frame import Notice, Part, Toast, done, fragment, on_to, page, reading, swap, viewer, warn, who
 from web.panel.wording import changed
 from workflow import rights, text
 from workflow.actions import by_hand, prospects
@@ -70,9 +70,7 @@ def add_prospect() -> ResponseReturnValue:
             if origin is not None:
                 links.link(workspace(), *links.both(origin.id, result.prospect_id, form["as"]), who())
             toast = Toast(_("%(name)s was added") % {"name": _named(form)})
-            if is_swap():
-                return show_prospect(result.prospect_id, toast=toast)
-            return done(f"/prospects/{result.prospect_id}", toast)
+            return on_to(f"/prospects/{result.prospect_id}", toast)
     return _new(form, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
