@@ -155,7 +155,7 @@ def test_a_value_that_is_no_value_is_named_and_the_rest_still_judged(told: Works
         joined = " AND " if "WHERE" in statement else " WHERE "
         place = "prospect_id = :boris" if "history" in statement else "id = :boris"
         tx.conn.execute(text(statement + joined + place), {"boris": boris})
-        tx.conn.execute(update(History).where(History.prospect_id != boris, History.version == 1).values(actor="else"))
+        tx.conn.execute(update(History).where(History.prospect_id != boris, History.version == 1).values(reason="else"))
     found = findings(told)
     assert {finding.code for finding in found} == {"history.chain", "history.unreadable"}
     assert boris in next(finding.sentence for finding in found if finding.code == "history.unreadable")
@@ -171,10 +171,10 @@ def test_a_chain_made_anew_is_found_only_by_what_was_kept_elsewhere(told: Worksp
         for row in tx.conn.execute(
             select(*History.__table__.columns).where(History.prospect_id == person).order_by(History.version)
         ).all():
-            told_anew = {**row._asdict(), "actor": "rep:else"}
+            told_anew = {**row._asdict(), "reason": "another"}
             link = told_anew["digest"] = digest(link, told_anew)
             mine = (History.prospect_id == person) & (History.version == row.version)
-            tx.conn.execute(update(History).where(mine).values(actor="rep:else", digest=link))
+            tx.conn.execute(update(History).where(mine).values(reason="another", digest=link))
         tx.conn.execute(update(Prospect).where(Prospect.id == person).values(chain=link))
     assert not findings(told)
     with told.database.read() as tx:
