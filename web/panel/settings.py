@@ -26,7 +26,7 @@ from workflow.ids import is_id
 from workflow.records.models import Mailbox, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
@@ -107,8 +107,8 @@ def resume(mailbox_id: str) -> ResponseReturnValue:
     view = request.form.get("view")
     if not is_swap():
         return done({"today": "/", "uncertain": "/uncertain"}.get(view or "", "/settings"), toast)
-    shown = {"today": show_today, "uncertain": show_work}.get(view or "", _settings)
-    return shown(toast=toast)
+    pages: dict[str, Callable[..., ResponseReturnValue]] = {"today": show_today, "uncertain": show_work}
+    return pages.get(view or "", _settings)(toast=toast)
 
 
 def _settings(
