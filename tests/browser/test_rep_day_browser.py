@@ -29,11 +29,12 @@ HERE = "el => el === document.activeElement"
 
 @dataclass(slots=True)
 class Hands:
-    """How somebody works: what a press is, and how a field gets its words."""
+    """How somebody works: what a press is, how a field gets its words, and a choice its value."""
 
     page: Page
     press: Callable[[Locator], None]
     fill: Callable[[Locator, str], None]
+    choose: Callable[[Locator, str], object]
 
 
 def by_mouse(page: Page) -> Hands:
@@ -43,7 +44,7 @@ def by_mouse(page: Page) -> Hands:
         field.click()
         page.keyboard.type(text)
 
-    return Hands(page, lambda found: found.click(), fill)
+    return Hands(page, lambda found: found.click(), fill, lambda field, value: field.select_option(value))
 
 
 def by_finger(page: Page) -> Hands:
@@ -53,7 +54,7 @@ def by_finger(page: Page) -> Hands:
         field.tap()
         page.keyboard.type(text)
 
-    return Hands(page, lambda found: found.tap(), fill)
+    return Hands(page, lambda found: found.tap(), fill, lambda field, value: field.select_option(value))
 
 
 def by_keys(page: Page) -> Hands:
@@ -75,7 +76,12 @@ def by_keys(page: Page) -> Hands:
         reach(field)
         page.keyboard.type(text)
 
-    return Hands(page, press, fill)
+    def choose(field: Locator, value: str) -> None:
+        reach(field)
+        while field.input_value() != value:
+            page.keyboard.press("ArrowDown")
+
+    return Hands(page, press, fill, choose)
 
 
 @contextmanager
@@ -88,10 +94,16 @@ def window(scene: Scene, browser: Browser, language: str, **kind: Any) -> Iterat
     assert made.faults == []
 
 
-def stage_of(scene: Scene, email: str) -> str:
-    """Where the prospect with this address stands."""
-    with scene.ws.database.read() as tx:
-        return str(tx.conn.execute(select(Prospect.stage).where(Prospect.email == email)).scalar_one())
+def arrives(scene: Scene, page: Page, email: str, stage: str) -> None:
+    """Wait until the prospect with this address stands in `stage`."""
+    found = ""
+    for _ in range(150):
+        with scene.ws.database.read() as tx:
+            found = tx.conn.execute(select(Prospect.stage).where(Prospect.email == email)).scalar_one()
+        if found == stage:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"{email} stands in {found}, not in {stage}")
 
 
 def add(scene: Scene, hands: Hands, email: str) -> None:
@@ -104,7 +116,7 @@ def add(scene: Scene, hands: Hands, email: str) -> None:
     hands.press(page.locator("main form button[type=submit]"))
 
     page.wait_for_url("**/prospects/*-*")
-    assert stage_of(scene, email) == "planned"
+    arrives(scene, page, email, "planned")
 
 
 def qualify(scene: Scene, hands: Hands, email: str) -> None:
@@ -117,7 +129,7 @@ def qualify(scene: Scene, hands: Hands, email: str) -> None:
         expect(found).to_have_attribute("aria-pressed", "true")
     hands.press(page.locator("#go-on"))
     expect(page.locator(".nba .gaps li").first).to_be_visible()
-    assert stage_of(scene, email) == "qualified"
+    arrives(scene, page, email, "qualified")
 
 
 def call(scene: Scene, hands: Hands, email: str) -> None:
@@ -137,7 +149,7 @@ def call(scene: Scene, hands: Hands, email: str) -> None:
     hands.press(page.locator("#write-down"))
     hands.press(page.locator(".offer form button[type=submit]"))
     page.wait_for_url("**/prospects/*")
-    assert stage_of(scene, email) == "diagnosed"
+    arrives(scene, page, email, "diagnosed")
 
 
 def meet(scene: Scene, hands: Hands, email: str) -> None:
@@ -151,7 +163,7 @@ def meet(scene: Scene, hands: Hands, email: str) -> None:
     hands.press(page.locator("main aside a.btn[href^='/prospects/']").first)
     hands.press(page.locator("#go-on"))
     expect(page.locator(".nba")).to_be_visible()
-    assert stage_of(scene, email) == "meeting_scheduled"
+    arrives(scene, page, email, "meeting_scheduled")
     with scene.ws.database.read() as tx:
         begins = tx.conn.execute(select(Meeting.starts_at)).scalar_one()
     assert begins is not None
@@ -173,15 +185,11 @@ def meet(scene: Scene, hands: Hands, email: str) -> None:
 def win(scene: Scene, hands: Hands, email: str) -> None:
     """Follow up, and close it as won, with a reason."""
     page = hands.page
-    if stage_of(scene, email) != "followed_up":
-        hands.press(page.locator("#go-on"))
-    expect(page.locator("form:has(#go-on) [name=trigger]")).to_have_value("close")
-    assert stage_of(scene, email) == "followed_up"
     hands.press(page.locator("#go-on"))
-    outcome = page.locator("select[name=outcome]")
-    expect(outcome).to_be_visible()
-    outcome.focus()
-    page.keyboard.press("ArrowDown")
+    expect(page.locator("form:has(#go-on) [name=trigger]")).to_have_value("close")
+    arrives(scene, page, email, "followed_up")
+    hands.press(page.locator("#go-on"))
+    hands.choose(page.locator("select[name=outcome]"), "won")
     hands.fill(page.locator("input[name=reason]"), "Видя ползата")
     hands.press(page.locator(".guard form button[type=submit]"))
     expect(page.locator(".guard form")).to_have_count(0)
