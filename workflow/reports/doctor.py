@@ -33,7 +33,7 @@ from workflow.records.models import (
     Suppression,
     Touch,
 )
-from workflow.reports import check_limits, crm, link_test, outbox, replay
+from workflow.reports import check_limits, check_stays, crm, link_test, outbox, replay
 from workflow.reports.touches import COUNTED, holds
 from workflow.search import searchable
 from workflow.wanted import GIVEN_UP
@@ -204,6 +204,10 @@ def _derived(prospect: Record, links: Sequence[Mapping[str, Any]]) -> dict[str, 
         **({"origin": progress.origin(links[0]["actor"], links[0]["cause"])} if links else {}),
     }
     return {"email_key": key_of(prospect.email), "search": searched, **times, **counted}
+
+
+def _stays(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
+    return (Finding(code, sentence) for code, sentence in check_stays.faults(tx))
 
 
 def _merged(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
@@ -396,6 +400,7 @@ def _outbox(_ws: Workspace, tx: Tx) -> Iterator[Finding]:
 
 _RULES: Final[tuple[Callable[[Workspace, Tx], Iterator[Finding]], ...]] = (
     _history,
+    _stays,
     _merged,
     _enrollments,
     _waiting,
