@@ -121,3 +121,5 @@ def test_two_prospects_are_linked_from_either_page_and_a_referral_is_added_from_
     assert added.status_code == 303
     assert "Mila Nova" in iva.read(f"/prospects/{ana}")
     assert "Gave the referral" in iva.read(str(added.location))
+    assert iva.post("/prospects", {"name": "Half Made", "from": ana, "as": "nonsense"}).status_code >= 400
+    assert "Half Made" not in iva.read("/prospects")

@@ -63,12 +63,19 @@ def add_prospect() -> ResponseReturnValue:
         origin = _origin(form)
         try:
             facts = {name: value for name, value in facts_of(form).items() if value}
-            result = prospects.create(workspace(), facts, {}, who(), owner_id=owner)
+            result = (
+                prospects.create(workspace(), facts, {}, who(), owner_id=owner)
+                if origin is None
+                else links.create_linked(workspace(), facts, who(), owner_id=owner, known=origin.id, way=form["as"])
+            )
         except Conflict:
-            form.errors["email"] = _("This address belongs to another prospect.")
+            taken = belongs_to_another(form["email"], "")
+            form.errors["email" if taken else "as"] = (
+                _("This address belongs to another prospect.")
+                if taken
+                else _("The two could not be linked: load the page again.")
+            )
         else:
-            if origin is not None:
-                links.link(workspace(), *links.both(origin.id, result.prospect_id, form["as"]), who())
             toast = Toast(_("%(name)s was added") % {"name": _named(form)})
             return on_to(f"/prospects/{result.prospect_id}", toast)
     return _new(form, HTTPStatus.UNPROCESSABLE_ENTITY)

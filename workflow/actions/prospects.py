@@ -116,13 +116,16 @@ def create(
     ws: Workspace, fields: Mapping[str, str], custom: Mapping[str, Any], who: Who, *, owner_id: str | None = None
 ) -> Result:
     """Make a prospect. Raises Conflict when its address belongs to one already."""
+    return ws.database.transact(lambda tx: create_in(ws, tx, fields, custom, who, owner_id=owner_id))
 
-    def work(tx: Tx) -> Result:
-        _refuse_taken(tx, fields.get("email", ""), but="")
-        signal = Signal(kinds.UPSERTED, tx.now, who.actor, who.cause, fields=fields, custom=custom, owner_id=owner_id)
-        return submit(ws, tx, None, signal)
 
-    return ws.database.transact(work)
+def create_in(
+    ws: Workspace, tx: Tx, fields: Mapping[str, str], custom: Mapping[str, Any], who: Who, *, owner_id: str | None
+) -> Result:
+    """The same in the caller's transaction."""
+    _refuse_taken(tx, fields.get("email", ""), but="")
+    signal = Signal(kinds.UPSERTED, tx.now, who.actor, who.cause, fields=fields, custom=custom, owner_id=owner_id)
+    return submit(ws, tx, None, signal)
 
 
 def edit(

@@ -16,6 +16,8 @@ from workflow.errors import BadInput, Conflict, NotFound
 from workflow.records.personal import RELATIONS, Relation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement
 
     from workflow.actions.prospects import Who
@@ -42,23 +44,40 @@ def link(ws: Workspace, prospect_id: str, other_id: str, kind: str, who: Who) ->
     Two have one link: another kind takes the place of the one before. Raises BadInput for a prospect with itself or an
     unknown kind, NotFound, and Conflict when one of them was merged meanwhile.
     """
+    return ws.database.transact(lambda tx: link_in(ws, tx, prospect_id, other_id, kind, who))
+
+
+def link_in(ws: Workspace, tx: Tx, prospect_id: str, other_id: str, kind: str, who: Who) -> bool:
+    """The same in the caller's transaction, for whoever makes one of the two in it."""
     if kind not in RELATIONS:
         raise BadInput(f"“kind” must be one of {', '.join(RELATIONS)}.", field="kind")
     if prospect_id == other_id:
         raise BadInput("A prospect cannot be linked with itself: choose another one.", field="other")
+    _lock(ws, tx, prospect_id, other_id)
+    row = tx.conn.execute(_FOUND.where(_between(prospect_id, other_id))).one_or_none()
+    if row is not None and row.kind == kind and (row.prospect_id == prospect_id or kind != "referral"):
+        return False
+    values = {"prospect_id": prospect_id, "other_id": other_id, "kind": kind, "actor": who.actor, "at": tx.now}
+    if row is None:
+        tx.conn.execute(insert(Relation), {"id": ids.new_id(), **values})
+    else:
+        tx.conn.execute(update(Relation).where(Relation.id == row.id).values(**values))
+    _tell(ws, tx, LINKED, (prospect_id, other_id), kind, who)
+    return True
 
-    def work(tx: Tx) -> bool:
-        _lock(ws, tx, prospect_id, other_id)
-        row = tx.conn.execute(_FOUND.where(_between(prospect_id, other_id))).one_or_none()
-        if row is not None and row.kind == kind and (row.prospect_id == prospect_id or kind != "referral"):
-            return False
-        values = {"prospect_id": prospect_id, "other_id": other_id, "kind": kind, "actor": who.actor, "at": tx.now}
-        if row is None:
-            tx.conn.execute(insert(Relation), {"id": ids.new_id(), **values})
-        else:
-            tx.conn.execute(update(Relation).where(Relation.id == row.id).values(**values))
-        _tell(ws, tx, LINKED, (prospect_id, other_id), kind, who)
-        return True
+
+def create_linked(
+    ws: Workspace, fields: Mapping[str, str], who: Who, *, owner_id: str | None, known: str, way: str
+) -> prospects.Result:
+    """Make a prospect who is this, one of `WAYS`, to a known one: both or neither, in one transaction.
+
+    Raises Conflict when the address belongs to one already or the known one was merged meanwhile, and as `link` does.
+    """
+
+    def work(tx: Tx) -> prospects.Result:
+        made = prospects.create_in(ws, tx, fields, {}, who, owner_id=owner_id)
+        link_in(ws, tx, *both(known, made.prospect_id, way), who)
+        return made
 
     return ws.database.transact(work)
 
