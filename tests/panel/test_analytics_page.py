@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import unescape
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from tests.panel.scene import Scene, Visitor
 from workflow.actions import prospects
@@ -86,7 +86,7 @@ def test_every_section_adds_up_to_the_histories(scene: Scene) -> None:
         times = pace.time_in_stage(scene.ws, tx, boss, asked)
         speed = pace.velocity(tx, boss, asked)
         rivals = endings.competitors(scene.ws, tx, boss, asked)
-        why = endings.reasons(tx, boss, asked)
+        why = endings.reasons(scene.ws, tx, boss, asked)
         kept = tx.conn.execute(select(Stay.owner_id, Prospect.owner_id).join(Prospect)).all()
     came = {row.prospect_id: set[str]() for row in rows}
     for row in rows:
@@ -113,9 +113,33 @@ def test_every_section_adds_up_to_the_histories(scene: Scene) -> None:
     for rows_of in (funnel.by_source(groups), funnel.by_rep(groups, boss, asked)):
         assert sum(each.entered for each in rows_of) == 24
         assert [sum(each.replied for each in rows_of), sum(each.met for each in rows_of)] == [1, 1]
-    assert not [finding for finding in doctor.examine(scene.ws) if finding.code.startswith("history")]
+    codes = ("history", "stay")
+    assert not [finding for finding in doctor.examine(scene.ws) if finding.code.startswith(codes)]
+    _is_found_when_altered(scene)
 
     _sees_own_and_totals(scene, known)
+
+
+def _is_found_when_altered(scene: Scene) -> None:
+    """The doctor names whose stays are wrong: one altered, one gone, one that no history tells of."""
+    with scene.ws.database.read() as tx:
+        first, second, third = tx.conn.execute(select(*Stay.__table__.columns).order_by(Stay.hours.desc())).all()[:3]
+    with scene.ws.database.write() as tx:
+        tx.conn.execute(update(Stay).where(_is(first)).values(hours=first.hours + 1))
+        tx.conn.execute(delete(Stay).where(_is(second)))
+        tx.conn.execute(insert(Stay).values(**{**third._asdict(), "version": 1000}))
+    found = [finding for finding in doctor.examine(scene.ws) if finding.code == "stay.fold"]
+    for row in (first, second, third):
+        assert any(row.prospect_id in finding.sentence for finding in found)
+    with scene.ws.database.write() as tx:
+        tx.conn.execute(delete(Stay).where(Stay.version == 1000))
+        tx.conn.execute(update(Stay).where(_is(first)).values(hours=first.hours))
+        tx.conn.execute(insert(Stay).values(**second._asdict()))
+    assert not [finding for finding in doctor.examine(scene.ws) if finding.code == "stay.fold"]
+
+
+def _is(row: Record) -> ColumnElement[bool]:
+    return and_(Stay.prospect_id == row.prospect_id, Stay.version == row.version)
 
 
 def _sees_own_and_totals(scene: Scene, known: list[str]) -> None:
@@ -158,6 +182,10 @@ def test_part_and_file_say_the_same(scene: Scene) -> None:
         assert len(rows) > 1 or section == "sequences"
         assert all(cell.lstrip("'") in shown for row in rows[1:] for cell in row)
     assert "'=1+1" in iva.get("/analytics/competitors.csv").text
+    other = scene.prospect("Vera")
+    scene.move(other, "disqualify", reason="няма  Бюджет")
+    told = iva.get("/analytics/reasons.csv?lang=bg").text
+    assert "Няма бюджет,3" in told, told
     assert "Няма бюджет" in iva.read("/analytics/reasons?lang=bg")
     assert [iva.get(f"/analytics/nonsense{end}").status_code for end in ("", ".csv")] == [404, 404]
 

@@ -218,7 +218,7 @@ def told_competitors(call: Call) -> CompetitorsReport:
 def told_reasons(call: Call) -> ReasonsReport:
     """Why prospects were closed without a deal in the period."""
     with call.ws.database.read() as tx:
-        found = endings.reasons(tx, call.viewer, _asked(call))
+        found = endings.reasons(call.ws, tx, call.viewer, _asked(call))
     return ReasonsReport(items=tuple(ReasonRow.model_validate(each) for each in found))
 
 

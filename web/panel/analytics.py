@@ -156,6 +156,6 @@ _SECTIONS: Final[Mapping[str, Callable[[Tx, Asked], tuple[Figure, object]]]] = {
     "competitors": lambda tx, asked: (
         of_competitors(endings.competitors(workspace(), tx, viewer(), asked)), None,
     ),
-    "reasons": lambda tx, asked: (of_reasons(endings.reasons(tx, viewer(), asked)), None),
+    "reasons": lambda tx, asked: (of_reasons(endings.reasons(workspace(), tx, viewer(), asked)), None),
     "reps": _of_cohort("reps"),
 }  # fmt: skip

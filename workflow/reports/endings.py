@@ -15,6 +15,7 @@ from workflow.records.models import Prospect
 from workflow.reports.asked import later_than, of_prospects
 
 if TYPE_CHECKING:
+    from workflow.playbook.schema import Playbook
     from workflow.records.db import Tx
     from workflow.reports.asked import Asked
     from workflow.reports.scope import Viewer
@@ -47,8 +48,12 @@ class Rival:
     ended: int
 
 
-def reasons(tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Ended, ...]:
-    """Why prospects were closed without a deal, the most frequent first; rare words together as `…`."""
+def reasons(ws: Workspace, tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Ended, ...]:
+    """Why prospects were closed without a deal, the most frequent first; rare words together as `…`.
+
+    A CRM or a file may say a reason in the words of the playbook, in either language: it counts with its key.
+    """
+    keys = _keys(ws.playbooks.in_force(tx))
     found = (
         select(Prospect.outcome, Prospect.outcome_reason, func.count())
         .where(Prospect.outcome.in_(("lost", "no_decision", "disqualified")))
@@ -57,13 +62,21 @@ def reasons(tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Ended, ...]:
     )
     counts: Counter[tuple[str, str]] = Counter()
     for outcome, said, count in tx.conn.execute(found):
-        counts[str(outcome), " ".join((said or "").split())] += count
+        words = " ".join((said or "").split())
+        counts[str(outcome), keys.get(words.casefold(), words)] += count
     counted = [Ended(outcome, said, count) for (outcome, said), count in counts.items()]
     counted.sort(key=lambda each: (-each.count, each.outcome, each.reason))
     rest: Counter[str] = Counter()
     for each in counted[_MOST:]:
         rest[each.outcome] += each.count
     return (*counted[:_MOST], *(Ended(outcome, "…", count) for outcome, count in sorted(rest.items())))
+
+
+def _keys(book: Playbook) -> dict[str, str]:
+    """By what is said of a reason, in small letters, its key. A key is itself, whatever another one is called."""
+    told = [(key, words) for way in book.transitions for key, words in way.reasons.items()]
+    labels = {" ".join(label.split()).casefold(): key for key, words in reversed(told) for label in words.values()}
+    return {**labels, **{key.casefold(): key for key, _words in told}}
 
 
 def competitors(ws: Workspace, tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Rival, ...]:
