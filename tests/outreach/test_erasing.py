@@ -24,7 +24,9 @@ from workflow.records.day import Snooze
 from workflow.records.finding import SavedFilter
 from workflow.records.models import ApiKey, Call, IdempotentAnswer, Prospect, Rep, Touch
 from workflow.records.personal import OwnText, Relation
-from workflow.reports import bundle, check_history, doctor
+from workflow.reports import board, bundle, check_history, doctor, listing
+from workflow.reports.filters import Wanted
+from workflow.reports.scope import Viewer
 
 EMAIL, NAME, PHONE, OLD = "zlatka@privat.test", "Zlatka Erasova", "+359 88 123 4567", "zlatka.old@privat.test"
 WORDS = (EMAIL, OLD, "erasova", "123 4567", "secret of hers", "privat.test")
@@ -144,6 +146,9 @@ def test_nothing_of_them_is_left_anywhere_and_what_is_counted_stays(scene: Scene
         lines: list[bytes] = []
         bundle.export(tx, lines.append)
         assert erasing.newest(tx, zlatka) is not None
+        listed = listing.prospects(scene.ws, tx, Viewer("", "admin"), Wanted()).rows
+        shown = board.columns(scene.ws, tx, Viewer("", "admin"), Wanted())
+    assert zlatka not in {row.card.id for row in listed} | {card.id for each in shown for card in each.cards}
     check_history.check(lines)
     assert doctor.examine(scene.ws) == ()
     with scene.ws.database.read() as tx:
