@@ -106,6 +106,19 @@ def test_one_email_is_rewritten_before_it_leaves(scene: Scene, iva: Visitor, swi
     assert "Now it follows its template" in iva.read(at)
 
 
+def test_the_competitors_that_a_prospect_names_are_a_fact_in_its_place(scene: Scene, iva: Visitor) -> None:
+    known = scene.prospect()
+    at = f"/prospects/{known}/facts/competitor"
+    assert "Competitors" in iva.read(f"/prospects/{known}")
+    assert iva.post(at, {"value": "Salesmate, a sheet", "was": "", "version": "1"}).status_code == 303
+    assert iva.read(f"/prospects/{known}").count("Salesmate, a sheet") >= 1
+    assert "Salesmate" in iva.read("/analytics/competitors")
+    assert iva.post(at, {"value": "X", "was": "", "version": "1"}).status_code == 409
+    assert iva.post(at, {"value": "", "was": "Salesmate, a sheet", "version": "2"}).status_code == 303
+    assert scene.row(known).competitor == ""
+    assert "Конкуренти" in iva.read(f"/prospects/{known}?lang=bg")
+
+
 def test_two_prospects_are_linked_from_either_page_and_a_referral_is_added_from_here(
     scene: Scene, iva: Visitor
 ) -> None:

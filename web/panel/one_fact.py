@@ -24,6 +24,7 @@ from workflow import text
 from workflow.actions import prospects
 from workflow.engine.signals import FIELDS
 from workflow.errors import Conflict, NotFound
+from workflow.progress import COMPETITOR
 from workflow.records.models import Prospect
 from workflow.reports import scope
 
@@ -65,7 +66,9 @@ def save_fact(prospect_id: str, name: str) -> ResponseReturnValue:
         return _overtaken(known, typed)
     try:
         # The value is what was seen; that another fact changed since does not matter. A change from now on does.
-        prospects.edit(workspace(), known, {name: typed.value}, {}, who(), version=row.version)
+        facts = {name: typed.value}
+        fields, custom = ({}, facts) if name == COMPETITOR else (facts, {})
+        prospects.edit(workspace(), known, fields, custom, who(), version=row.version)
     except Conflict:
         return _overtaken(known, typed)
     toast = Toast(_("Saved") if typed.value != _value(row, name) else _("Nothing was changed"))
@@ -88,11 +91,11 @@ def _show(known: str, fact: Fact, status: int = HTTPStatus.OK) -> ResponseReturn
     return swap(Part(f"#fact-{fact.name}", markup, "innerHTML"), status=status)
 
 
-_FACTS = select(Prospect.version, *(getattr(Prospect, name) for name in FIELDS))
+_FACTS = select(Prospect.version, Prospect.custom, *(getattr(Prospect, name) for name in FIELDS))
 
 
 def _row(prospect_id: str, name: str) -> tuple[str, Record]:
-    if name not in FIELDS:
+    if name not in (*FIELDS, COMPETITOR):
         raise NotFound("There is no such fact: check the address.")
     with reading() as tx:
         known = scope.prospect_id(tx, viewer(), prospect_id)
@@ -100,4 +103,4 @@ def _row(prospect_id: str, name: str) -> tuple[str, Record]:
 
 
 def _value(row: Record, name: str) -> str:
-    return str(getattr(row, name) or "")
+    return str((row.custom.get(name) if name == COMPETITOR else getattr(row, name)) or "")

@@ -75,6 +75,7 @@ _FIELDS: Final = {
     "decision_maker": later("Decision maker"),
     "persona": later("Buyer persona"),
     "journey": later("Buyer's phase"),
+    "competitor": later("Competitors"),
 }
 _PARTS: Final = {
     "": later("Open gaps"),
