@@ -182,6 +182,16 @@ def test_meetings_are_booked_moved_and_ended_and_the_way_ahead_is_told(api: Api,
     fresh = {"reason": "ill", "version": api.get(at)["version"]}
     assert body_of(api.ask("POST", f"/meetings/{booked['id']}/cancel", fresh))["state"] == "cancelled"
     assert [each["id"] for each in api.get("/meetings?state=cancelled")["items"]] == [booked["id"]]
+    offers = api.get(f"/meetings/slots?prospect={at.rsplit('/', 1)[1]}&minutes=45&limit=200")
+    first = offers["items"][0]
+    assert [each["recommended"] for each in offers["items"]] == sorted(
+        (each["recommended"] for each in offers["items"]), reverse=True
+    )
+    assert {each["code"] for each in first["reasons"]} >= {"slot.soonest", "slot.free"}
+    assert all(each["bg"] and each["en"] for each in first["reasons"])
+    assert first["ends_at"][14:16] == {"0": "45", "3": "15"}[first["starts_at"][14]]
+    assert api.ask("GET", "/meetings/slots?prospect=" + "0" * 8 + "-0000-7000-8000-" + "0" * 12).status_code == 404
+    assert api.ask("GET", "/meetings/slots").status_code == 422
     other = body_of(api.ask("POST", f"{at}/meetings", {"starts_at": "2026-11-20T10:00:00Z"}))
     assert body_of(api.ask("POST", f"/meetings/{other['id']}/held"))["state"] == "held", "there is nothing to say"
     life = body_of(api.ask("POST", "/simulations", {"events": "call ends on day 1", "days": 30}))

@@ -31,6 +31,7 @@ from web.api.publishing import ROUTES as PUBLISHING
 from web.api.received import ROUTES as RECEIVED
 from web.api.reports import ROUTES as REPORTS
 from web.api.simulations import ROUTES as SIMULATIONS
+from web.api.slots import ROUTES as SLOTS
 from web.api.sources import ROUTES as SOURCES
 from web.api.suppressions import ROUTES as SUPPRESSIONS
 from web.api.texts import ROUTES as TEXTS
@@ -49,6 +50,7 @@ ROUTES: Final = (
     *DISCOVERY,
     *CALLS,
     *MEETINGS,
+    *SLOTS,
     *ENROLLMENTS,
     *SIMULATIONS,
     *TOUCHES,

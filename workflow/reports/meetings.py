@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 
 from workflow import ids
+from workflow.engine import calendar
+from workflow.engine.slots import Sides
 from workflow.errors import NotFound
 from workflow.records.models import Answer, Meeting, Prospect, Rep
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from workflow.playbook.content import MeetingRules
     from workflow.records.db import Record, Tx
     from workflow.reports.scope import Viewer
 
@@ -28,6 +31,7 @@ SHOWN: Final = 50
 ASKED_FOR: Final = timedelta(days=90)
 """How long a meeting waits for a word of what became of it; after that nobody remembers."""
 _MOST_BUSY: Final = 500
+_A_DAY: Final = timedelta(days=1)
 _ROWS: Final = (
     select(
         Meeting.id, Meeting.prospect_id, Meeting.uid, Meeting.state, Meeting.starts_at, Meeting.ends_at, Meeting.place,
@@ -108,6 +112,21 @@ def busy(
         .limit(_MOST_BUSY)
     )
     return tuple((row.starts_at, row.ends_at or row.starts_at + usual) for row in tx.conn.execute(found))
+
+
+def sides_of(tx: Tx, prospect_id: str, rules: MeetingRules, zone: str, *, otherwise: str) -> Sides:
+    """The clocks of a prospect and of whoever looks after them, `otherwise` this rep, and when that one meets others.
+
+    A rep without a time zone of their own has `zone`, and a prospect without one that of the rep.
+    """
+    found = select(Prospect.time_zone, Prospect.country, Prospect.owner_id).where(Prospect.id == prospect_id)
+    row = tx.conn.execute(found).one()
+    rep_id = row.owner_id or otherwise
+    told = tx.conn.execute(select(Rep.time_zone).where(Rep.id == rep_id)).scalar_one_or_none()
+    rep_zone = calendar.zone_of(told, zone)
+    until = tx.now + rules.horizon + _A_DAY
+    taken = busy(tx, rep_id, tx.now - _A_DAY, until, rules.length)
+    return Sides(calendar.zone_of(row.time_zone, rep_zone.key), row.country or None, rep_zone, taken)
 
 
 def answered(tx: Tx, prospects: Iterable[str], questions: Iterable[str]) -> Mapping[str, frozenset[str]]:
