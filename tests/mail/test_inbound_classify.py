@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -16,6 +17,7 @@ from workflow.mail.inbound import rules
 from workflow.mail.inbound.classify import Classified, Kind, classify
 from workflow.mail.inbound.matching import UNSUBSCRIBE, Ours, new_tag
 from workflow.mail.inbound.signals import told
+from workflow.mail.inbound.windows_zones import IANA_OF
 
 WIRE = Path(__file__).parent / "wire"
 SAMPLES = sorted(WIRE.glob("*.eml"))
@@ -161,7 +163,16 @@ ICS = (
         ("CANCEL", "ACCEPTED", "cancelled"),
     ],
 )
-@pytest.mark.parametrize("time", [":20261125T140000Z", ";TZID=Europe/Sofia:20261125T160000"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        ":20261125T140000Z",
+        ";TZID=Europe/Sofia:20261125T160000",
+        ";TZID=FLE Standard Time:20261125T160000",
+        ';TZID="W. Europe Standard Time":20261125T150000',
+        ";TZID=Central Standard Time (Mexico):20261125T080000",
+    ],
+)
 @pytest.mark.parametrize("attached", [True, False])
 def test_an_answer_to_an_invitation_is_read(method: str, said: str, answer: str, time: str, *, attached: bool) -> None:
     text = ICS.format(method=f"METHOD:{method}\n", said=said, time=time)
@@ -179,6 +190,10 @@ def test_an_answer_to_an_invitation_is_read(method: str, said: str, answer: str,
     assert found.calendar.attendee == "Pat.Moss@prospect.test"
     assert found.calendar.starts_at == datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
     assert found.calendar.comment == "See you, then."
+
+
+def test_every_windows_zone_leads_to_one_that_the_system_has() -> None:
+    assert {name for name, zone in IANA_OF.items() if zone not in available_timezones()} == set()
 
 
 def test_an_invitation_by_the_prospect_is_their_reply() -> None:

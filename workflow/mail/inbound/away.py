@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
-from workflow.mail.inbound import dates
+from workflow.mail.inbound import dates, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +67,12 @@ _BACK_AFTER: Final = re.compile(
     r"^(?:(?!\b(?:and|und|et|y|и|not|until|won['’]t|nicht|kein\w*|bis|няма|не|до|pas|jusqu\w*|no|hasta"
     r"|нет)\b)[^.!?;\n]){0,40}?"
     rf"{_BACK}"
+)
+# "I will answer tomorrow" is as good as "I am back tomorrow"; of a date it may be what the letter is from.
+_ANSWERS_BEFORE: Final = re.compile(
+    r"\b(?:(?:i['’]ll|(?:i|we) (?:will|shall)) (?:reply|respond|answer|write|be in touch|contact)"
+    r"|ще (?:ви |ти |се )?(?:отговор\w+|пиша|свърж\w+)|antworte\w*|melde mich|beantworte\w*"
+    r"|répondrai|contacterai|responder[eé]|contestar[eé]|отвечу|ответим|свяжусь)\b[^.!?;\n]{0,60}$"
 )
 _CUE_WORDS: Final = (
     r"(?:until|till|til|back|on|bis(?: zum)?|hasta|до|от|am|ab|el|le|jusqu['’](?:au|à)|from|след|after|в|във|на|с|come"
@@ -187,8 +193,20 @@ def _near(text: str, today: date) -> Iterator[Found]:
                 text[max(0, match.start() - _LOOK_BACK) : match.start()],
                 text[match.end() : match.end() + 40],
             )
-            if _BACK_BEFORE.search(before) or _UNTIL.search(before) or _BACK_AFTER.match(after):
+            if (
+                _BACK_BEFORE.search(before)
+                or _ANSWERS_BEFORE.search(before)
+                or _UNTIL.search(before)
+                or _BACK_AFTER.match(after)
+            ):
                 yield Found(day, match[0], _NEAR)
+    for day, match, start in spans.delays(text, today):
+        if _BACK_BEFORE.search(text[max(0, start - _LOOK_BACK) : start]) or _BACK_AFTER.match(
+            text[match.end() : match.end() + 40]
+        ):
+            yield Found(day, match[0], _NEAR)
+    for day, words in spans.absences(text, today):
+        yield Found(day, words, _LEAST)
     # An absence "today" or "this week" says when it ends only where nothing else does.
     for pattern, day in ((_THIS_WEEK, monday), (_TODAY, today + timedelta(days=1))):
         for match in pattern.finditer(text):
@@ -235,6 +253,7 @@ def _weekday(text: str, match: re.Match[str], today: date) -> Iterator[Found]:
         cue in _TELLING_CUES
         or cue.startswith("jusqu")
         or _BACK_BEFORE.search(before)
+        or _ANSWERS_BEFORE.search(before)
         or _BACK_AFTER.match(text[match.end() : match.end() + 40])
     ):
         yield Found(day, match[0], _NEAR)

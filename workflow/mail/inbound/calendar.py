@@ -1,6 +1,6 @@
 """Answers to an invitation (iTIP, RFC 5546): who accepts, declines or proposes, and which meeting.
 
-Reads the one event that counts; knows no recurrences and no time zones but UTC and those the system knows by name.
+Reads the one event that counts; knows no recurrences, and of time zones UTC and those that the system or Windows names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
+
+from workflow.mail.inbound.windows_zones import IANA_OF
 
 if TYPE_CHECKING:
     from workflow.mail.inbound.mime import Mail
@@ -103,12 +105,17 @@ def _time(field: tuple[str, str] | None) -> datetime | None:
     match = _TIME.match(field[1].strip()) if field else None
     if field is None or match is None or match[4] is None:
         return None
-    zone = re.search(r"TZID=\"?([A-Za-z0-9_+/-]{1,60})", field[0])
+    zone = re.search(r"TZID=\"?([A-Za-z0-9_+/ .()-]{1,60})", field[0], re.IGNORECASE)
     try:
-        there = UTC if match[7] else ZoneInfo(zone[1]) if zone else None
+        there = UTC if match[7] else _zone(zone[1].strip()) if zone else None
         if there is None:
             return None
         parts = [int(match[at]) for at in range(1, 7)]
         return datetime(*parts[:6], tzinfo=there).astimezone(UTC)  # type: ignore[arg-type,misc]
     except (ValueError, OverflowError, OSError, LookupError):
         return None
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Raises ValueError or LookupError for a name that nobody knows."""
+    return ZoneInfo(IANA_OF.get(name, name))

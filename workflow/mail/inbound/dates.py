@@ -73,6 +73,11 @@ _NUMBERS: Final = re.compile(
     r"(?<![\d./:])(?P<a>\d{1,2})(?P<s>\s?[./]\s?)(?P<b>\d{1,2})"
     r"(?:(?P=s)(?P<y>20\d\d|\d\d)(?!\d)|(?P<dot>\.)(?=\D|$))?(?![\d:])(?!\s?(?:h|uhr|ч|часа|am|pm|%|€|лв|eur)\b)"
 )
+# 30.XI.2026, also with the Cyrillic letter that looks like X. One letter counts only before a year.
+_ROMANS: Final = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_ROMAN: Final = re.compile(
+    r"(?<![\d.,:/])(?P<d>\d{1,2})\s?[./-]\s?(?P<m>[ivxх]{1,4})(?:\s?[./-]\s?(?P<y>20\d\d)\b|(?<=[ivxх]{2})\b\.?)"
+)
 _DASHED: Final = re.compile(r"(?<![\d./:-])(?P<a>\d{1,2})(?P<s>-)(?P<b>\d{1,2})-(?P<y>20\d\d|\d\d)(?!\d)")
 _JUST_DAY: Final = re.compile(
     rf"(?<![\d.,:/])(?P<d>\d{{1,2}}){_TH}\.?(?P<m>[./]\d{{1,2}}\.?)?\s?(?:-|–|—|to|till|until|through|thru"
@@ -129,6 +134,9 @@ def _all(text: str, today: date, *, month_first: bool) -> Iterator[Spot]:
         yield from _spot(match, int(match["d"]), int(match["m"]), match["y"], today)
     for match in _NAMED.finditer(text):
         yield from _spot(match, int(match["d"]), MONTH_OF[match["m"]], match["y"], today)
+    for match in _ROMAN.finditer(text):
+        if (roman := match["m"].replace("х", "x")) in _ROMANS:
+            yield from _spot(match, int(match["d"]), _ROMANS.index(roman) + 1, match["y"], today)
     for match in _MONTH_FIRST.finditer(text):
         last = match["d2"] or match["d"]
         yield from _spot(match, int(last), MONTH_OF[match["m"]], match["y"], today, ends_range=bool(match["d2"]))
