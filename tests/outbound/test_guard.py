@@ -16,7 +16,8 @@ from workflow.outbound.guard import FakeResolver, Refused, SystemResolver
         "https://", "https:///path", "https://example.com:22/", "https://example.com:99999/", "https://example.com:x/",
         "https://user:secret@example.com/", "https://example.com@127.0.0.1/", "https://example.com/#part",
         "https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/", "https://017700000001/",
-        "https://1.2.3.4.5/", "https://localhost/", "https://redis/", "https://exa mple.com/", "https://a.de/a b",
+        "https://1.2.3.4.5/", "https://localhost/", "https://hooks.localhost/", "https://a.LOCALHOST./",
+        "https://redis/", "https://exa mple.com/", "https://a.de/a b",
         "https://example.com\\@127.0.0.1/", "https://example.com/\r\nHost: evil", "https://[::1",
         "https://[fe80::1%25lo]/", "https://[::1]/", "https://10.0.0.1/", "https://169.254.169.254/latest/",
         "https://-bad.example.com/", "https://..example.com/", "https://a.de/път", "https://" + "a" * 64 + ".com/",
@@ -60,3 +61,9 @@ def test_the_resolver_of_this_host_is_not_asked_for_ever() -> None:
     assert "127.0.0.1" in SystemResolver().addresses("127.0.0.1", 443, 5.0)
     with pytest.raises(OSError, match=r".+"):
         SystemResolver().addresses("no-such-name.invalid", 443, 10.0)
+
+
+def test_a_name_below_localhost_is_this_machine_whatever_the_system_resolves() -> None:
+    found = guard.addresses(guard.place("http://hooks.localhost:9/", private=True), SystemResolver(), private=True)
+    assert found == ["127.0.0.1", "::1"]
+    assert not any(map(guard.is_public, found))

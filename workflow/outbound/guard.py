@@ -67,6 +67,9 @@ class SystemResolver:
 
     def addresses(self, host: str, port: int, timeout_s: float) -> Sequence[str]:
         """All addresses of a name. Raises OSError when it has none or nobody answers in time."""
+        if host == "localhost" or host.endswith(".localhost"):
+            # Not every system's resolver knows the names below it.
+            return ["127.0.0.1", "::1"]
         found: list[str] = []
         failed: list[OSError] = []
 
@@ -170,7 +173,9 @@ def _host(host: str, *, private: bool) -> str:
     labels = name.lower().split(".")
     # A last label of digits, or 0x…, is an IPv4 address in disguise.
     numeric = re.fullmatch(r"\d+|0x[0-9a-f]*", labels[-1]) is not None
-    if numeric or (len(labels) == 1 and not private) or not all(_LABEL.fullmatch(label) for label in labels):
+    # Names ending in .localhost never leave this machine (RFC 6761), whatever a resolver says.
+    here = labels[-1] == "localhost" and not private
+    if numeric or here or (len(labels) == 1 and not private) or not all(_LABEL.fullmatch(label) for label in labels):
         raise _bad("names no host of the internet")
     return ".".join(labels)
 
