@@ -50,6 +50,8 @@ class Clash:
     mine: Mapping[str, str]
     say: Callable[[str, str], str] = _as_it_is
     """How a value of a field is said to people."""
+    saves_at: str = ""
+    """Where mine is sent, if not to the page itself."""
 
 
 def mark_of(shown: Mapping[str, str]) -> str:

@@ -16,7 +16,9 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import language
 from web.pages import playbook, workspace
+from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.wording import stage as say_stage
 from workflow.actions import crm_links, sources
 from workflow.commands.steps import THEIRS, steps
 from workflow.crm.vendors import NAMES
@@ -29,6 +31,8 @@ from workflow.reports import sources as reports
 from workflow.wanted import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
@@ -136,18 +140,39 @@ def look_now(source_id: str) -> ResponseReturnValue:
 def set_writes(source_id: str) -> ResponseReturnValue:
     """Keep which stage there each stage here sets, and how often changes are looked for."""
     require("sources")
-    ws, name = workspace(), _checked(source_id)
+    name = _checked(source_id)
     minutes = read_line("poll_minutes", 10)
     told = {key.removeprefix("to-"): value for key, value in request.form.items() if key.startswith("to-")}
+    # The first of the two changes is held to what the form showed.
+    ws = held(workspace(), lambda: _written(source_id))
     try:
         if minutes:
             crm_links.set_poll(ws, name, int(minutes) if minutes.isascii() and minutes.isdigit() else 0)
         crm_links.set_writes(ws, name, told)
+    except Overtaken:
+        return _overtaken(source_id, {"poll_minutes": minutes, **{f"to-{key}": value for key, value in told.items()}})
     except BadInput as error:
         form = Form({key: value for key, value in request.form.items() if key != "csrf_token"})
         form.errors[error.field or "writes"] = worded(error)
         return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
+
+
+def _overtaken(source_id: str, mine: Mapping[str, str]) -> ResponseReturnValue:
+    labels = {"poll_minutes": _("Read changes every … minutes")}
+    labels |= {f"to-{stage}": say_stage(stage) for stage in playbook().stages}
+    at = f"{_PAGE}/{source_id}"
+    return show_both(Clash(source_id, _name(source_id), at, labels, _written(source_id), mine, saves_at=f"{at}/writes"))
+
+
+def _written(source_id: str) -> dict[str, str]:
+    """What the form of the stages shows."""
+    with workspace().database.read() as tx:
+        crm = crm_reports.state(tx, source_id)
+    if crm is None:
+        return {}
+    stages = {f"to-{stage}": crm.writes.get(stage, "") for stage in playbook().stages}
+    return {"poll_minutes": str(crm.poll_minutes), **stages}
 
 
 def _listed(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
@@ -167,7 +192,7 @@ def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **value
         address=sources.address(ws, source.kind, source.name, fresh),
         steps=steps(source.kind, source.name, language()), vendor=NAMES.get(source.kind),
         crm=crm, problem=reasons.words(crm.problem, language()) if crm else None,
-        stages=tuple(playbook().stages), **values,
+        stages=tuple(playbook().stages), seen=request.form.get("seen", "") or mark_of(_written(source_id)), **values,
     )  # fmt: skip
 
 
