@@ -27,6 +27,14 @@ _STATES: Final = {
 }
 _OVER: Final = frozenset({"cancelled", MOVED})
 _LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+# Only where such words come first and alone: an address that holds one ("Meet Street 1") stays a visit.
+_ONLINE: Final = re.compile(
+    r"(?:on |via |in |по |през |в(?:ъв)? |чрез )?(?:(?:google|microsoft|ms) )?"
+    r"(?:video|видео|online|онлайн|zoom|зуум|teams|тиймс|meet|webex|skype|скайп)"
+    r"(?:[ -]?(?:call|meeting|conference|chat|разговор|среща|връзка|конференция|обаждане))?"
+    r"(?:\s*[:,;(–-].*)?[.!]?",
+    re.IGNORECASE | re.DOTALL,
+)
 _PHONE: Final = re.compile(r"(?:tel:)?\+?[\d\s()/.-]{6,30}", re.IGNORECASE)
 Kind = Literal["video", "phone", "visit", "open"]
 
@@ -64,11 +72,11 @@ def told(meetings: tuple[MeetingView, ...], signal: Signal, at: datetime) -> Tol
 
 
 def kind_of(place: str) -> Kind:
-    """How people meet, as the place tells: by a link, by phone, in person, or not said."""
+    """How people meet, as the place tells: by a link or a word for video, by phone, in person, or not said."""
     told = place.strip()
     if not told:
         return "open"
-    if _LINK.search(told):
+    if _LINK.search(told) or _ONLINE.fullmatch(told):
         return "video"
     return "phone" if _PHONE.fullmatch(told) else "visit"
 
@@ -102,4 +110,5 @@ def _known(meetings: tuple[MeetingView, ...], kind: str, uid: object) -> Meeting
     if kind == kinds.BOOKED:
         return None
     booked = [meeting for meeting in meetings if meeting.state == "booked"]
-    return max(booked, key=lambda meeting: meeting.starts_at or kinds.NEVER, default=None)
+    # Of two at one time the one told last; by name where that is the same too: any order of rows gives the same.
+    return max(booked, key=lambda each: (each.starts_at or kinds.NEVER, each.changed_at, each.uid), default=None)

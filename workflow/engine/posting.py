@@ -103,6 +103,7 @@ def _claimed(world: World) -> list[Touch]:
     """What the clock claims of that, in the order in which it leaves; what its company has no room for is put off."""
     claimed: list[Touch] = []
     for touch in _ready(world):
+        _keep_open(world, touch)
         more = sum(not leaving.is_lost(each.step, each, world.now) for each in claimed)
         hold = _company_hold(world, touch, more)
         if hold is None:
@@ -110,6 +111,17 @@ def _claimed(world: World) -> list[Touch]:
         else:
             _wait(world, touch, hold)
     return sorted(claimed, key=lambda touch: (touch.next_attempt_at, touch.serial))
+
+
+def _keep_open(world: World, touch: Touch) -> None:
+    """Let no email grow too late by its mailbox, before its company is asked: one that is lost takes no room."""
+    waits_from = _waits_from(touch)
+    if waits_from < world.now and _is_held_open(world, touch, waits_from):
+        touch.not_after = max(touch.not_after, world.now)
+
+
+def _waits_from(touch: Touch) -> datetime:
+    return max(touch.next_attempt_at or touch.due_at, touch.known_at)
 
 
 def _let_go_on(world: World, touch: Touch) -> None:
@@ -128,11 +140,8 @@ def _leave(world: World, touch: Touch) -> None:
     if world.view.suppressed:
         _skip(world, touch, because("suppressed"))
         return
-    waits_from = max(touch.next_attempt_at or touch.due_at, touch.known_at)
-    if waits_from < world.now:
+    if _waits_from(touch) < world.now:
         touch.holds = (*touch.holds, because("limit"))
-        if _is_held_open(world, touch, waits_from):
-            touch.not_after = max(touch.not_after, world.now)
     until = leaving.leaves_until(touch.step, due_at=touch.due_at, not_after=touch.not_after, attempts=touch.attempts)
     if world.now > until:
         _come_late(world, touch, until)
