@@ -143,6 +143,7 @@ def _pend(tx: Tx, wanted: range, people: int) -> None:
     if tx.locks_rows:
         # Without the checks of foreign keys, which take most of the time and would find nothing.
         tx.conn.execute(text("SET LOCAL session_replication_role = replica"))
+        tx.conn.execute(text("SET LOCAL statement_timeout = 0"))
         numbers = "SELECT generate_series(CAST(:first AS int), CAST(:last AS int)) AS n"
         due = "CAST(:now AS timestamptz) + make_interval(secs => 3600 + (n::bigint * 7919) % 31000000)"
         key, no = "lpad(to_hex(n), 8, '0')", "false"
