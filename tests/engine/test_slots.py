@@ -132,3 +132,16 @@ def test_wherever_people_are_every_time_offered_suits_both(
 def test_the_place_tells_how_people_meet() -> None:
     told = ("https://meet.example/x", "Zoom: https://z.example/1", "+359 888 123 456", "Sofia, Vitosha 1", " ")
     assert [meetings.kind_of(each) for each in told] == ["video", "video", "phone", "visit", "open"]
+    named = (
+        "Video call",
+        "Zoom",
+        "Microsoft Teams",
+        "Google Meet",
+        "Zoom: 912 345 678",
+        "видео",
+        "Онлайн среща",
+        "в Teams",
+    )
+    assert {meetings.kind_of(each) for each in named} == {"video"}
+    streets = ("Meet Street 1, London", "Zoom Park, Sofia", "София, бул. Онлайн 3", "Our office")
+    assert {meetings.kind_of(each) for each in streets} == {"visit"}
