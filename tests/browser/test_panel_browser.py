@@ -158,7 +158,7 @@ def test_facts_are_edited_in_place_and_escape_restores_them(scene: Scene, desk: 
     assert scene.row(known).phone == ""
     edit.click()
     # The browser's own check would stop it; not every sender of a form is this browser.
-    facts.get_by_label("Email").evaluate("field => field.type = 'text'")
+    facts.get_by_label("Email").evaluate("field => field.form.noValidate = true")
     facts.get_by_label("Email").fill("not an address")
     facts.get_by_label("Phone").fill("+359 2 123")
     facts.get_by_role("button", name="Save").click()
