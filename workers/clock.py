@@ -83,6 +83,7 @@ class Clock:
             _Chore(_HOLD_S, self._hold_open),
             _Chore(_RELEASE_S, lambda: recover.release_behind_uncertain(ws, timings)),
             _Chore(_FORGET_S, lambda: recover.forget(ws)),
+            _Chore(_SWEEP_S, ws.database.carry_journal),
             _Chore(_SWEEP_S, self._publish),
             _Chore(_SWEEP_S, lambda: suppressions.end_sequences(ws, seconds=_PUBLISH_S)),
             _Chore(_SWEEP_S, lambda: erasing.advance(ws, seconds=_PUBLISH_S)),

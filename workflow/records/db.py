@@ -27,6 +27,17 @@ T = TypeVar("T")
 Record: TypeAlias = Row[*tuple[Any, ...]]
 """One row of an answer; its columns are attributes."""
 
+# The clock carries the journal into the file each second; a commit does it only where no clock has for 8,000 pages
+# (32 MB). The cache holds the pages that a claim of 500 emails out of a million touches, which would else be written
+# twice; it takes what is used, so that an idle process has none.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=5000",
+    "wal_autocheckpoint=8000",
+    "cache_size=-8000",
+)
 _TRIES = 5
 # A little less than the five seconds that both databases wait for a lock.
 _WAITED_ENOUGH_S = 4.0
@@ -212,6 +223,16 @@ class Database:
             with _named_errors(), self._engine.connect() as conn:
                 conn.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def carry_journal(self) -> None:
+        """Bring as much of SQLite's journal into its file as nobody is in the way of; nobody waits for it.
+
+        Done between the commits, and not by the one that happens to make the journal too long: such a commit would pay
+        for those of all others.
+        """
+        if self.is_sqlite:
+            with _named_errors(), self._engine.connect() as conn:
+                conn.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Close every idle connection."""
         self._engine.dispose()
@@ -293,7 +314,7 @@ def _pool(pooled: bool, size: int) -> dict[str, Any]:  # noqa: FBT001 - private
 def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
     # None: the driver begins no transaction by itself; `Database` does, with the lock that is meant.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

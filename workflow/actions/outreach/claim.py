@@ -39,7 +39,7 @@ BATCH: Final = 500
 _PER_JOB: Final = 50
 _MOST_PRIORITY: Final = 100
 _CLAIMED: Final = (Touch.state == "claimed") & one_of(Touch.state, IN_HANDS)
-# The earliest of each mailbox is one seek, whatever a planner believes of how many are due.
+# The earliest of each mailbox is one seek, whatever a planner believes of how many are due, and it is sought once.
 _EARLIEST: Final = (
     select(func.min(Touch.next_attempt_at))
     .where(
@@ -51,9 +51,8 @@ _EARLIEST: Final = (
     .scalar_subquery()
 )
 # The one that waits for longest comes first: where mailboxes share a limit none of them starves.
-_DUE_MAILBOXES: Final = Prepared(
-    select(Mailbox.id, _EARLIEST.label("earliest")).where(bindparam("now", type_=Moment()) >= _EARLIEST)
-)
+_SOUGHT: Final = select(Mailbox.id, _EARLIEST.label("earliest")).cte("sought").prefix_with("MATERIALIZED")
+_DUE_MAILBOXES: Final = Prepared(select(_SOUGHT).where(_SOUGHT.c.earliest <= bindparam("now", type_=Moment())))
 _MAILBOX: Final = Prepared(
     select(Mailbox.id, Mailbox.state, Mailbox.backoff_until)
     .where(Mailbox.id == bindparam("mailbox"))
