@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tests.outreach.scene import REP, Scene
 from tests.outreach.test_race import together
@@ -80,6 +81,13 @@ def test_a_domain_that_is_allowed_again_lets_go_only_whom_it_barred_alone(scene:
         ("added", "suppressed.domain", "a competitor"), ("removed", "suppressed.domain", "they became a client"),
     ]  # fmt: skip
     assert [each[0] for each in log(scene, "gone@x.test")] == ["added", "removed"]
+    for altering in (
+        delete(SuppressionLog),
+        update(SuppressionLog).values(note="something else"),
+        update(SuppressionLog).values(key="erased:0123", note="", cause="stop.bounce"),
+    ):
+        with pytest.raises(IntegrityError, match="only grows"), scene.ws.database.write() as tx:
+            tx.conn.execute(altering)
     with pytest.raises(NotFound):
         suppressions.remove(scene.ws, "gone@x.test", "twice", ADMIN)
     scene.tell(gone, "email.unsubscribed")
