@@ -17,7 +17,7 @@ from tests.conftest import Clock
 from tests.outreach.scene import REP, Scene, opened
 from tests.support import ground
 from workers.importers import Importers
-from workflow.actions import importing, importing_work, prospects, relations
+from workflow.actions import importing, importing_work, prospects, relations, sources
 from workflow.actions.importing import Job
 from workflow.actions.importing_work import Edges
 from workflow.actions.outreach.spool import Spool
@@ -160,6 +160,63 @@ def test_a_killed_import_goes_on_behind_its_last_batch(
     assert count(scene, History) == 45
 
 
+def test_who_referred_whom_comes_with_the_file_wherever_they_stand_in_it(
+    scene: Scene, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By address, id or ref, here or in the file, also below; a name nobody has is refused, and a kill links once."""
+    monkeypatch.setattr(importing_work, "BATCH", 2)
+    sources.add(scene.ws, "standard", "crm")
+    old, left = scene.prospect("old@sink.test"), scene.prospect("left@sink.test")
+    file = (
+        f"email,name,ref,Referred by\na@sink.test,A,r-1,LAST@sink.test\nb@sink.test,B,r-2,r-1 old@sink.test\n"
+        f",C,r-3,{old}\nd@sink.test,D,r-4,nobody@sink.test\ne@sink.test,E,r-5,E@sink.test\n"
+        f"left@sink.test,L,,old@sink.test\nlast@sink.test,Z,r-9,\n"
+    )
+    with scene.ws.database.read() as tx:
+        source_id = importing.source_id(tx, "crm")
+    job = checked(scene, sent(scene, place, file), source_id=source_id)
+    assert job.options.columns == ("email", "name", "ref", "referred_by")
+    assert (job.found["referred"], job.found["refused"]) == (4, 2)
+    with scene.ws.database.read() as tx:
+        refused = {each.row: (each.column, *each.sentences) for each in reports.refused(tx, job.id, "en")}
+    assert [(row, column) for row, (column, _said) in refused.items()] == [(5, "Referred by"), (6, "Referred by")]
+    assert "Nobody here or in the file is “nobody@sink.test”" in refused[5][1]
+    assert "nobody refers themselves" in refused[6][1]
+
+    class Killed(BaseException):
+        pass
+
+    class Kill:
+        passed = 0
+
+        def at(self, point: str) -> None:
+            self.passed += point == "import.linked"
+            if self.passed == 2:
+                raise Killed
+
+    with pytest.raises(Killed):
+        run(scene, job.id, Edges(probe=Kill()))
+    scene.clock.advance(minutes=2)
+    assert importing_work.claim(scene.ws, "me") == job.id
+    importing_work.work(scene.ws, job.id, "me")
+    done = job_of(scene, job.id)
+    assert (done.state, done.counts) == ("done", {"made": 4, "skipped": 1, "refused": 2, "linked": 4})
+    assert _referred(scene) == [("A", "Z"), ("B", "A"), ("B", "old"), ("C", "old")]
+    assert scene.history(left) == ["created"], "who was known is left alone"
+    again = checked(scene, sent(scene, place, file), source_id=source_id, double="merge")
+    assert run(scene, again.id).counts["linked"] == 1
+    assert ("L", "old") in _referred(scene)
+    assert doctor.examine(scene.ws) == ()
+
+
+def _referred(scene: Scene) -> list[tuple[str, str]]:
+    """Who was referred by whom."""
+    header, rows = exporting.table(scene.ws, "prospects")
+    people = [dict(zip(header, row, strict=True)) for row in rows]
+    names = {one["email"]: one["name"] or one["email"].partition("@")[0] for one in people}
+    return sorted((one["name"], names[by]) for one in people for by in one["referred_by"].split())
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_clock_works_imports_off_beside_its_ticks(scene: Scene, place: Path) -> None:
     importers = Importers(scene.ws)
@@ -268,6 +325,9 @@ def test_what_is_exported_can_be_imported_again_and_changes_nothing(scene: Scene
         first, second = tx.conn.execute(select(Prospect.id).order_by(Prospect.id).limit(2)).scalars().all()
     relations.link(scene.ws, first, second, "referral", REP)
     viewer = Viewer("", "admin")
+    header, rows = exporting.table(scene.ws, "prospects", viewer)
+    by = [dict(zip(header, row, strict=True))["referred_by"] for row in rows]
+    assert by == ["", "p0@sink.test", *[""] * 5]
     for what in ("touches", "history", "relations"):
         header, rows = exporting.table(scene.ws, what, viewer)
         told = [dict(zip(header, row, strict=True)) for row in rows]

@@ -51,6 +51,7 @@ _PLACES: Final = {
     "owner": later("Owner (email)"),
     "ref": later("Id in another system"),
     "id": later("Id in Onward"),
+    "referred_by": later("Referred by (email or id)"),
 }
 # What is wrong, for whoever does not read the English sentence of the error itself.
 _WRONG: Final = {
@@ -235,6 +236,8 @@ def _preview(job: Job) -> list[str]:
     for number, row in enumerate(job.head[:_SHOWN_PREVIEW], 2):
         found = values.facts(tables.Row(number, row), job.header, job.options, {})
         own = [f"{name}: {value}" for name, value in found.custom.items()]
+        if found.referred_by:
+            own.append(f"{_('Referred by')}: {', '.join(found.referred_by)}")
         told.append(", ".join(text.line(str(each), _SHOWN_CELL * 2) for each in (*found.fields.values(), *own)))
     return [each for each in told if each]
 

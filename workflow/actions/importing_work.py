@@ -16,10 +16,11 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from workflow.actions import importing, importing_rows
+from workflow.actions.importing_links import Links, strong
 from workflow.actions.prospects import Who
-from workflow.errors import BadInput, NotFound
+from workflow.errors import BadInput, Conflict, NotFound
 from workflow.imports import columns, tables
-from workflow.imports.matching import Seen, Weak, strong_key, weak_keys
+from workflow.imports.matching import Seen, Weak, weak_keys
 from workflow.imports.values import Evidence, Facts, Problem, facts
 from workflow.probe import SILENT
 from workflow.records import upserts
@@ -139,6 +140,7 @@ class _Course:
         self._probe = edges.probe
         self._count = 0
         self._cells: dict[int, tuple[str, ...]] = {}
+        self._links = Links(job.header, job.options)
         self._renewed = time.monotonic()
         with ws.database.read() as tx:
             reps = tx.conn.execute(select(Rep.email, Rep.id).where(Rep.disabled_at.is_(None)))
@@ -150,14 +152,16 @@ class _Course:
         """Count what the file would do, and note every row that cannot be written."""
         questions = self._evidence()
         tally, seen, total = _Tally(), Seen(), self._count
-        for batch in self._batches():
-            good = [row for row in batch if row.is_good]
+        self._learn()
+        for some in self._batches():
             with self._ws.database.read() as tx:
+                batch = self._links.judged(tx, some)
+                good = [row for row in batch if row.is_good]
                 known = importing_rows.known(tx, good, self._options)
             tally.take(good, known)
             for row in good:
                 keys = tuple(weak_keys(row.fields))
-                tally.found["repeated"] += seen.take(_strong(row), keys, addressed=bool(row.email_key))
+                tally.found["repeated"] += seen.take(strong(row), keys, addressed=bool(row.email_key))
             refused = {row.number: row.problems for row in batch if not row.is_good}
             tally.found["refused"] += len(refused)
             done = batch[-1].number
@@ -196,25 +200,29 @@ class _Course:
         for row in self._rows():
             told = facts(row, self._job.header, keys_only, self._owners)
             seen.take((), tuple(weak_keys(told.fields)), addressed=bool(told.email_key))
+        self._learn()
         weak = importing_rows.weak_of(self._ws, seen)
         who = Who(self._job.actor, f"import:{self._job.id}")
         writer = importing_rows.Writer(self._ws, self._options, who, weak, seen.again)
-        del seen
+        if not self._links:
+            seen = Seen()
         for batch in self._batches(after=self._job.done):
             counts += self._write(writer, batch, Counter(counts), total)
             self._probe.at("import.batch")
             self._told(Progress("running", batch[-1].number, total))
+        if self._links:
+            counts += self._link(who, importing_rows.weak_of(self._ws, seen), counts)
         _end(self._ws, self._job.id, self._holder, {"state": "done", "counts": dict(counts)}, over=True)
 
     def _write(
         self, writer: importing_rows.Writer, batch: Sequence[Facts], so_far: Counter[str], total: int
     ) -> Counter[str]:
-        good = [row for row in batch if row.is_good]
-
         def work(tx: Tx) -> Counter[str]:
+            judged = self._links.judged(tx, batch)
+            good = [row for row in judged if row.is_good]
             counts, refused = writer.write(tx, good)
             counts["refused"] += len(batch) - len(good) + len(refused)
-            refused |= {row.number: row.problems for row in batch if not row.is_good}
+            refused |= {row.number: row.problems for row in judged if not row.is_good}
             self._keep_problems(tx, batch, refused)
             self._advance(tx, {"done": batch[-1].number, "total": total, "counts": dict(so_far + counts)})
             self._probe.at("import.written")
@@ -232,7 +240,39 @@ class _Course:
                 return counts
         raise AssertionError
 
+    def _link(self, who: Who, weak: Weak, so_far: Counter[str]) -> Counter[str]:
+        """Link people with whoever referred them, now that all of them are here; how many links are new."""
+        linked: Counter[str] = Counter()
+        for batch in self._batches():
+            linked += self._link_some(batch, who, weak, so_far + linked)
+        return linked
+
+    def _link_some(self, batch: Sequence[Facts], who: Who, weak: Weak, so_far: Counter[str]) -> Counter[str]:
+        good = [row for row in batch if row.is_good and row.referred_by]
+
+        def work(tx: Tx) -> Counter[str]:
+            counts, refused = self._links.link(self._ws, tx, good, weak, who)
+            self._keep_problems(tx, batch, refused)
+            self._advance(tx, {"counts": dict(so_far + counts)})
+            self._probe.at("import.linked")
+            return counts
+
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                return self._ws.database.transact(work)
+            except (IntegrityError, Conflict):
+                # Somebody merged or linked one of these people a moment ago: the next look finds them.
+                if not left:
+                    raise
+        raise AssertionError
+
     # --- rows
+
+    def _learn(self) -> None:
+        """Find out who is in the file, where rows may name each other."""
+        if self._links:
+            rows = self._rows()
+            self._links.learn(facts(row, self._job.header, self._options, self._owners) for row in rows)
 
     def _rows(self) -> Iterator[Row]:
         """The rows below the header. Raises Lost when the import is somebody else's by now."""
@@ -296,7 +336,8 @@ class _Tally:
     """Counts of a check, and the first rows that mean somebody who is known."""
 
     def __init__(self) -> None:
-        self.found = Counter(dict.fromkeys(("new", "known", "repeated", "barred", "refused", "reachable"), 0))
+        told = ("new", "known", "repeated", "barred", "refused", "reachable", "referred")
+        self.found = Counter(dict.fromkeys(told, 0))
         self._by: Counter[str] = Counter()
         self._hits: list[tuple[int, str, tuple[str, Why]]] = []
         # Rows whose person nothing sure names: number, whom it says, its weak keys, and whether it has an address.
@@ -307,6 +348,7 @@ class _Tally:
         for row in rows:
             barred = row.email_key in known.barred
             self.found["barred"] += barred
+            self.found["referred"] += bool(row.referred_by)
             says = row.fields.get("name") or row.fields.get("email") or row.fields.get("company") or ""
             sure = known.find(row, _NOBODY)
             if sure is not None:
@@ -343,11 +385,6 @@ def _names(tx: Tx, prospect_ids: Sequence[str]) -> dict[str, str]:
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email)
     rows = tx.conn.execute(columns.where(Prospect.id.in_(prospect_ids)))
     return {row.id: row.name or row.email or row.company for row in rows}
-
-
-def _strong(row: Facts) -> list[int]:
-    named = (("id", row.id), ("ref", row.ref), ("email", row.email_key or ""))
-    return [strong_key(kind, value) for kind, value in named if value]
 
 
 def _end(ws: Workspace, job_id: str, holder: str, values: Mapping[str, Any], *, over: bool = False) -> None:

@@ -118,7 +118,7 @@ def export(what: exporting.What, file: Path, data_dir: Path | None, **given: Any
 
 _COUNTED: Final = {
     "made": "made", "changed": "changed", "same": "unchanged", "skipped": "skipped", "refused": "refused",
-    "begun": "sequences begun",
+    "begun": "sequences begun", "linked": "linked with who referred them",
 }  # fmt: skip
 
 
@@ -182,6 +182,8 @@ def _show(ws: Workspace, job: Job, *, start: bool) -> None:
         f"{found.get('new', 0)} new, {found.get('known', 0)} known ({how.double}), {found.get('repeated', 0)} twice in"
         f" the file, {found.get('barred', 0)} that get no mail, {found.get('refused', 0)} refused."
     )
+    if found.get("referred"):
+        click.echo(f"{found['referred']} say who referred them.")
     for sample in found.get("samples", ())[:5]:
         click.echo(f"  row {sample['row']}: {sample['says']} is known as {sample['known_as']} (by {sample['by']})")
     if start:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 IGNORED: Final = ""
-SINGLE: Final = (*FIELDS, "id", "ref", "owner", "first_name", "last_name")
+REFERRED_BY: Final = "referred_by"
+SINGLE: Final = (*FIELDS, "id", "ref", "owner", "first_name", "last_name", REFERRED_BY)
 """Where at most one column may go. First and last name become one name; `id` is our own id from an export."""
 CUSTOM: Final = "custom."
 KINDS: Final = ("number", "date")
@@ -48,6 +49,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "owner": "owner owneremail rep salesrep accountowner assignedto отговорник собственик търговец",
     "ref": "ref externalid externalref crmid recordid contactid външенномер външенид",
     "id": "id onwardid",
+    "referred_by": "referredby referrer referreremail referralfrom препоръчанот препоръчал препоръкаот",
 }
 _SIGNS: Final = re.compile(r"[^\w.@-]+|_")
 _KNOWN: Final = {_plain: target for target, names in _NAMES.items() for _plain in names.split()}
@@ -101,6 +103,11 @@ def split(target: str) -> tuple[str, str]:
 def keys_only(columns: Sequence[str]) -> tuple[str, ...]:
     """The columns with all led nowhere that do not tell who somebody is."""
     return tuple(target if target in _KEYS else IGNORED for target in columns)
+
+
+def referred_by(header: Sequence[str], columns: Sequence[str]) -> str | None:
+    """The name of the column that tells who referred somebody, if one does."""
+    return header[columns.index(REFERRED_BY)] if REFERRED_BY in columns else None
 
 
 def fingerprint(header: Sequence[str]) -> str:

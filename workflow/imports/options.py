@@ -25,7 +25,7 @@ class Options:
     """All choices about one file. An empty text means that nothing was chosen, and nothing needs to be.
 
     `columns` says where each column goes: a field of the prospect, `custom.<key>`, the same behind `number:` or
-    `date:`, `id`, `ref`, `owner`, or nowhere when empty. `source` names the sender whose ids `ref` holds.
+    `date:`, `id`, `ref`, `owner`, `referred_by`, or nowhere when empty. `ref` holds ids of `source_id`.
     """
 
     kind: Literal["csv", "xlsx"] = "csv"

@@ -67,6 +67,14 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "A quote is opened here and never closed, so nothing behind it was read: close it.",
         "Тук се отваря кавичка, която не се затваря, и нищо след нея не е прочетено: затворете я.",
     ),
+    "referrer": (
+        "Nobody here or in the file is “{value}”: import them as well, or leave the cell empty.",
+        "„{value}“ не е нито тук, нито във файла: внесете и него или оставете клетката празна.",
+    ),
+    "themselves": (
+        "“{value}” is the person of this row, and nobody refers themselves: leave the cell empty.",
+        "„{value}“ е човекът от този ред, а никой не препоръчва себе си: оставете клетката празна.",
+    ),
     "nobody": (
         "The row has no address, name, company or phone number: add one of them.",
         "Редът няма адрес, име, фирма или телефон: добавете едно от тях.",

@@ -18,7 +18,7 @@ from workflow.engine import calendar
 from workflow.engine.signals import FIELDS
 from workflow.errors import BadInput
 from workflow.imports.cells import bare
-from workflow.imports.columns import CUSTOM, split
+from workflow.imports.columns import CUSTOM, REFERRED_BY, split
 from workflow.imports.tables import LONGEST_CELL
 from workflow.mail.address import key_of, parse_address
 
@@ -60,7 +60,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a row says of a person; `email_key` is what two spellings of the address share."""
+    """What a row says of a person; `email_key` is what two spellings of the address share.
+
+    `referred_by` names whoever told them of us, each by an address, an id or a ref.
+    """
 
     number: int
     fields: Mapping[str, str]
@@ -70,6 +73,7 @@ class Facts:
     owner: str = ""
     email_key: str | None = None
     problems: tuple[Problem, ...] = ()
+    referred_by: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -198,7 +202,8 @@ def facts(row: Row, header: Sequence[str], options: Options, owners: Mapping[str
     return _assembled(row.number, told, custom, problems)
 
 
-_OTHERS: Final = ("id", "ref", "owner", "first_name", "last_name")
+_OTHERS: Final = ("id", "ref", "owner", "first_name", "last_name", REFERRED_BY)
+_BETWEEN: Final = re.compile(r"[\s,;]+")
 
 
 def _assembled(number: int, told: dict[str, str], custom: Mapping[str, Any], problems: list[Problem]) -> Facts:
@@ -210,7 +215,8 @@ def _assembled(number: int, told: dict[str, str], custom: Mapping[str, Any], pro
     if not problems and not any(known_by):
         problems.append(Problem("", "nobody"))
     key = key_of(told["email"]) if told.get("email") else None
-    return Facts(number, told, custom, others["id"], others["ref"], others["owner"], key, tuple(problems))
+    by = tuple(dict.fromkeys(filter(None, _BETWEEN.split(told.pop(REFERRED_BY, "")))))
+    return Facts(number, told, custom, others["id"], others["ref"], others["owner"], key, tuple(problems), by)
 
 
 class _Odd(Exception):

@@ -14,7 +14,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import aliased
 
 from workflow.engine.signals import FIELDS
-from workflow.imports.columns import CUSTOM
+from workflow.imports.columns import CUSTOM, REFERRED_BY
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Suppression, Touch
 from workflow.records.personal import OwnText, Relation
 from workflow.reports.finding import found_by
@@ -70,9 +70,8 @@ def table(
     if what == "prospects":
         with ws.database.read() as tx:
             keys = _custom_keys(tx, which)
-        return ("id", *FIELDS, "owner", "refs", *_MARKS, *(f"{CUSTOM}{key}" for key in keys)), _prospects(
-            ws, which, keys
-        )
+        header = ("id", *FIELDS, "owner", "refs", REFERRED_BY, *_MARKS, *(f"{CUSTOM}{key}" for key in keys))
+        return header, _prospects(ws, which, keys, viewer)
     if what == "touches":
         return ("email", "name", *_TOUCH, "own_subject", "own_text"), _touches(ws, which)
     if what == "relations":
@@ -106,7 +105,9 @@ def _custom_keys(tx: Tx, which: Sequence[ColumnElement[bool]]) -> tuple[str, ...
     return tuple(sorted(keys)[:MOST_CUSTOM])
 
 
-def _prospects(ws: Workspace, which: Sequence[ColumnElement[bool]], keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _prospects(
+    ws: Workspace, which: Sequence[ColumnElement[bool]], keys: Sequence[str], viewer: Viewer | None
+) -> Iterator[tuple[str, ...]]:
     columns = (*(getattr(Prospect, name) for name in (*FIELDS, "stage", "outcome", "outcome_reason", "version")),
                Prospect.id, Prospect.custom, Prospect.entered_stage_at, Prospect.created_at, Rep.email.label("owner"),
                Suppression.email_key.is_not(None).label("suppressed"))  # fmt: skip
@@ -119,11 +120,11 @@ def _prospects(ws: Workspace, which: Sequence[ColumnElement[bool]], keys: Sequen
         .limit(_PAGE)
     )
     for rows in _pages(ws, lambda last: found.where(Prospect.id > last.id) if last else found):
-        refs = _refs(ws, rows)
+        refs, by = _refs(ws, rows), _referrers(ws, rows, viewer)
         for row in rows:
-            told = row._asdict() | {"refs": " ".join(refs.get(row.id, ()))}
+            told = row._asdict() | {"refs": " ".join(refs.get(row.id, ())), REFERRED_BY: " ".join(by.get(row.id, ()))}
             custom = (_written(row.custom.get(key)) for key in keys)
-            yield (*(_written(told[name]) for name in ("id", *FIELDS, "owner", "refs", *_MARKS)), *custom)
+            yield (*(_written(told[name]) for name in ("id", *FIELDS, "owner", "refs", REFERRED_BY, *_MARKS)), *custom)
 
 
 def _refs(ws: Workspace, rows: Sequence[Record]) -> dict[str, list[str]]:
@@ -135,6 +136,18 @@ def _refs(ws: Workspace, rows: Sequence[Record]) -> dict[str, list[str]]:
         for ref in tx.conn.execute(named.order_by(ExternalRef.ref)):
             refs.setdefault(ref.prospect_id, []).append(ref.ref)
     return refs
+
+
+def _referrers(ws: Workspace, rows: Sequence[Record], viewer: Viewer | None) -> dict[str, list[str]]:
+    """The addresses, or ids where there are none, of those who referred these and whom the viewer may see."""
+    told: dict[str, list[str]] = {}
+    mine = (Relation.kind == "referral", Relation.other_id.in_([row.id for row in rows]))
+    found = select(Relation.other_id, Prospect.id, Prospect.email).join(Prospect, Prospect.id == Relation.prospect_id)
+    found = found.where(*mine, *([viewer.sees()] if viewer else [])).order_by(Relation.id)
+    with ws.database.read() as tx:
+        for row in tx.conn.execute(found):
+            told.setdefault(row.other_id, []).append(row.email or row.id)
+    return told
 
 
 def _touches(ws: Workspace, which: Sequence[ColumnElement[bool]]) -> Iterator[tuple[str, ...]]:
