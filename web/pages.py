@@ -22,9 +22,10 @@ from web.i18n import register as register_words
 from workflow import places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from flask import Flask
+    from markupsafe import Markup
 
     from workflow.actions.people import SignedIn
     from workflow.playbook.schema import Playbook
@@ -101,8 +102,13 @@ def _environment() -> Environment:
     environment.filters["t"] = gettext
     # Macros stand in the globals, so that a block rendered by itself has them too.
     drawn = environment.get_template("panel/m.html").module
-    environment.globals |= {name: getattr(drawn, name) for name in ("icon", "meter", "mark", "face")}
+    environment.globals |= {name: _drawn_once(getattr(drawn, name)) for name in ("icon", "meter", "mark", "face")}
     return environment
+
+
+def _drawn_once(drawing: Callable[..., Markup]) -> Callable[..., Markup]:
+    """A drawing that is kept: a board has some hundred, of two dozen sorts."""
+    return lru_cache(maxsize=1024)(drawing)
 
 
 @lru_cache(maxsize=1)

@@ -49,7 +49,7 @@ OF_MAIL: Final = "kind IN ('email.replied', 'meeting.booked', 'email.unsubscribe
 ENROLLMENT_STATES: Final = ("active", "completed", "stopped", "failed")
 INCOMING_OUTCOMES: Final = ("applied", "ignored", "unmatched", "failed")
 # The newest migration; a test holds the two together.
-REVISION: Final = "0027"
+REVISION: Final = "0028"
 
 
 class Prospect(Base):
@@ -117,6 +117,7 @@ class Prospect(Base):
             "ix_prospect_closed",
             "outcome",
             "entered_stage_at",
+            "stage",
             "created_at",
             "owner_id",
             "origin",
@@ -128,6 +129,7 @@ class Prospect(Base):
             "ix_prospect_competitor",
             "competitor",
             "outcome",
+            "stage",
             "created_at",
             "owner_id",
             "origin",
