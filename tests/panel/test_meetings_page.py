@@ -104,6 +104,19 @@ def test_a_mark_shows_what_it_sends_and_is_taken_back_without_an_email(scene: Sc
     with scene.ws.database.read() as tx:
         begun = tx.conn.execute(select(Enrollment.sequence).where(Enrollment.state == "active")).scalars().all()
     assert "no_show" not in begun
+    # What the meeting lets the prospect do is offered on its page, and only that.
+    boyan, theirs = scene.visitor("boyan"), scene.prospect("Eva Ilieva", owner="boyan")
+    scene.good_call(theirs)
+    scene.move(theirs, "qualify")
+    scene.move(theirs, "diagnose")
+    scene.tell(theirs, "meeting.booked", uid="m-2", starts_at=scene.clock.now + timedelta(hours=2))
+    page = boyan.read(f"/meetings/{meeting(scene, theirs).id}")
+    assert re.findall(r'name="trigger" value="(\w+)"', page) == ["schedule_meeting"]
+    boyan.post(f"/prospects/{theirs}/moves", {"trigger": "schedule_meeting", "version": version(page)})
+    told = {"what": "held", "version": str(scene.row(theirs).version)}
+    boyan.post(f"/meetings/{meeting(scene, theirs).id}/mark", told)
+    page = boyan.read(f"/meetings/{meeting(scene, theirs).id}")
+    assert re.findall(r'name="trigger" value="(\w+)"', page) == ["follow_up"]
 
 
 def test_a_time_of_one_s_own_is_warned_of_and_a_past_one_books_no_mail_in_advance(scene: Scene, iva: Visitor) -> None:

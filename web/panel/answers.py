@@ -25,6 +25,7 @@ from web.pages import is_swap, playbook, workspace
 from web.panel.discovery import ANSWER
 from web.panel.frame import Toast, done, reading, viewer, warn, who
 from web.panel.prospects import newest_change, show_prospect
+from web.panel.wishes import go_on
 from web.panel.wording import said
 from workflow import ids
 from workflow.actions import facts, prospects
@@ -183,7 +184,8 @@ def _overtaken(known: str, form: Form) -> ResponseReturnValue:
 
 
 def _saved(known: str, toast: Toast, place: str) -> ResponseReturnValue:
+    toast = go_on(known, toast)
     if is_swap():
         return show_prospect(known, toast=toast)
-    part = read_line("part", 40)
-    return done(f"/prospects/{known}{'?' + urlencode({'part': part}) if part else ''}#{place}", toast)
+    told = {name: value for name in ("part", "then") if (value := read_line(name, 80))}
+    return done(f"/prospects/{known}{'?' + urlencode(told) if told else ''}#{place}", toast)

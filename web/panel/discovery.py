@@ -32,13 +32,17 @@ _LONGEST_ASK: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The questions as they are shown: some with a field, more behind a link each, and those that are answered."""
+    """The questions as they are shown: some with a field, more behind a link each, and those that are answered.
+
+    `then` is the move that was refused for want of answers and is still wanted.
+    """
 
     part: str
     ask: str
     fields: tuple[Asked, ...]
     more: tuple[Asked, ...]
     done: tuple[Asked, ...]
+    then: str = ""
 
 
 def discovery(tx: Tx, row: Record) -> Discovery:
@@ -65,7 +69,12 @@ def sheet(found: Discovery, typed: Form | None) -> Sheet:
         done = [each for each in done if _belongs(each, part)]
     shown = max(_FIELDS, len(unsaved))
     open_ones, more = fields[:shown], fields[shown:] if part or named else []
-    return Sheet(part, ask if named else "", tuple(open_ones), tuple(more), tuple(done))
+    return Sheet(part, ask if named else "", tuple(open_ones), tuple(more), tuple(done), _wished(found))
+
+
+def _wished(found: Discovery) -> str:
+    then = request.values.get("then", "")
+    return next((each.way.trigger for each in found.ways if each.way.trigger == then and each.missing.gaps), "")
 
 
 def _of_part(found: Discovery, part: str) -> list[str]:

@@ -22,6 +22,7 @@ from web.i18n import later
 from web.pages import is_swap, playbook, workspace
 from web.panel.frame import Toast, done, page, reading, viewer, warn, who
 from web.panel.prospects import newest_change
+from web.panel.wishes import after_meeting
 from web.panel.wording import said
 from workflow.actions import calling, prospects
 from workflow.actions import meetings as acts
@@ -245,6 +246,7 @@ def _about(tx: Tx, row: Record) -> dict[str, Any]:
         "plan": [(key, key in answers[row.prospect_id]) for key in plan],
         "marks": _open_marks(row, tx.now) if row.state == "booked" else (),
         "zone": one.zone,
+        "onward": after_meeting(tx, row.prospect_id, row.state),
     }
 
 
