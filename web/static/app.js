@@ -5,23 +5,29 @@
   const $$ = (what, where = document) => [...where.querySelectorAll(what)];
 
   // --- toast: eight seconds, but not while somebody looks at it or stands on it; Ctrl Z reaches its Undo even later
-  let timer, undo = null;
+  let timer, undoing = false;
+  const undos = [];
   const settle = () => {
     const toast = $("[data-toast]");
     if (toast?.dataset.toast === "seen") return;
     clearTimeout(timer);
     if (!toast) return;
     toast.dataset.toast = "seen";
-    undo = $("form", toast)?.cloneNode(true) || null;
+    const form = $("form", toast)?.cloneNode(true);
+    // What cannot be taken back bars the way to what was done before it; the word that something was taken back does not.
+    if (form) undos.push(form); else if (!undoing) undos.length = 0;
+    undos.splice(0, undos.length - 20);
+    undoing = false;
     const leave = () => { clearTimeout(timer); timer = setTimeout(() => toast.remove(), 8000); };
     for (const on of ["mouseenter", "focusin"]) toast.addEventListener(on, () => clearTimeout(timer));
     for (const off of ["mouseleave", "focusout"]) toast.addEventListener(off, leave);
     leave();
   };
+  document.addEventListener("submit", e => { if (e.target.closest("[data-toast]")) { undos.pop(); undoing = true; } }, true);
   document.addEventListener("onward:undo", () => {
-    const form = undo;
-    undo = null;
+    const form = undos.pop();
     if (!form) return;
+    undoing = true;
     $("[data-toast]")?.remove();
     form.hidden = true;
     $("#main").append(form);
@@ -29,6 +35,11 @@
     form.addEventListener("htmx:finally:request", () => form.remove());
     form.requestSubmit();
   });
+
+  // --- the second press of a double click would meet the row that has come up into the place of the first
+  document.addEventListener("click", e => {
+    if (e.detail > 1 && e.target.closest("form[hx-post] button")) { e.preventDefault(); e.stopPropagation(); }
+  }, true);
 
   // --- what went wrong on the way: the page says what failed, keeps what was typed, and offers to try once more
   const say = document.body.dataset;
