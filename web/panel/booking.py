@@ -33,6 +33,7 @@ from workflow.records.models import Prospect, Rep
 from workflow.reports import followups, scope
 from workflow.reports import meetings as reports
 from workflow.reports.finding import found_by
+from workflow.reports.scope import unerased
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -66,7 +67,8 @@ def choose_prospect() -> ResponseReturnValue:
     wanted = text.line(request.args.get("q", ""), 100)
     with reading() as tx:
         conditions = found_by(tx, wanted) if wanted else ()
-        found = _PROSPECT.where(viewer().sees(), *conditions).order_by(Prospect.created_at.desc(), Prospect.id.desc())
+        seen = (viewer().sees(), *unerased(tx), *conditions)
+        found = _PROSPECT.where(*seen).order_by(Prospect.created_at.desc(), Prospect.id.desc())
         open_ones = [key for key, stage in playbook().stages.items() if not stage.final]
         people = tx.conn.execute(found.where(Prospect.stage.in_(open_ones)).limit(_PEOPLE)).all()
     return page("meeting_who", here="meetings", people=people, wanted=wanted)

@@ -21,6 +21,7 @@ from web.panel.frame import outside, page, reading, viewer
 from workflow import rights, text
 from workflow.records.models import Prospect
 from workflow.reports.finding import found_by
+from workflow.reports.scope import unerased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,7 +114,7 @@ def _people(wanted: str) -> Response:
         rows = (
             tx.conn.execute(
                 select(Prospect.id, Prospect.name, Prospect.company, Prospect.email, Prospect.stage)
-                .where(viewer().sees(), *conditions)
+                .where(viewer().sees(), *unerased(tx), *conditions)
                 .order_by(Prospect.created_at.desc(), Prospect.id.desc())
                 .limit(MOST)
             ).all()

@@ -185,7 +185,9 @@ def _people(tx: Tx, told: str, chosen: str | None) -> Several[Record]:
     """The prospects that fit, the last changed first; the chosen one is always among them."""
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email).where(viewer().sees())
     newest = (
-        columns.where(*finding.found_by(tx, told)).order_by(Prospect.updated_at.desc(), Prospect.id).limit(_MOST_FOUND)
+        columns.where(*scope.unerased(tx), *finding.found_by(tx, told))
+        .order_by(Prospect.updated_at.desc(), Prospect.id)
+        .limit(_MOST_FOUND)
     )
     found = list(tx.conn.execute(newest).all())
     if chosen and all(row.id != chosen for row in found):

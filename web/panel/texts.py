@@ -269,7 +269,9 @@ def _differences(before: Text, after: Text) -> tuple[tuple[str, tuple[tuple[str,
 def _people(tx: Tx, words: str, chosen: str | None = None) -> Sequence[Record]:
     """The prospects that fit, the last changed first; the chosen one is always among them."""
     columns = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email).where(viewer().sees())
-    newest = columns.where(*finding.found_by(tx, words)).order_by(Prospect.updated_at.desc(), Prospect.id)
+    newest = columns.where(*scope.unerased(tx), *finding.found_by(tx, words)).order_by(
+        Prospect.updated_at.desc(), Prospect.id
+    )
     newest = newest.limit(_MOST_FOUND)
     found = list(tx.conn.execute(newest).all())
     if chosen and all(row.id != chosen for row in found):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import aliased
 
-from workflow.actions import apply, barred, prospects, relations
+from workflow.actions import apply, barred, erasing, prospects, relations
 from workflow.actions.outreach import settle
 from workflow.engine.decide import Change, Decision, Stop
 from workflow.engine.reasons import because
@@ -98,6 +98,8 @@ def merge(
         kept, gone = (prospects.load(ws, tx, each) for each in (prospect_id, gone_id))
         if (kept.view.id, gone.view.id) != (prospect_id, gone_id):
             raise Conflict("One of the two was merged already: open the prospect that it went into.")
+        if any(erasing.newest(tx, each) for each in (prospect_id, gone_id)):
+            raise Conflict("One of the two was erased: nothing can be merged with them.")
         if version is not None and kept.view.version != version:
             raise Conflict(f"The prospect is at version {kept.view.version}, not {version}: look at it again.")
         return _Merge(ws, tx, kept, gone, who).carry_out(frozenset(take))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import and_, delete, insert, or_, select, update
 
 from workflow import ids
-from workflow.actions import prospects
+from workflow.actions import erasing, prospects
 from workflow.engine.decide import Change
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.records.personal import RELATIONS, Relation
@@ -133,6 +133,9 @@ def _lock(ws: Workspace, tx: Tx, *both: str) -> None:
     for each in sorted(both):
         if prospects.load(ws, tx, each).view.id != each:
             message = "One of the two was merged meanwhile: open the prospect that it went into."
+            raise Conflict(message)
+        if erasing.newest(tx, each) is not None:
+            message = "One of the two was erased: nobody can be linked with them."
             raise Conflict(message)
 
 

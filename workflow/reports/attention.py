@@ -29,6 +29,7 @@ from workflow.records.models import (
 )
 from workflow.records.prepared import one_of
 from workflow.reports import steps
+from workflow.reports.scope import unerased
 from workflow.reports.snoozes import awake
 
 if TYPE_CHECKING:
@@ -215,7 +216,8 @@ def equal(tx: Tx, viewer: Viewer, wanted: Wanted, before: datetime, *, limit: in
 def _joined(found: Select[Any], tx: Tx, viewer: Viewer, wanted: Wanted) -> Select[Any]:
     found = found.join(Prospect, Prospect.id == Touch.prospect_id)
     found = found.outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
-    found = found.where(viewer.sees(), Touch.kind == "email", KINDS[wanted.what].is_so(tx.now))
+    kind = (Touch.kind == "email", KINDS[wanted.what].is_so(tx.now))
+    found = found.where(viewer.sees(), *unerased(tx), *kind)
     if wanted.awake:
         found = found.where(awake(viewer, tx.now, "email", Touch.id))
     return found.where(Touch.mailbox_id == wanted.mailbox_id) if wanted.mailbox_id else found

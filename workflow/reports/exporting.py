@@ -18,6 +18,7 @@ from workflow.imports.columns import CUSTOM, REFERRED_BY
 from workflow.records.models import ExternalRef, History, Prospect, Rep, Suppression, Touch
 from workflow.records.personal import OwnText, Relation
 from workflow.reports.finding import found_by
+from workflow.reports.scope import unerased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,10 +64,8 @@ def table(
 ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
     """The header and the rows of an export; without a viewer everything there is. `also` narrows it further."""
     wanted = wanted or Wanted()
-    which = (*_which(viewer, wanted), *also)
-    if wanted.search:
-        with ws.database.read() as tx:
-            which = (*which, *found_by(tx, wanted.search))
+    with ws.database.read() as tx:
+        which = (*_which(viewer, wanted), *also, *unerased(tx), *found_by(tx, wanted.search))
     if what == "prospects":
         with ws.database.read() as tx:
             keys = _custom_keys(tx, which)

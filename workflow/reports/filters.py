@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import case, exists, false, literal, select
+from sqlalchemy import case, exists, false, literal
 
 from workflow import ids
 from workflow.records.base import Moment
-from workflow.records.erasing import Erasure
 from workflow.records.models import ExternalRef, Prospect
 from workflow.reports.finding import found_by
+from workflow.reports.scope import unerased
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MINE: Final = "me"
 NOBODYS: Final = "none"
-_ERASED: Final = select(Erasure.prospect_id)
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,10 +48,7 @@ class Wanted:
 
 def which(ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
     """The conditions; what the viewer may not see is never asked for, nor who was erased: only numbers keep them."""
-    found: list[ColumnElement[bool]] = [viewer.own() if wanted.mine else viewer.sees()]
-    if tx.conn.execute(_ERASED.limit(1)).first() is not None:
-        # Asked only where somebody was erased: it costs the indexes that hold all else that is asked for.
-        found.append(Prospect.id.not_in(_ERASED))
+    found: list[ColumnElement[bool]] = [viewer.own() if wanted.mine else viewer.sees(), *unerased(tx)]
     if wanted.owner == NOBODYS:
         found.append(Prospect.owner_id.is_(None))
     elif wanted.owner and not wanted.mine:

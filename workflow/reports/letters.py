@@ -18,6 +18,7 @@ from workflow.records.models import History, Incoming, Prospect, Suppression
 from workflow.records.prepared import one_of
 from workflow.reports import attention
 from workflow.reports.attention import Wanted
+from workflow.reports.scope import unerased
 from workflow.reports.snoozes import awake
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _found(ws: Workspace, tx: Tx, viewer: Viewer) -> Select[*tuple[Any, ...]]:
         )
         .join(Prospect, Prospect.id == History.prospect_id)
         .outerjoin(Suppression, Suppression.email_key == Prospect.email_key)
-        .where(one_of(History.kind, _ANSWERS), History.at > tx.now - _LATELY, viewer.sees())
+        .where(one_of(History.kind, _ANSWERS), History.at > tx.now - _LATELY, viewer.sees(), *unerased(tx))
         .where(Prospect.stage.not_in(final), ~again, waits)
         .where(awake(viewer, tx.now, "answer", History.prospect_id, History.version))
     )  # fmt: skip

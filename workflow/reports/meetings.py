@@ -16,6 +16,7 @@ from workflow.engine import calendar
 from workflow.engine.slots import Sides
 from workflow.errors import NotFound
 from workflow.records.models import Answer, Meeting, Prospect, Rep
+from workflow.reports.scope import unerased
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +59,7 @@ def meetings(tx: Tx, viewer: Viewer, *, mine: bool, past: bool, limit: int = SHO
 
     One that was booked without a time stands at the end: somebody has to agree on it.
     """
-    seen = _ROWS.where(viewer.own() if mine else viewer.sees())
+    seen = _ROWS.where(viewer.own() if mine else viewer.sees(), *unerased(tx))
     if past:
         over = Meeting.state.in_(("held", "no_show", "cancelled"))
         found = seen.where(over, Meeting.starts_at.is_not(None)).order_by(Meeting.starts_at.desc(), Meeting.id.desc())
@@ -80,7 +81,7 @@ def between(tx: Tx, viewer: Viewer, since: datetime, until: datetime, *, mine: b
     """Meetings that begin in this span, but for those that were called off."""
     whose = viewer.own() if mine else viewer.sees()
     real = Meeting.state.in_(("booked", "held", "no_show"))
-    found = _ROWS.where(whose, real, Meeting.starts_at >= since, Meeting.starts_at < until)
+    found = _ROWS.where(whose, *unerased(tx), real, Meeting.starts_at >= since, Meeting.starts_at < until)
     return tuple(tx.conn.execute(found.order_by(Meeting.starts_at, Meeting.id).limit(_MOST_BUSY)))
 
 

@@ -11,7 +11,9 @@ from sqlalchemy.orm import aliased
 from workflow import ids, rights
 from workflow.errors import NotFound
 from workflow.records.base import Id
+from workflow.records.erasing import Erasure
 from workflow.records.models import Call, Enrollment, Incoming, Meeting, Prospect, Rep, Touch
+from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
     from workflow.records.db import Tx
@@ -47,6 +49,16 @@ class Viewer:
         """The condition on `prospect` rows that are this person's to look after, for a colleague who is away too."""
         away = select(Rep.id).where(Rep.stand_in_id == self.rep_id, Rep.away_since.is_not(None))
         return and_(or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.in_(away)), Prospect.merged_into.is_(None))
+
+
+def unerased(tx: Tx) -> tuple[ColumnElement[bool], ...]:
+    """The condition on `prospect` rows that leaves out who was erased, if anybody was: numbers alone keep them.
+
+    Asked once in a transaction, and only where somebody was erased: it costs the indexes that hold all else.
+    """
+    if _ANY_ERASED not in tx.known:
+        tx.known[_ANY_ERASED] = _SOMEBODY.first(tx, {}) is not None
+    return (Prospect.id.not_in(_ERASED),) if tx.known[_ANY_ERASED] else ()
 
 
 def prospect_id(tx: Tx, viewer: Viewer, told: str) -> str:
@@ -93,6 +105,9 @@ def _belonging(model: Any) -> Select[Any]:  # noqa: ANN401 - any table that name
     return select(Prospect.id).join(model, model.prospect_id == Prospect.id).where(model.id == bindparam("row"))
 
 
+_ANY_ERASED: Final = "anybody_erased"
+_ERASED: Final = select(Erasure.prospect_id)
+_SOMEBODY: Final = Prepared(_ERASED.limit(1))
 _MARK: Final = aliased(Prospect)
 # A prospect by its own id, or by that of one that was merged into it.
 _NAMED: Final = select(Prospect.id).where(

@@ -16,6 +16,7 @@ from workflow.records.prepared import one_of
 from workflow.reports import attention as attention_list
 from workflow.reports import board, filters, letters, plan, snoozes, steps
 from workflow.reports.plan import Slot
+from workflow.reports.scope import unerased
 from workflow.reports.snoozes import awake
 from workflow.wanted import GIVEN_UP
 
@@ -148,7 +149,7 @@ def done(tx: Tx, viewer: Viewer, actor: str, since: datetime) -> tuple[Record, .
     told = (
         select(History.at, History.kind, History.to_stage, Prospect.id, Prospect.name, Prospect.company, Prospect.email)
         .join(Prospect, Prospect.id == History.prospect_id)
-        .where(viewer.sees(), History.at >= since, History.actor == actor)
+        .where(viewer.sees(), *unerased(tx), History.at >= since, History.actor == actor)
         .order_by(History.at.desc(), History.version.desc())
         .limit(_DONE)
     )
@@ -216,7 +217,9 @@ def _leaving(ws: Workspace, tx: Tx, viewer: Viewer) -> tuple[Item, ...]:
 def _stalled(ws: Workspace, tx: Tx, viewer: Viewer, listed: Sequence[str]) -> tuple[Card, ...]:
     """Who has been longer in a stage than it allows, the longest first; not those who are `listed` for more."""
     rows = tx.conn.execute(
-        board.CARD.where(viewer.sees(), filters.stalled(ws, tx), awake(viewer, tx.now, "prospect", Prospect.id))
+        board.CARD.where(
+            viewer.sees(), *unerased(tx), filters.stalled(ws, tx), awake(viewer, tx.now, "prospect", Prospect.id)
+        )
         .where(Prospect.id.not_in(listed))
         .order_by(Prospect.entered_stage_at, Prospect.id)
         .limit(STALLED + 1)
@@ -232,7 +235,7 @@ def _meetings(tx: Tx, viewer: Viewer, day: Day) -> tuple[Record, ...]:
             Prospect.email,
         )
         .join(Prospect, Prospect.id == Meeting.prospect_id)
-        .where(viewer.sees(), Meeting.state.in_(("booked", "held")), Meeting.starts_at >= day.begin)
+        .where(viewer.sees(), *unerased(tx), Meeting.state.in_(("booked", "held")), Meeting.starts_at >= day.begin)
         .order_by(Meeting.starts_at)
         .limit(_AHEAD * 4)
     )  # fmt: skip
