@@ -57,3 +57,18 @@ def rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
     running = rigs[kind]
     running.revive()
     return running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """A rig of its own, of which no process runs yet."""
+    with ExitStack() as stack:
+        folder = new_folder(stack)
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder / 'onward.db'}"
+        else:
+            cluster = postgres.shared(_fill)
+            name = cluster.create()
+            stack.callback(cluster.drop, name)
+            url = cluster.url(name)
+        yield stack.enter_context(rigged(folder, url))

@@ -5,17 +5,11 @@ What is left of it is finished by a clock; no email leaves twice, and none is lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import pytest
 from sqlalchemy import select
 
-from tests.conftest import _fill
-from tests.crash.conftest import new_folder
-from tests.crash.rig import CRM, Rig, alive, rigged
+from tests.crash.rig import CRM, Rig, alive
 from tests.process.ground import ROOT
-from tests.support import postgres
 from tests.support.crash import PUBLISH_POINTS
 from workflow.actions import prospects, publishing
 from workflow.engine import signals as kinds
@@ -28,21 +22,6 @@ pytestmark = pytest.mark.kills
 FAST = ROOT / "tests" / "playbook" / "fast.yaml"
 IN_FLIGHT = 60
 """More than a batch."""
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest) -> Iterator[Rig]:
-    """A rig of its own, of which no process runs yet."""
-    with ExitStack() as stack:
-        folder = new_folder(stack)
-        if request.param == "sqlite":
-            url = f"sqlite:///{folder / 'onward.db'}"
-        else:
-            cluster = postgres.shared(_fill)
-            name = cluster.create()
-            stack.callback(cluster.drop, name)
-            url = cluster.url(name)
-        yield stack.enter_context(rigged(folder, url))
 
 
 def state_of(rig: Rig) -> tuple[str, set[str], set[str]]:

@@ -60,6 +60,8 @@ PUBLISH_POINTS = (
     "publish.advanced",
 )
 """Every point on the way of a publication: the first two in the transaction that brings it into force."""
+ERASE_POINTS = ("erase.blanked", "erase.committed", "erase.batch", "erase.advanced")
+"""Every point on the way of an erasure: the first in the transaction that blanks, the rest on the way of the search."""
 INBOX_POINTS = ("delivery.kept", "delivery.committed")
 OUTBOX_POINTS = ("outbox.taken", "outbox.answered")
 """On the way of an event out: before its request, and between the answer and the record."""
@@ -130,6 +132,16 @@ def _publish(argv: Sequence[str]) -> int:
     return 0
 
 
+def _erase(argv: Sequence[str]) -> int:
+    erasing, prospects, workspace, settings = _modules(
+        "workflow.actions.erasing", "workflow.actions.prospects", "workflow.workspace", "workflow.settings"
+    )
+    ws, probe = workspace.open_workspace(settings.load(os.environ), pooled=False), _probe()
+    erasing.erase(ws, argv[0], prospects.Who("command", "test"), probe=probe)
+    erasing.advance(ws, probe=probe)
+    return 0
+
+
 def _up(argv: Sequence[str]) -> int:
     (up,) = _modules("workers.up")
     parser = argparse.ArgumentParser()
@@ -156,7 +168,7 @@ def _modules(*names: str) -> list[Any]:
     return [importlib.import_module(name) for name in names]
 
 
-_PARTS = {"clock": _clock, "worker": _worker, "web": _web, "up": _up, "publish": _publish}
+_PARTS = {"clock": _clock, "worker": _worker, "web": _web, "up": _up, "publish": _publish, "erase": _erase}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -21,6 +21,7 @@ from workflow.engine.reasons import because
 from workflow.engine.signals import FIELDS, Signal
 from workflow.errors import Conflict
 from workflow.mail.address import key_of
+from workflow.probe import SILENT
 from workflow.records import upserts
 from workflow.records.erasing import SALT, ErasedAddress, Erasure
 from workflow.records.imports import ImportJob
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from workflow.actions.prospects import Loaded, Who
     from workflow.playbook.schema import Playbook
+    from workflow.probe import Probe
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
 
@@ -52,7 +54,7 @@ class Erased:
     counts: Mapping[str, int]
 
 
-def erase(ws: Workspace, prospect_id: str, who: Who) -> Erased:
+def erase(ws: Workspace, prospect_id: str, who: Who, *, probe: Probe = SILENT) -> Erased:
     """Erase a prospect, and those that were merged into it; the search for what else names them is still to be done.
 
     Raises NotFound, and Conflict while one of their emails is on its way, which says until when, or an import is.
@@ -61,12 +63,16 @@ def erase(ws: Workspace, prospect_id: str, who: Who) -> Erased:
 
     def work(tx: Tx) -> str:
         loaded = prospects.load(ws, tx, prospect_id)
-        return _Erasing(ws, tx, loaded, who).carry_out()
+        erasure_id = _Erasing(ws, tx, loaded, who).carry_out()
+        probe.at("erase.blanked")
+        return erasure_id
 
-    return _one(ws, ws.database.transact(work, alone=True))
+    done = _one(ws, ws.database.transact(work, alone=True))
+    probe.at("erase.committed")
+    return done
 
 
-def advance(ws: Workspace, *, seconds: float | None = None) -> bool:
+def advance(ws: Workspace, *, seconds: float | None = None, probe: Probe = SILENT) -> bool:
     """Go on with every search that is not over, for some seconds at most; whether nothing is left to do."""
     begun = time.monotonic()
     while True:
@@ -75,7 +81,8 @@ def advance(ws: Workspace, *, seconds: float | None = None) -> bool:
             erasure_id = tx.conn.execute(running).scalar_one_or_none()
         if erasure_id is None:
             return True
-        erasing_search.step(ws, erasure_id)
+        erasing_search.step(ws, erasure_id, probe)
+        probe.at("erase.advanced")
         if seconds is not None and time.monotonic() - begun > seconds:
             return False
 

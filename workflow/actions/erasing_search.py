@@ -16,6 +16,7 @@ from sqlalchemy import delete, or_, select, update
 
 from workflow.actions import blanking
 from workflow.engine.reasons import because
+from workflow.probe import SILENT
 from workflow.records.audit import SettingChange
 from workflow.records.erasing import Erasure
 from workflow.records.finding import SavedFilter
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from workflow.probe import Probe
     from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
@@ -80,7 +82,7 @@ class Needles:
             return True
 
 
-def step(ws: Workspace, erasure_id: str) -> None:
+def step(ws: Workspace, erasure_id: str, probe: Probe = SILENT) -> None:
     """Look through one batch of what is next, and say where to go on."""
 
     def work(tx: Tx) -> bool:
@@ -99,6 +101,7 @@ def step(ws: Workspace, erasure_id: str) -> None:
             over = {"state": "done", "needles": {}, "ended_at": tx.now}
             values |= {"phase": later[0]} if later else over
         tx.conn.execute(update(Erasure).where(Erasure.id == erasure_id).values(**values))
+        probe.at("erase.batch")
         return "state" in values
 
     if ws.database.transact(work):
