@@ -5,7 +5,8 @@ The index only narrows; what it offers is looked at once more, so that both data
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Text, bindparam, column, func, or_, select, table
 from sqlalchemy import text as sql
@@ -15,7 +16,7 @@ from workflow import search
 from workflow.records.models import Prospect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _PIECE: Final = 3
 # So many are found as fast by looking at the newest prospects one by one, which stops when a page is full.
 _MANY: Final = 2_000
+# Ways to spell all terms together: each is one more look into the index.
+_SPELLINGS: Final = 8
 _WORDS: Final = table("prospect_words", column("id"), column("prospect_id"))
 _NUMBER: Final = sql(
     "SELECT count(*) FROM (SELECT 1 FROM prospect_grams WHERE prospect_grams MATCH :pieces LIMIT :most)"
@@ -39,13 +42,30 @@ def found_by(tx: Tx, wanted: str) -> tuple[ColumnElement[bool], ...]:
     if not pieced:
         return said
     if tx.locks_rows:
-        return (*said, *(or_(*(_has(form) for form in term)) for term in pieced))
+        return (*said, _has(pieced))
     return (*said, *_offered(tx, pieced))
 
 
-def _has(form: str) -> ColumnElement[bool]:
-    pieces = func.onward_trigrams
-    return pieces(Prospect.search, type_=ARRAY(Text)).contains(pieces(form, type_=ARRAY(Text)))
+def _has(terms: Sequence[tuple[str, ...]]) -> ColumnElement[bool]:
+    """One of the ways to spell all the terms together, each asked of the index as a whole.
+
+    PostgreSQL takes what it believes to be the rarest of several conditions from the index, and computes the others
+    for every row that this gives, which takes longer than reading the rows.
+    """
+    together: list[tuple[str, ...]] = [()]
+    # The longest are the rarest; the others are found in the text.
+    for term in sorted(terms, key=lambda term: -len(term[0])):
+        if together == [()] or len(together) * len(term) <= _SPELLINGS:
+            together = [(*before, form) for before in together for form in term]
+    return or_(*(_pieces(Prospect.search).contains(_joined(forms)) for forms in together))
+
+
+def _joined(forms: Iterable[str]) -> ColumnElement[Any]:
+    return reduce(lambda some, more: some.concat(more), (_pieces(form) for form in forms))
+
+
+def _pieces(text: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a column or a text
+    return func.onward_trigrams(text, type_=ARRAY(Text))
 
 
 def _offered(tx: Tx, terms: Iterable[tuple[str, ...]]) -> tuple[ColumnElement[bool], ...]:
