@@ -65,7 +65,13 @@ def test_filters_are_kept_by_name_for_oneself(scene: Scene, iva: Visitor) -> Non
     boyan.post(found[1])
     assert "Стари" in iva.read("/prospects")
     iva.post(found[1])
+    undo = re.search(r'<form method="post" action="/prospects/filters".*?</form>', iva.read("/prospects"), re.DOTALL)
     assert "Стари" not in iva.read("/prospects")
+    assert undo
+    iva.post("/prospects/filters", dict(re.findall(r'name="(name|filter|view)" value="([^"]*)"', unescape(undo[0]))))
+    assert re.findall(r'href="/prospects\?([^"]+)">Стари<', unescape(iva.read("/prospects"))) == [
+        "q=%D0%B0%D0%BD%D0%B0&stalled=1"
+    ]
 
 
 def test_an_act_for_many_is_told_row_by_row_and_taken_back_where_it_can_be(scene: Scene) -> None:

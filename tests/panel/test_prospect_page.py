@@ -165,6 +165,17 @@ def test_an_address_belongs_to_one_prospect(scene: Scene, iva: Visitor) -> None:
         answer = iva.post(path, {"name": "Boris", "email": "ANA@buyer.example"})
         assert answer.status_code == 422, path
         assert "This address belongs to another prospect." in answer.text
+    # Whoever adds is told while typing who it may be already, in either script, and only of those they may see.
+    boyan = scene.visitor("boyan")
+    scene.prospect("Иван Петров", owner="iva", phone="+359 888 123 456")
+    for told in ("email=ana@buyer.example", "name=ана петр", "name=ivan", "phone=0888 123456", "name=zz", "name=an"):
+        names = re.findall(
+            r'class="name" href="/prospects/[^"]+"[^>]*>([^<]+)<', iva.read(f"/prospects/new/known?{told}")
+        )
+        wanted = {"phone=0888 123456": ["Иван Петров"], "name=ivan": ["Иван Петров", "Boris Ivanov"]}
+        assert names == wanted.get(told, [] if told in ("name=zz", "name=an") else ["Ana Petrova"]), told
+    assert "Perhaps known already" in iva.post("/prospects", {"email": "ANA@buyer.example"}).text
+    assert "Иван" not in boyan.read("/prospects/new/known?name=ivan")
 
 
 def test_facts_are_changed_in_place(scene: Scene, iva: Visitor, swift: Visitor) -> None:

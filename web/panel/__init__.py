@@ -18,6 +18,7 @@ from web.panel.calling import add_routes as add_calling
 from web.panel.deliveries import add_routes as add_deliveries
 from web.panel.drafting import add_routes as add_drafting
 from web.panel.drawing import add_routes as add_drawing
+from web.panel.duplicates import add_routes as add_duplicates
 from web.panel.endpoints import add_routes as add_endpoints
 from web.panel.erasing import add_routes as add_erasing
 from web.panel.everywhere import add_routes as add_everywhere
@@ -68,6 +69,7 @@ def register(app: Flask, ws: Workspace) -> None:
     pages = (add_today, add_board, add_moves, add_prospects, add_answers, add_touches, add_work, add_unmatched, add_why)
     for add in (
         *pages,
+        add_duplicates,
         add_letters,
         add_deliveries,
         add_settings,

@@ -17,7 +17,7 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import later
 from web.pages import playbook, workspace
-from web.panel.frame import Toast, done, viewer
+from web.panel.frame import Toast, done, on_to, reading, viewer
 from workflow import text
 from workflow.actions import saving
 from workflow.records.finding import SavedFilter
@@ -100,14 +100,23 @@ def keep_filter() -> ResponseReturnValue:
     """Keep the filter of the page under a name."""
     name, told = read_line("name", saving.LONGEST_NAME), filter_query(filters_of_form())
     saving.keep(workspace(), person().id, name, told)
-    return done(f"{_page()}?{told}", Toast(_("The filter “%(name)s” was kept") % {"name": name}))
+    return on_to(f"{_page()}?{told}", Toast(_("The filter “%(name)s” was kept") % {"name": name}))
 
 
 def forget_filter(filter_id: str) -> ResponseReturnValue:
-    """Forget a filter that one kept."""
+    """Forget a filter that one kept, with the way to have it back."""
+    with reading() as tx:
+        mine = select(SavedFilter.name, SavedFilter.query).where(
+            SavedFilter.id == filter_id, SavedFilter.rep_id == person().id
+        )
+        row = tx.conn.execute(mine).one_or_none()
     saving.forget(workspace(), person().id, filter_id)
     told = filter_query(filters_of_form())
-    return redirect(f"{_page()}?{told}" if told else _page(), 303)
+    address = f"{_page()}?{told}" if told else _page()
+    if row is None:
+        return redirect(address, 303)
+    back = (("name", row.name), ("filter", row.query), ("view", request.form.get("view", "")))
+    return done(address, Toast(_("The filter “%(name)s” was removed") % {"name": row.name}, "/prospects/filters", back))
 
 
 def _page() -> str:

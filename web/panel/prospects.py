@@ -17,6 +17,7 @@ from web.forms import version as read_version
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.discovery import discovery, sheet
+from web.panel.duplicates import likely
 from web.panel.frame import Notice, Part, Toast, done, fragment, on_to, page, reading, swap, viewer, warn, who
 from web.panel.wording import changed
 from workflow import rights, text
@@ -167,7 +168,7 @@ def _new(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
         form.values["owner"] = viewer().rep_id
     return page(
         "prospect_new", here="prospects", status=status, form=form, reps=reps, fields=FIELDS, origin=_origin(form),
-        ways=links.WAYS,
+        ways=links.WAYS, known=likely(form.values) if form.values.get("name") or form.errors else (),
     )  # fmt: skip
 
 
