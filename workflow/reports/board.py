@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, true, union_all
 
 from workflow.records.models import Enrollment, Prospect, Rep
 from workflow.reports import filters, steps
@@ -80,8 +80,9 @@ def columns(
     stages = tuple(ws.playbooks.in_force(tx).stages.values())
     if wanted.search:
         return _of_rows(ws, tx, stages, _searched(ws, tx, viewer, wanted), more or {})
-    found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    numbers = _numbers(ws, tx, found)
+    conditions = filters.which(ws, tx, viewer, wanted)
+    found = and_(true(), *conditions)
+    numbers = _numbers(ws, tx, found, all_of_it=len(conditions) == 1 and viewer.sees_everyone and not wanted.mine)
     rows = {
         stage.key: _newest(tx, found, stage, numbers.get(stage.key, _NONE)[0], (more or {}).get(stage.key, CARDS))
         for stage in stages
@@ -100,7 +101,7 @@ def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, wanted: Wanted, 
         rows = [row for row in _searched(ws, tx, viewer, wanted) if row.stage == stage.key]
         return _of_rows(ws, tx, (stage,), rows, {stage.key: limit})[0]
     found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    numbers = _numbers(ws, tx, and_(found, Prospect.stage == stage.key)).get(stage.key, _NONE)
+    numbers = _numbers(ws, tx, and_(found, Prospect.stage == stage.key), all_of_it=False).get(stage.key, _NONE)
     return _column(tx, stage, found, numbers, cards(ws, tx, _newest(tx, found, stage, numbers[0], limit)))
 
 
@@ -154,15 +155,30 @@ def _of_rows(
     return tuple(told)
 
 
-def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool]) -> Mapping[str, tuple[int, int]]:
-    """By stage, how many there are and how many of them are stalled: one walk along an index that holds all of it."""
+def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool], *, all_of_it: bool) -> Mapping[str, tuple[int, int]]:
+    """By stage, how many there are and how many of them are stalled: one walk along an index that holds all of it.
+
+    With `all_of_it` nothing is asked but that they were not merged: that index has no others, and need not be read.
+    """
     limits = _limits(ws, tx)
+    if all_of_it:
+        told = union_all(
+            *(_number(found, stage, limits.get(stage)) for stage in ws.playbooks.in_force(tx).stages),
+        )
+        return {row.stage: (row.number, row.stalled) for row in tx.conn.execute(told)}
     late = case(
         *((and_(Prospect.stage == key, Prospect.entered_stage_at < limit), 1) for key, limit in limits.items()), else_=0
     )
     stalled = func.sum(late) if limits else literal(0)
     counts = select(Prospect.stage, func.count().label("number"), stalled.label("stalled")).where(found)
     return {row.stage: (int(row.number), int(row.stalled)) for row in tx.conn.execute(counts.group_by(Prospect.stage))}
+
+
+def _number(found: ColumnElement[bool], stage: str, limit: datetime | None) -> Select[tuple[str, int, int]]:
+    here = select(func.count()).select_from(Prospect).where(found, Prospect.stage == stage)
+    late = select(literal(0)) if limit is None else here.where(Prospect.entered_stage_at < limit)
+    number, stalled = here.scalar_subquery(), late.scalar_subquery()
+    return select(literal(stage).label("stage"), number.label("number"), stalled.label("stalled"))
 
 
 def _limits(ws: Workspace, tx: Tx) -> Mapping[str, datetime]:
