@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, select
 from sqlalchemy.orm import aliased
 
 from workflow.engine.signals import BOUNCED, REPLIED
@@ -90,7 +90,8 @@ def _found(ws: Workspace, tx: Tx, viewer: Viewer) -> Select[*tuple[Any, ...]]:
     again, acted = after.where(later.kind == History.kind), after.where(later.actor.startswith("rep:"))
     final = [stage.key for stage in ws.playbooks.in_force(tx).stages.values() if stage.final]
     barred = Suppression.email_key.is_not(None)
-    waits: ColumnElement[bool] = or_(and_(History.kind == REPLIED, ~acted), and_(History.kind == BOUNCED, barred))
+    # Not said with OR: PostgreSQL would look for each kind by itself, among all that were ever received.
+    waits: ColumnElement[bool] = case((History.kind == REPLIED, ~acted), else_=barred)
     return (
         select(
             History.prospect_id, History.version, History.at, History.kind, History.cause, History.detail,
