@@ -9,7 +9,7 @@ import json
 import random
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,10 +17,13 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import select
 
+from bench import busy
 from workflow import ids, progress
 from workflow.actions import people
+from workflow.engine.signals import BOUNCED
 from workflow.records.base import Base
-from workflow.records.models import Enrollment, History, Prospect, Rep, Touch
+from workflow.records.day import Snooze
+from workflow.records.models import Call, Enrollment, History, Incoming, Meeting, Prospect, Rep, Suppression, Touch
 from workflow.records.stays import Stay
 from workflow.search import searchable
 from workflow.workspace import Workspace
@@ -40,6 +43,7 @@ _LAST: Final = (
 _TRADE: Final = ("Строй", "Логистик", "Софт", "Foods", "Steel", "Медия", "Textile", "Аптеки")
 _ORIGINS: Final = ("source:crm", "source:site", "import", "rep")
 _COMPETITORS: Final = ("Salesmate", "salesmate", "In-house sheet", "Cargobase; Salesmate", "Do nothing")
+_SEQUENCES: Final = ("after_call", "after_call", "after_meeting")
 _KINDS: Final = ("created", "edited", "answers.recorded", "call.ended", "moved", "email.opened", "moved", "edited")
 
 
@@ -61,15 +65,26 @@ def fill(ws: Workspace, prospects: int = PROSPECTS) -> Full:
         now = tx.now
     stages = tuple(book.stages)
     made = list(_people(dice, reps, stages, now, prospects))
-    _insert(ws, Prospect, made)
-    _insert(ws, History, (row for each in made for row in _history(dice, each, stages)))
+    silent: list[dict[str, Any]] = []
+    with _indexed_at_once(ws):
+        _insert(ws, Prospect, made)
+    _insert(ws, History, (row for each in made for row in _history(dice, each, stages, reps, silent)))
     _insert(ws, Stay, (row for each in made for row in _stays(dice, each, stages)))
+    _insert(ws, Suppression, silent)
+    _insert(ws, Call, busy.calls(dice, made, reps))
+    _insert(ws, Meeting, busy.meetings(dice, made, now))
     running = [each for each in made if each["stage"] != stages[-1] and dice.random() < 0.4]
-    key = next(iter(book.sequences))
-    enrolled = [_enrollment(each, key, book.digest) for each in running]
+    enrolled = [_enrollment(each, dice.choice(_SEQUENCES), book.digest) for each in running]
     _insert(ws, Enrollment, enrolled)
-    steps = book.sequences[key].steps
-    _insert(ws, Touch, (row for each in enrolled for row in _touches(dice, each, steps, ws.mailbox_id, now)))
+    planned = [
+        row
+        for each in enrolled
+        for row in busy.touches(dice, each, book.sequences[each["sequence"]].steps, ws.mailbox_id, now)
+    ]
+    _insert(ws, Touch, planned)
+    waiting = [each for each in planned if each["kind"] == "task" and each["next_attempt_at"] is not None]
+    _insert(ws, Snooze, busy.put_off(dice, waiting, reps, now))
+    _insert(ws, Incoming, busy.unmatched(dice, ws.mailbox_id, now))
     _analyze(ws)
     return Full(tuple(each["id"] for each in dice.sample(made, 200)), reps)
 
@@ -116,17 +131,26 @@ def _stays(dice: random.Random, told: dict[str, Any], stages: Sequence[str]) -> 
         }  # fmt: skip
 
 
-def _history(dice: random.Random, told: dict[str, Any], stages: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _history(
+    dice: random.Random, told: dict[str, Any], stages: Sequence[str], reps: Sequence[str], silent: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Its rows; whoever's mail came back goes to `silent` as well."""
+    last = busy.told_last(dice, reps)
     span = told["updated_at"] - told["created_at"]
     reached = stages.index(told["stage"])
     for version in range(1, PER_PROSPECT + 1):
         at = told["created_at"] + span * (version / PER_PROSPECT)
         kind = "created" if version == 1 else _KINDS[version % len(_KINDS)]
+        actor = "source:crm"
+        if version > PER_PROSPECT - len(last):
+            kind, actor = last[version - PER_PROSPECT - 1]
+            if kind == BOUNCED:
+                silent.append(busy.barred(told, at))
         moves = kind == "moved" and reached > 0
         to = stages[min(reached, version)] if moves else stages[0] if version == 1 else None
         yield {
             "prospect_id": told["id"], "version": version, "at": at, "occurred_at": at, "kind": kind,
-            "actor": "source:crm", "cause": f"delivery:{version}", "to_stage": to,
+            "actor": actor, "cause": f"delivery:{version}", "to_stage": to,
             "from_stage": stages[max(0, min(reached, version) - 1)] if moves else None,
             "changes": {"stage": to} if to else {"budget": str(dice.randrange(900))}, "detail": {},
             "digest": f"{version:064x}",
@@ -138,27 +162,6 @@ def _enrollment(told: dict[str, Any], key: str, digest: str) -> dict[str, Any]:
         "id": ids.new_id(), "prospect_id": told["id"], "sequence": key, "playbook_digest": digest, "state": "active",
         "cause": "test", "started_at": told["entered_stage_at"],
     }  # fmt: skip
-
-
-def _touches(
-    dice: random.Random, enrolled: dict[str, Any], steps: Sequence[Any], mailbox_id: str, now: datetime
-) -> Iterator[dict[str, Any]]:
-    """The first step is sent or waits; a few are in doubt, and some tasks are due."""
-    for position, step in enumerate(steps):
-        sent = position == 0 and dice.random() < 0.6
-        due = now + timedelta(minutes=dice.randrange(1, 40_000)) if not sent else enrolled["started_at"]
-        doubt = sent and dice.random() < 0.002
-        task = step.task is not None
-        yield {
-            "id": ids.new_id(), "enrollment_id": enrolled["id"], "prospect_id": enrolled["prospect_id"],
-            "mailbox_id": None if task else mailbox_id, "sequence": enrolled["sequence"], "step": step.key,
-            "position": position, "generation": 0, "kind": "task" if task else "email",
-            "state": "uncertain" if doubt else ("done" if task else "sent") if sent else "scheduled",
-            "due_at": due, "not_after": due + timedelta(days=1), "attempts": 0, "begin_errors": 0, "forced": False,
-            "next_attempt_at": None if sent or position else due, "priority": 0,
-            "committed_at": due if sent and not task else None, "sent_at": due if sent and not doubt else None,
-            "created_at": enrolled["started_at"],
-        }  # fmt: skip
 
 
 def _insert(ws: Workspace, model: type[Base], rows: Iterable[dict[str, Any]]) -> None:
@@ -181,6 +184,22 @@ def _insert(ws: Workspace, model: type[Base], rows: Iterable[dict[str, Any]]) ->
     ):
         for row in rows:
             copy.write_row([_plain(row.get(name), naive=False) for name in columns])
+
+
+@contextmanager
+def _indexed_at_once(ws: Workspace) -> Iterator[None]:
+    """Let SQLite index the words of all prospects together: by its trigger, one by one, it takes minutes."""
+    if not ws.database.is_sqlite:
+        yield
+        return
+    with closing(sqlite3.connect(ws.database.url.removeprefix("sqlite:///"), isolation_level=None)) as lite:
+        lite.execute("PRAGMA synchronous=OFF")
+        (trigger,) = lite.execute("SELECT sql FROM sqlite_master WHERE name = 'prospect_words_made'").fetchone()
+        lite.execute("DROP TRIGGER prospect_words_made")
+        yield
+        lite.execute("INSERT INTO prospect_words (prospect_id, words) SELECT id, search FROM prospect ORDER BY id")
+        lite.execute("INSERT INTO prospect_grams (prospect_grams) VALUES ('rebuild')")
+        lite.execute(trigger)
 
 
 def _plain(value: Any, *, naive: bool) -> Any:
