@@ -216,12 +216,23 @@ def test_every_order_of_every_list_gives_each_row_once_whatever_the_page(api: Ap
         assert api.ask("GET", f"/{word}?sort={sorts[1]}&cursor={other}").status_code == 422
 
 
-def pages(api: Api, address: str) -> list[str]:
-    """Every row of a list, two at a time."""
+def test_every_list_is_read_page_by_page_also_a_short_one(api: Api) -> None:
+    lists = [route for route in ROUTES if "next_cursor" in route.answer.model_fields and route.method == "GET"]
+    assert [route.path for route in lists if not {"limit", "cursor"} <= set(route.query.model_fields)] == []
+    for word in ("sequences", "templates", "mailboxes", "endpoints", "playbook/versions", "deliveries/replays"):
+        whole = [json.dumps(row) for row in api.get(f"/{word}")["items"]]
+        assert pages(api, f"/{word}?", limit=1) == whole, word
+        assert api.ask("GET", f"/{word}?limit=0").status_code == 422
+        assert api.ask("GET", f"/{word}?cursor=x").status_code == 422
+    assert len(api.get("/templates")["items"]) > 1
+
+
+def pages(api: Api, address: str, limit: int = 2) -> list[str]:
+    """Every row of a list, so many at a time."""
     rows: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = api.get(f"{address}&limit=2&cursor={cursor}")
+        page = api.get(f"{address}&limit={limit}&cursor={cursor}")
         rows += [json.dumps(row) for row in page["items"]]
         cursor = page["next_cursor"]
     return rows

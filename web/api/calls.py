@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from web.api import listing
 from web.api.listing import Key, List, OfProspects
-from web.api.models import Id, Nothing, Reply
+from web.api.models import Id, Listed, Nothing, Reply
 from web.api.route import Call, Route
 from workflow.actions.calling import visits
 from workflow.reports import records
@@ -80,16 +80,16 @@ def read(call: Call) -> CallRecord:
 
 
 def answers(call: Call) -> AnswerList:
-    """The answers of a prospect that stand, by their questions; all of them on one page."""
+    """The answers of a prospect that stand, by their questions."""
     with call.ws.database.read() as tx:
-        rows = records.answers(tx, call.id)
-    return AnswerList(items=tuple(AnswerRecord.model_validate(row) for row in rows), next_cursor=None)
+        rows, more = listing.short(call, records.answers(tx, call.id))
+    return AnswerList(items=tuple(AnswerRecord.model_validate(row) for row in rows), next_cursor=more)
 
 
 ROUTES: Final = (
     Route("GET", "/calls", "List calls", listed, CallList, query=WantedCalls),
     Route("GET", "/calls/<id>", "Read a call", read, CallRecord, Nothing, refusals=(404,)),
-    Route("GET", "/prospects/<id>/answers", "List answers", answers, AnswerList, refusals=(404,)),
+    Route("GET", "/prospects/<id>/answers", "List answers", answers, AnswerList, query=Listed, refusals=(404,)),
 )
 
 

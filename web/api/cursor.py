@@ -55,7 +55,7 @@ def place(cursor: str) -> Place | None:
 
 
 def number(cursor: str) -> int:
-    """The version behind which to go on; 0 for the beginning. Raises BadInput."""
+    """The version, or how many items, behind which to go on; 0 for the beginning. Raises BadInput."""
     if not cursor:
         return 0
     match _open(cursor):

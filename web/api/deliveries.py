@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from web.api import listing
 from web.api.cursor import place, wrap
+from web.api.listing import List
 from web.api.models import (
     Delivery,
     DeliveryLetter,
@@ -38,6 +40,7 @@ _Status = Literal["", "accepted", "pending", "dead"]
 _Outcome = Literal[
     "", "applied", "duplicate", "ignored", "blocked", "stale", "parked", "failed", "given_up", "pending"
 ]  # fmt: skip
+_MOST_REPLAYS: Final = 1_000
 _WHY: Final = "Words of the sentence that says why, in English or Bulgarian."
 _PROSPECT: Final = "An id, an address or the sender's own id."
 
@@ -161,11 +164,10 @@ class ReplayProgress(Reply):
     ended_at: datetime | None
 
 
-class ReplayList(Reply):
+class ReplayList(List):
     """The newest replays: who replayed what, and what came of it."""
 
     items: tuple[ReplayProgress, ...]
-    next_cursor: None = None
 
 
 def listed(call: Call) -> DeliveryList:
@@ -234,7 +236,8 @@ def replay_stopped(call: Call) -> ReplayProgress:
 def replays_listed(call: Call) -> ReplayList:
     """The newest replays."""
     with call.ws.database.read() as tx:
-        return ReplayList(items=tuple(_progress(each) for each in replays.latest(tx, limit=50)))
+        items, more = listing.short(call, replays.latest(tx, limit=_MOST_REPLAYS))
+    return ReplayList(items=tuple(_progress(each) for each in items), next_cursor=more)
 
 
 ROUTES: Final = (
@@ -253,7 +256,7 @@ ROUTES: Final = (
         "POST", "/deliveries/replays", "Replay all that fit", replay_begun, ReplayProgress, body=ReplayWanted,
         right="deliveries", status=201,
     ),
-    Route("GET", "/deliveries/replays", "List replays", replays_listed, ReplayList, right="deliveries"),
+    Route("GET", "/deliveries/replays", "List replays", replays_listed, ReplayList, query=Listed, right="deliveries"),
     Route(
         "GET", "/deliveries/replays/<id>", "See how far a replay has come", replay_read, ReplayProgress,
         right="deliveries", refusals=(404,),

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from web.api import listing
 from web.api.listing import List, Sorted
-from web.api.models import Id, Nothing, Reply, Request
+from web.api.models import Id, Listed, Nothing, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import endpoints, news, outbox
 from workflow.engine import reasons
@@ -122,8 +122,8 @@ class Replayed(Reply):
 def listed(call: Call) -> EndpointList:
     """Every endpoint in use, by name."""
     with call.ws.database.read() as tx:
-        rows = reports.listed(tx)
-    return EndpointList(items=tuple(_told(row, call.language) for row in rows), next_cursor=None)
+        rows, more = listing.short(call, reports.listed(tx))
+    return EndpointList(items=tuple(_told(row, call.language) for row in rows), next_cursor=more)
 
 
 def read(call: Call) -> Endpoint:
@@ -222,7 +222,7 @@ def _event(row: Record) -> Outgoing:
 _AT: Final = "/endpoints/<id>"
 _ONCE: Final = ("secret",)
 ROUTES: Final = (
-    Route("GET", "/endpoints", "List endpoints", listed, EndpointList, right="endpoints"),
+    Route("GET", "/endpoints", "List endpoints", listed, EndpointList, query=Listed, right="endpoints"),
     Route(
         "POST", "/endpoints", "Add an endpoint", added, EndpointMade, EndpointNew, right="endpoints", status=201,
         refusals=(409,), secrets=_ONCE,

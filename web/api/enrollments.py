@@ -9,7 +9,7 @@ from pydantic import Field
 
 from web.api import listing
 from web.api.listing import Key, List, OfProspects
-from web.api.models import Id, Moment, Nothing, Prospect, Reply, Request, Version
+from web.api.models import Id, Listed, Moment, Nothing, Prospect, Reply, Request, Version
 from web.api.prospects import told_of
 from web.api.route import Call, Route
 from workflow.actions import by_hand
@@ -138,7 +138,8 @@ def results(call: Call) -> SequenceList:
         found = records.results(tx, call.viewer)
     empty = records.Results({}, {}, {}, None)
     keys = [*known, *sorted(found.keys() - known.keys())]
-    items = ((key, known.get(key), found.get(key, empty)) for key in keys)
+    shown, more = listing.short(call, keys)
+    items = ((key, known.get(key), found.get(key, empty)) for key in shown)
     told = tuple(
         SequenceResults(
             key=key,
@@ -151,7 +152,7 @@ def results(call: Call) -> SequenceList:
         )
         for key, sequence, each in items
     )
-    return SequenceList(items=told, next_cursor=None)
+    return SequenceList(items=told, next_cursor=more)
 
 
 def _one(call: Call, enrollment_id: str) -> Enrollment:
@@ -175,5 +176,5 @@ ROUTES: Final = (
     Route("POST", "/enrollments/<id>/stop", "End an enrollment", stopped, Enrollment, Nothing, refusals=_REFUSALS),
     Route("POST", "/prospects/<id>/pause", "Let mail wait", paused, Prospect, MailHold, refusals=_REFUSALS),
     Route("POST", "/prospects/<id>/resume", "Let mail go on", resumed, Prospect, Release, refusals=(403, *_REFUSALS)),
-    Route("GET", "/sequences", "List sequences with their results", results, SequenceList),
+    Route("GET", "/sequences", "List sequences with their results", results, SequenceList, query=Listed),
 )  # fmt: skip

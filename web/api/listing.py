@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field
 
@@ -11,8 +11,12 @@ from web.api.models import Listed, Moment, Reply
 from workflow.reports.records import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from web.api.route import Call
     from workflow.reports.paging import Asked, Page
 
+T = TypeVar("T")
 _ID_OR_NOTHING = "^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Key = Annotated[str, Field(max_length=100)]
 
@@ -35,6 +39,14 @@ class List(Reply):
     """A page of a list."""
 
     next_cursor: Annotated[str | None, Field(description="Where the next page begins; null on the last.")]
+
+
+def short(call: Call, items: Iterable[T]) -> tuple[tuple[T, ...], str | None]:
+    """The page that is asked for of a list that is read whole, and where the next one begins. Raises BadInput."""
+    asked, whole = call.query(Listed), tuple(items)
+    begin = cursor.number(asked.cursor)
+    end = begin + asked.limit
+    return whole[begin:end], cursor.wrap(end) if end < len(whole) else None
 
 
 def place(asked: Sorted) -> Asked:

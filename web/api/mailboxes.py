@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from web.api.models import Mailbox, MailboxList, Nothing, Reply, Request, Text
+from web.api import listing
+from web.api.models import Listed, Mailbox, MailboxList, Nothing, Reply, Request, Text
 from web.api.route import Call, Route
 from workflow.actions import mailboxes
 from workflow.actions.outreach import acts
@@ -68,8 +69,8 @@ class MailboxTest(Reply):
 def listed(call: Call) -> MailboxList:
     """Every mailbox."""
     with call.ws.database.read() as tx:
-        rows = health.mailboxes(tx)
-    return MailboxList(items=tuple(_told(row, call.language) for row in rows), next_cursor=None)
+        rows, more = listing.short(call, health.mailboxes(tx))
+    return MailboxList(items=tuple(_told(row, call.language) for row in rows), next_cursor=more)
 
 
 def read(call: Call) -> Mailbox:
@@ -142,7 +143,7 @@ def _told(row: Record, language: str) -> Mailbox:
 
 _AT: Final = "/mailboxes/<id>"
 ROUTES: Final = (
-    Route("GET", "/mailboxes", "List mailboxes", listed, MailboxList),
+    Route("GET", "/mailboxes", "List mailboxes", listed, MailboxList, query=Listed),
     Route("GET", _AT, "Read a mailbox", read, Mailbox, refusals=(404,)),
     Route(
         "POST", "/mailboxes", "Add a mailbox", added, Mailbox, MailboxNew, right="mailboxes", status=201,

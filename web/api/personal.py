@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from web.api import listing
 from web.api.listing import List
-from web.api.models import Id, Nothing, Reply, Request
+from web.api.models import Id, Listed, Nothing, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import own_texts, relations
 from workflow.errors import BadInput
@@ -107,30 +108,34 @@ def dropped(call: Call) -> OwnText:
 
 
 def related(call: Call) -> RelationList:
-    """Everybody who is linked with a prospect, as far as this key may see them; all on one page."""
+    """Everybody who is linked with a prospect, as far as this key may see them."""
+    items, more = listing.short(call, _linked(call))
+    return RelationList(items=items, next_cursor=more)
+
+
+def _linked(call: Call) -> tuple[Relation, ...]:
     with call.ws.database.read() as tx:
         found = reports.of_prospect(tx, call.viewer, call.id)
-    items = tuple(
+    return tuple(
         Relation(
             prospect=each.prospect_id, name=each.name, company=each.company, kind=_kind(each.kind), side=each.side,
             at=each.at,
         )
         for each in found
     )  # fmt: skip
-    return RelationList(items=items, next_cursor=None)
 
 
 def linked(call: Call) -> RelationList:
     """Link another prospect with this one."""
     sent = call.body(RelationWritten)
     relations.link(call.ws, call.id, _other(call, sent.other), sent.kind, call.who)
-    return related(call)
+    return RelationList(items=_linked(call), next_cursor=None)
 
 
 def unlinked(call: Call) -> RelationList:
     """Take the link to another prospect away."""
     relations.unlink(call.ws, call.id, _other(call, call.params["other"]), call.who)
-    return related(call)
+    return RelationList(items=_linked(call), next_cursor=None)
 
 
 def _other(call: Call, told: str) -> str:
@@ -152,7 +157,7 @@ ROUTES: Final = (
     Route("GET", _TEXT, "Read the text of an email", text, OwnText, refusals=(404,)),
     Route("PUT", _TEXT, "Write the text of one email", written, OwnText, OwnTextWritten, refusals=_REFUSALS),
     Route("DELETE", _TEXT, "Go back to the template", dropped, OwnText, Nothing, refusals=_REFUSALS),
-    Route("GET", _LINKS, "List related prospects", related, RelationList, refusals=(404,)),
+    Route("GET", _LINKS, "List related prospects", related, RelationList, query=Listed, refusals=(404,)),
     Route("POST", _LINKS, "Link a prospect", linked, RelationList, RelationWritten, refusals=_REFUSALS),
     Route("DELETE", f"{_LINKS}/<other>", "Unlink a prospect", unlinked, RelationList, Nothing, refusals=_REFUSALS),
 )

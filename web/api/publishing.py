@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from web.api.models import Id, Reply, Request
+from web.api import listing
+from web.api.listing import List
+from web.api.models import Id, Listed, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import effect as effects
 from workflow.actions import publishing
@@ -70,11 +72,10 @@ class PlaybookVersion(Reply):
     in_flight: int
 
 
-class PlaybookVersionList(Reply):
+class PlaybookVersionList(List):
     """Every version, the newest first."""
 
     items: tuple[PlaybookVersion, ...]
-    next_cursor: None = None
 
 
 class PlaybookDifference(Reply):
@@ -138,8 +139,8 @@ class PlaybookPublished(Reply):
 def versions(call: Call) -> PlaybookVersionList:
     """Every version, the newest first."""
     with call.ws.database.read() as tx:
-        found = reports.versions(tx)
-    return PlaybookVersionList(items=tuple(PlaybookVersion.model_validate(each) for each in found))
+        found, more = listing.short(call, reports.versions(tx))
+    return PlaybookVersionList(items=tuple(PlaybookVersion.model_validate(each) for each in found), next_cursor=more)
 
 
 def check(call: Call) -> PlaybookChecked:
@@ -214,7 +215,7 @@ def _group(group: effects.Group) -> EffectGroup:
 
 
 ROUTES: Final = (
-    Route("GET", "/playbook/versions", "List the versions of the playbook", versions, PlaybookVersionList),
+    Route("GET", "/playbook/versions", "List versions of the playbook", versions, PlaybookVersionList, query=Listed),
     Route(
         "POST", "/playbook/check", "Check a playbook", check, PlaybookChecked, body=PlaybookDraft, right="playbook"
     ),

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from web.api.models import Reply, Request
+from web.api import listing
+from web.api.listing import List
+from web.api.models import Listed, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import texts
 from workflow.mail.templates import Text
@@ -40,11 +42,10 @@ class TemplateListed(Reply):
     replied: int
 
 
-class TemplateList(Reply):
+class TemplateList(List):
     """Every email, by name."""
 
     items: tuple[TemplateListed, ...]
-    next_cursor: None = None
 
 
 class Template(Reply):
@@ -70,7 +71,7 @@ class TemplateWritten(Request):
 def listed(call: Call) -> TemplateList:
     """Every email, where it is used, what is wrong with it, and how many were sent and answered."""
     with call.ws.database.read() as tx:
-        found = reports.listed(call.ws, tx)
+        found, more = listing.short(call, reports.listed(call.ws, tx))
     return TemplateList(
         items=tuple(
             TemplateListed(
@@ -83,7 +84,8 @@ def listed(call: Call) -> TemplateList:
                 replied=each.replied,
             )
             for each in found
-        )
+        ),
+        next_cursor=more,
     )
 
 
@@ -112,7 +114,7 @@ def _one(call: Call, tx: Tx) -> Template:
 
 _AT: Final = "/templates/<name>/<language>"
 ROUTES: Final = (
-    Route("GET", "/templates", "List templates", listed, TemplateList),
+    Route("GET", "/templates", "List templates", listed, TemplateList, query=Listed),
     Route("GET", _AT, "Read a template", read, Template, refusals=(404,)),
     Route(
         "PUT", _AT, "Save a template", written, Template, TemplateWritten, right="templates", refusals=(404, 409)
