@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from workflow.actions import endpoints, news, outbox
 from workflow.actions.prospects import Who
-from workflow.commands.options import data_dir_option, opened
+from workflow.commands.options import act, data_dir_option, opened, tell_row, tell_try
 from workflow.engine import reasons
 from workflow.reports import endpoints as reports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FAILED: Final = 1
+    from workflow.workspace import Workspace
+
 _BY: Final = "the command line"
 
 
@@ -42,11 +42,12 @@ def endpoint_add(name: str, url: str, events: tuple[str, ...], data_dir: Path | 
 def endpoint_list(data_dir: Path | None) -> None:
     """Show every endpoint: its name, address, events, state, and how many events wait and were given up."""
     with opened(data_dir).database.read() as tx:
-        for row in reports.listed(tx):
-            why = reasons.words(row.why, "en")
-            state = f"{row.state}: {why}" if why else row.state
-            events = ",".join(row.events) or "all events"
-            click.echo("\t".join((row.name, row.url, events, state, f"waiting {row.waiting}", f"given up {row.dead}")))
+        rows = reports.listed(tx)
+    for row in rows:
+        why = reasons.words(row.why, "en")
+        state = f"{row.state}: {why}" if why else row.state
+        events = ",".join(row.events) or "all events"
+        tell_row(row.name, row.url, events, state, f"waiting {row.waiting}", f"given up {row.dead}")
 
 
 @endpoint.command("events")
@@ -64,11 +65,8 @@ def endpoint_test(name: str, data_dir: Path | None) -> None:
     ws = opened(data_dir)
     answer = endpoints.try_out(ws, endpoints.id_of(ws, name))
     said = " ".join(filter(None, [str(answer.code or ""), answer.text.partition("\n")[0][:200]]))
-    if answer.outcome == "done":
-        click.echo(f"{name} took it: {said}")
-        return
-    click.echo(f"{name} did not take it: {said}")
-    sys.exit(_FAILED)
+    good = answer.outcome == "done"
+    tell_try(f"{name} {'took it' if good else 'did not take it'}: {said}", good=good)
 
 
 @endpoint.command("rotate")
@@ -80,41 +78,28 @@ def endpoint_rotate(name: str, data_dir: Path | None) -> None:
     click.echo(endpoints.rotate(ws, endpoints.id_of(ws, name)))
 
 
-@endpoint.command("pause")
-@click.argument("name")
-@data_dir_option
-def endpoint_pause(name: str, data_dir: Path | None) -> None:
+@act(endpoint, "pause")
+def _pause(ws: Workspace, name: str) -> str:
     """Let everything for NAME wait."""
-    ws = opened(data_dir)
     endpoints.pause(ws, endpoints.id_of(ws, name), _BY)
-    click.echo(f"Everything for {name} waits.", err=True)
+    return f"Everything for {name} waits."
 
 
-@endpoint.command("resume")
-@click.argument("name")
-@data_dir_option
-def endpoint_resume(name: str, data_dir: Path | None) -> None:
+@act(endpoint, "resume")
+def _resume(ws: Workspace, name: str) -> str:
     """Go on with NAME, also when it was switched off."""
-    ws = opened(data_dir)
     endpoints.resume(ws, endpoints.id_of(ws, name))
-    click.echo(f"{name} is told again; `onward endpoint replay {name}` sends what was given up.", err=True)
+    return f"{name} is told again; `onward endpoint replay {name}` sends what was given up."
 
 
-@endpoint.command("replay")
-@click.argument("name")
-@data_dir_option
-def endpoint_replay(name: str, data_dir: Path | None) -> None:
+@act(endpoint, "replay")
+def _replay(ws: Workspace, name: str) -> str:
     """Deliver to NAME everything once more that was given up."""
-    ws = opened(data_dir)
-    number = outbox.replay_dead(ws, endpoints.id_of(ws, name))
-    click.echo(f"Delivered once more: {number}.", err=True)
+    return f"Delivered once more: {outbox.replay_dead(ws, endpoints.id_of(ws, name))}."
 
 
-@endpoint.command("remove")
-@click.argument("name")
-@data_dir_option
-def endpoint_remove(name: str, data_dir: Path | None) -> None:
+@act(endpoint, "remove")
+def _remove(ws: Workspace, name: str) -> str:
     """Tell NAME nothing more and free its name."""
-    ws = opened(data_dir)
     endpoints.remove(ws, endpoints.id_of(ws, name), _BY)
-    click.echo(f"{name} is removed.", err=True)
+    return f"{name} is removed."

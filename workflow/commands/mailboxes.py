@@ -5,14 +5,13 @@ Passwords and keys come from files or standard input, never from the command lin
 
 from __future__ import annotations
 
-import sys
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from workflow.actions import absence, mailboxes, people, sealing
 from workflow.actions.outreach import acts
-from workflow.commands.options import data_dir_option, opened
+from workflow.commands.options import act, data_dir_option, opened, tell_row, tell_try
 from workflow.engine import reasons
 from workflow.errors import BadInput, NotFound
 from workflow.reports import health
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workflow.workspace import Workspace
-
-_FAILED: Final = 1
 
 
 def _told(command: Callable[..., None]) -> Callable[..., None]:
@@ -99,11 +96,12 @@ def mailbox_set(
 def mailbox_list(data_dir: Path | None) -> None:
     """Show every mailbox: its name, its sender, its rep, its server, and whether it sends."""
     with opened(data_dir).database.read() as tx:
-        for row in health.mailboxes(tx):
-            why = reasons.words(row.pause_reason, "en")
-            state = "removed" if row.removed_at else f"paused: {why}" if why else row.state
-            server = (row.settings or {}).get("server") or "the installation's server"
-            click.echo("\t".join((row.name, row.sender, row.rep or "shared", server, state)))
+        rows = health.mailboxes(tx)
+    for row in rows:
+        why = reasons.words(row.pause_reason, "en")
+        state = "removed" if row.removed_at else f"paused: {why}" if why else row.state
+        server = (row.settings or {}).get("server") or "the installation's server"
+        tell_row(row.name, row.sender, row.rep or "shared", server, state)
 
 
 @mailbox.command("test")
@@ -112,40 +110,31 @@ def mailbox_list(data_dir: Path | None) -> None:
 def mailbox_test(name: str, data_dir: Path | None) -> None:
     """Connect as NAME, sign in and ask whether it may send; sends nothing. Exit code 1 when it may not."""
     outcome = mailboxes.try_out(opened(data_dir), name)
-    if outcome.kind == "sent":
-        click.echo(f"{name} may send: the mail server took its name and its sender.")
-        return
-    answer = " ".join(filter(None, [str(outcome.code or ""), outcome.text]))
-    click.echo(f"{name} may not send; it came as far as {outcome.phase.value}: {answer or outcome.reason.value}")
-    sys.exit(_FAILED)
+    answer = " ".join(filter(None, [str(outcome.code or ""), outcome.text])) or outcome.reason.value
+    good = outcome.kind == "sent"
+    may = f"{name} may send: the mail server took its name and its sender."
+    tell_try(may if good else f"{name} may not send; it came as far as {outcome.phase.value}: {answer}", good=good)
 
 
-@mailbox.command("pause")
-@click.argument("name")
-@data_dir_option
-def mailbox_pause(name: str, data_dir: Path | None) -> None:
+@act(mailbox, "pause")
+def _pause(ws: Workspace, name: str) -> str:
     """Let the mail of NAME wait."""
-    mailboxes.pause(opened(data_dir), name, "the administrator")
-    click.echo(f"The mailbox {name} is paused: `onward mailbox resume {name}` lets it send again.", err=True)
+    mailboxes.pause(ws, name, "the administrator")
+    return f"The mailbox {name} is paused: `onward mailbox resume {name}` lets it send again."
 
 
-@mailbox.command("resume")
-@click.argument("name")
-@data_dir_option
-def mailbox_resume(name: str, data_dir: Path | None) -> None:
+@act(mailbox, "resume")
+def _resume(ws: Workspace, name: str) -> str:
     """Let NAME send again."""
-    ws = opened(data_dir)
     acts.resume(ws, mailboxes.id_of(ws, name))
-    click.echo(f"The mailbox {name} sends again.", err=True)
+    return f"The mailbox {name} sends again."
 
 
-@mailbox.command("remove")
-@click.argument("name")
-@data_dir_option
-def mailbox_remove(name: str, data_dir: Path | None) -> None:
+@act(mailbox, "remove")
+def _remove(ws: Workspace, name: str) -> str:
     """Plan nothing new for NAME; what is planned already still leaves by it."""
-    mailboxes.remove(opened(data_dir), name)
-    click.echo(f"The mailbox {name} takes on nothing new.", err=True)
+    mailboxes.remove(ws, name)
+    return f"The mailbox {name} takes on nothing new."
 
 
 @mailbox.command("seal")

@@ -1,10 +1,11 @@
-"""What the commands share: where the installation is, and opening it."""
+"""What the commands share: where the installation is, opening it, and the shape of those about one named thing."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workflow.workspace import Workspace
+
+_FAILED: Final = 1
 
 
 def data_dir_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -31,3 +34,28 @@ def opened(data_dir: Path | None, *, pooled: bool = False) -> Workspace:
     SQLite tidies its log up whenever the last connection is closed, which costs as much as writing a hundred rows.
     """
     return open_workspace(load(os.environ, data_dir=data_dir), pooled=pooled).acting("command")
+
+
+def act(group: click.Group, verb: str) -> Callable[[Callable[[Workspace, str], str]], None]:
+    """A command of `group` that does one thing to what is called NAME, and says the sentence that it gives back."""
+
+    def added(does: Callable[[Workspace, str], str]) -> None:
+        def run(name: str, data_dir: Path | None) -> None:
+            click.echo(does(opened(data_dir), name), err=True)
+
+        run.__doc__ = does.__doc__
+        group.command(verb)(click.argument("name")(data_dir_option(run)))
+
+    return added
+
+
+def tell_row(*cells: str) -> None:
+    """Print a row of a list, with tabs between its cells."""
+    click.echo("\t".join(cells))
+
+
+def tell_try(sentence: str, *, good: bool) -> None:
+    """Print how a try came out; one that failed is exit code 1."""
+    click.echo(sentence)
+    if not good:
+        sys.exit(_FAILED)
