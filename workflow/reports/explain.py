@@ -110,6 +110,11 @@ def of_touch(ws: Workspace, tx: Tx, touch_id: str, viewer_zone: ZoneInfo | None 
     return Explanation(row.prospect_id, clocks, (told.explained(),), row.id)
 
 
+def notes_of(ws: Workspace, tx: Tx, touch_id: str) -> tuple[Note, ...]:
+    """All that is told of a touch that exists."""
+    return _Touch(ws, tx, tx.conn.execute(_TOUCH.where(Touch.id == touch_id)).one()).explained().notes
+
+
 def clocks_of(ws: Workspace, row: Record, viewer_zone: ZoneInfo | None) -> Clocks:
     """The viewer's clock, else the playbook's, and that of the prospect of `row`."""
     usual = calendar.zone_of(ws.playbooks.current.time_zone)

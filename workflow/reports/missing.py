@@ -33,7 +33,7 @@ from workflow.records.models import (
     Source,
     Touch,
 )
-from workflow.reports.explain import Explained, Explanation, People, clocks_of, stop_note, title_of
+from workflow.reports.explain import Explained, Explanation, People, clocks_of, notes_of, stop_note, title_of
 from workflow.reports.replay import Versions
 
 if TYPE_CHECKING:
@@ -162,9 +162,13 @@ class _Asked:
         notes = [note for row in enrolled for note in self._enrollment(row, step, whole=whole)]
         if not any(row.state == "active" for row in enrolled):
             notes += self._not_begun(key, sequence, enrolled)
+        # What ended the sequence is told of each of its steps as well.
+        notes = [note for number, note in enumerate(notes) if note not in notes[:number]]
         notes.sort(key=lambda note: (note.at is None, note.at or self.tx.now))
         known = self.ws.playbooks.current if sequence else self._playbook(enrolled[0].playbook_digest)
         shown = sequence or (known.sequences.get(key) if known else None)
+        last = max((row.started_at, row.id) for row in enrolled)[1] if enrolled else ""
+        states = [row.state for row in self.touched if step and row.step == step and row.enrollment_id == last]
         at_step = next((each for each in shown.steps if each.key == step), None) if shown and step else None
         return Explained(
             sequence=key,
@@ -174,6 +178,7 @@ class _Asked:
             line=at_step.line if at_step else shown.line if shown else 0,
             version=self.versions.number(known.digest) if known else None,
             playbook=known.name if known else "",
+            state=states[-1] if states else "",
         )
 
     # --- a sequence that began
@@ -197,11 +202,14 @@ class _Asked:
             yield stop_note(self.tx, self.people, self.person.id, row.ended_at, row.reason, row.ended_version)
 
     def _steps(self, enrolled: Record, step: str) -> Iterator[Note]:
-        """How each of its steps stands, or the one that was asked about."""
+        """How each of its steps stands; of one that was asked about all that its own explanation tells."""
         rows = [row for row in self.touched if row.enrollment_id == enrolled.id]
         shown = [row for row in rows if not step or row.step == step]
         for row in shown:
-            yield self._step(row, rows)
+            if step:
+                yield from notes_of(self.ws, self.tx, row.id)
+            else:
+                yield self._step(row, rows)
         if step and not shown:
             now = self.ws.playbooks.current.sequences.get(enrolled.sequence)
             newer = next((each for each in now.steps if each.key == step), None) if now else None
