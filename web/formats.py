@@ -51,6 +51,11 @@ def date(moment: datetime) -> str:
     return _write(_DATE, local(moment))
 
 
+def a_day(day: datetime) -> str:
+    """Mon 23 Nov · пн, 23 ноември, of a day that is the same one by every clock."""
+    return _write(_WEEKDAY if day.year == local(now()).year else _DATE, day)
+
+
 def weekday(moment: datetime) -> str:
     """Mon 23 Nov · пн, 23 ноември; with the year where it is another one."""
     there = local(moment)

@@ -51,6 +51,7 @@ def test_an_email_that_is_too_late_asks_for_a_word_on_the_page_of_its_prospect(s
     iva = scene.visitor("iva")
     text = iva.read(f"/prospects/{known}")
     assert "Too late" in text
+    assert "It should have left by tomorrow, 11:00: send it or skip it" in text
     assert "it does not leave by itself any more" in text
     assert "This email leaves by itself" not in text
     assert act_forms(text)[:2] == [("skip", ""), ("send-now", "")]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from flask import g
 
+from web.formats import a_day, when
 from web.formats import moment as day_and_time
-from web.formats import when
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import playbook
@@ -401,6 +401,8 @@ def said(told: Reason, of_sequence: str = "") -> str:
     # Whoever pauses a mailbox stands there by name already: the reason is read on the command line too.
     if "by" in facts and told.code != "pause.by":
         facts["by"] = actor(facts["by"])
+    if "until" in facts:
+        facts["until"] = _until(facts["until"])
     if told.code == "wrong_outcome":
         facts["outcome"] = outcome(facts["outcome"])
         facts["what"] = ", ".join(outcome(each) for each in facts["what"].split(", "))
@@ -439,6 +441,15 @@ def moment(told: str) -> str:
         return when(datetime.fromisoformat(told))
     except ValueError:
         return told
+
+
+def _until(told: str) -> str:
+    """A stored deadline by the reader's clock; one that is a day alone is that day for everybody."""
+    try:
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        return told
+    return day_and_time(at) if at.tzinfo else a_day(at)
 
 
 def changed(who: str, kind: str, to_stage: str | None, at: datetime) -> str:

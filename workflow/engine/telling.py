@@ -194,10 +194,19 @@ def _fact(value: Fact, language: str, clocks: Clocks) -> str:
         case Words():
             return value.told(language)
         case Reason():
-            return value.words(language)
+            return _reason(value, language, clocks)
         case tuple():
-            return " ".join(each.words(language) for each in value)
+            return " ".join(_reason(each, language, clocks) for each in value)
     return "–" if value is None else str(value)
+
+
+def _reason(reason: Reason, language: str, clocks: Clocks) -> str:
+    # Stored as text: a deadline has its hour, an absence is a day alone.
+    until = reason.facts.get("until", "")
+    if "T" not in until:
+        return reason.words(language)
+    told = clocks.told(datetime.fromisoformat(until), language)
+    return Reason(reason.code, {**reason.facts, "until": told}).words(language)
 
 
 def _delay(delay: Delay, language: str) -> str:
