@@ -15,6 +15,8 @@ from web.i18n import gettext as _
 from web.pages import workspace
 from web.panel.faults import place, sentence
 from web.panel.frame import Part, Toast, done, fragment, page, reading, swap, viewer, warn, who, worded
+from web.panel.letters import inside
+from web.security import policy
 from workflow import text
 from workflow.actions import own_texts
 from workflow.actions.texts import FaultyText
@@ -36,6 +38,7 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule(at, view_func=edit_own, methods=["GET"])
     routes.add_url_rule(at, view_func=save_own, methods=["POST"])
     routes.add_url_rule(f"{at}/preview", view_func=preview_own, methods=["POST"])
+    routes.add_url_rule(f"{at}/html", view_func=own_html, methods=["GET", "POST"])
     routes.add_url_rule(f"{at}/drop", view_func=drop_own, methods=["POST"])
 
 
@@ -71,6 +74,20 @@ def preview_own(touch_id: str) -> ResponseReturnValue:
     return swap(Part("#preview", markup, "innerHTML"))
 
 
+def own_html(touch_id: str) -> ResponseReturnValue:
+    """The HTML as it will be sent, for the frame: of what is typed, or of the text as it stands."""
+    _known(touch_id)
+    ws = workspace()
+    with reading() as tx:
+        if request.method == "POST":
+            subject, body = _typed()
+        else:
+            words = own_texts.read(ws, tx, touch_id)
+            subject, body = words.subject, words.text
+        shown = own_texts.show(ws, tx, touch_id, subject, body) if body else None
+    return inside(shown.rendered.html if shown and shown.rendered else "")
+
+
 def drop_own(touch_id: str) -> ResponseReturnValue:
     """Let the email follow its template again."""
     known = _known(touch_id)
@@ -91,10 +108,12 @@ def _editor(
         subject, body = typed or (words.subject, words.text)
         shown = own_texts.show(ws, tx, touch_id, subject, body) if body or typed else None
         line = prospect.line(ws, tx, touch_id)
-    return page(
+    answer = page(
         "own_text", here="prospects", status=status, words=words, subject=subject, text=body, shown=shown, line=line,
         fault=_FAULT, is_open=words.state in own_texts.OPEN, overtaken=overtaken, longest=own_texts.LONGEST,
     )  # fmt: skip
+    answer.headers["Content-Security-Policy"] = policy(frame_src="'self'")
+    return answer
 
 
 def _known(touch_id: str) -> str:
