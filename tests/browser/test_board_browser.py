@@ -30,6 +30,18 @@ def test_what_others_move_appears_without_a_reload_and_barred_moves_say_why(reps
     expect(page.locator(f"#card-{bare} a.name")).to_be_focused()
     expect(page.locator("#col-planned h2 .num")).to_have_text("1")
 
+    # A card that is lifted shows where it may not go, and why, before it is let go.
+    page.locator(f"#card-{bare} .person").hover()
+    page.mouse.down()
+    page.mouse.move(700, 500, steps=5)
+    expect(page.locator("#col-qualified .cards")).to_have_attribute("data-why", re.compile("."))
+    expect(page.locator("#col-diagnosed")).to_have_class(re.compile("shut"))
+    expect(page.locator("#col-closed .cards")).not_to_have_attribute("data-why", re.compile("."))
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator(".shut, .barred")).to_have_count(0)
+    page.locator(f"#card-{bare} a.name").focus()
+
     page.keyboard.press("m")
     barred = page.locator("#moves form.barred").first
     expect(barred.locator("small")).to_contain_text("Още не")

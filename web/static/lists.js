@@ -65,6 +65,33 @@
     }
   }, true);
 
+  // --- dragging: where no way leads, and what bars the others, before the card is let go
+  let lifted = null;
+  const clear = () => {
+    lifted = null;
+    for (const col of $$(".col")) { col.classList.remove("shut", "barred"); delete $(".cards", col)?.dataset.why; }
+  };
+  document.addEventListener("dragstart", async e => {
+    const held = lifted = e.target.closest?.("[data-card]");
+    if (!held) return;
+    const answer = await fetch(`/prospects/${held.dataset.card}/moves`).catch(() => null);
+    const barred = answer?.ok && !answer.redirected ? await answer.json() : {};
+    if (lifted !== held) return;
+    const ways = $$("form", $(`template[data-moves="${CSS.escape(held.dataset.stage)}"]`).content);
+    for (const col of $$(".col")) {
+      const stage = col.dataset.colBody, leading = ways.filter(way => way.dataset.to === stage);
+      if (stage === held.dataset.stage) continue;
+      const why = leading.map(way => barred[way.dataset.trigger]);
+      const shut = !leading.length;
+      col.classList.toggle("shut", shut);
+      if (!shut && why.some(one => one === undefined)) continue;
+      col.classList.toggle("barred", !shut);
+      $(".cards", col).dataset.why = shut ? $("template[data-no-way]").content.textContent : why[0];
+    }
+  });
+  document.addEventListener("dragend", clear);
+  document.addEventListener("drop", clear);
+
   // --- the list: rows that are chosen
   const count = () => {
     const form = $(".chosen");
