@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from workers import queue
+from workers import queue, relief
 from workers.processes import Command
 from workers.supervisor import Child, Supervisor, Timing
 from workflow import logs
@@ -29,11 +29,15 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Duties:
-    """What workers are given: what to do on a hint, in the fork before it, and every few seconds in the parent."""
+    """What workers are given: what to do on a hint, in the fork before it, and every few seconds in the parent.
+
+    A hint that nobody took for `patience_s` seconds is taken by a helper.
+    """
 
     drain: Callable[[str], None]
     after_fork: Callable[[], None]
     beat: Callable[[Sequence[str]], None]
+    patience_s: float = relief.PATIENCE_S
 
 
 def run(redis_url: str, count: int, duties: Duties, beside: Sequence[Child] = ()) -> int:
@@ -41,6 +45,7 @@ def run(redis_url: str, count: int, duties: Duties, beside: Sequence[Child] = ()
     names = [f"worker-{number}" for number in range(1, count + 1)]
     children = [Child(name, Command(call=partial(_one, redis_url, name, duties), with_parent=True)) for name in names]
     beats = _Beats(duties.beat, frozenset(names))
+    children.append(Child("relief", Command(call=partial(_relieve, redis_url, duties), with_parent=True)))
     # What is loaded stays shared with the workers: the collector would copy each page by touching it.
     gc.collect()
     gc.freeze()
@@ -59,6 +64,10 @@ class _Beats:
         begun = time.monotonic()
         self._beat(sorted(self._names & team.living().keys()))
         return max(0.0, _BEAT_S - (time.monotonic() - begun))
+
+
+def _relieve(redis_url: str, duties: Duties) -> int:
+    return relief.run(redis_url, duties.drain, duties.after_fork, duties.patience_s)
 
 
 def _one(redis_url: str, name: str, duties: Duties) -> int:

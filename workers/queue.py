@@ -89,6 +89,14 @@ class Queue:
         except (redis.RedisError, OSError):
             return 0
 
+    def next(self) -> str:
+        """The id of the hint that is taken next; "" when there is none, or Redis does not say."""
+        try:
+            found = self._redis.lindex(self._queue.key, 0)
+        except (redis.RedisError, OSError):
+            return ""
+        return found.decode("ascii", "replace") if isinstance(found, bytes) else found or ""
+
     def close(self) -> None:
         """Give the connections back."""
         self._redis.close()
@@ -219,8 +227,12 @@ def stop_asked() -> bool:
     return _Stop.asked
 
 
-def run_worker(redis_url: str, name: str, drain: Callable[[str], None], after_fork: Callable[[], None]) -> int:
+def run_worker(
+    redis_url: str, name: str, drain: Callable[[str], None], after_fork: Callable[[], None], *, burst: bool = False
+) -> int:
     """Work on hints until SIGTERM; the exit code for the process (0 when asked to stop, 1 when Redis gave up).
+
+    With `burst` it ends when no hint is left.
 
     `drain` gets the id of a mailbox, in a process of its own in which `after_fork` was called first.
     """
@@ -243,7 +255,7 @@ def run_worker(redis_url: str, name: str, drain: Callable[[str], None], after_fo
             log_job_description=False,
         )
         worker.after_fork = after_fork
-        worker.work(logging_level=None)
+        worker.work(burst=burst, logging_level=None)
     except (redis.RedisError, OSError) as error:
         _LOG.warning("Redis went away (%s); this worker starts anew", type(error).__name__)
     return 0 if worker is not None and worker.asked_to_stop else 1

@@ -31,7 +31,7 @@ def main(count: int) -> int:
     """Run the crew on the Redis of the environment or of the data folder."""
     logs.configure("worker", level=logging.WARNING)
     url = os.environ.get("ONWARD_REDIS_URL") or noted_address(Path(os.environ["ONWARD_DATA_DIR"]), notes.REDIS)
-    duties = crew.Duties(drain, after_fork, beat=lambda names: patient.line("beats", " ".join(names)))
+    duties = crew.Duties(drain, after_fork, beat=lambda names: patient.line("beats", " ".join(names)), patience_s=1.0)
     return crew.run(url or "", count, duties)
 
 

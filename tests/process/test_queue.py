@@ -225,6 +225,22 @@ def test_hints_are_many_records(data_dir: Path, client: redis.Redis) -> None:
         ground.wait_for(lambda: not client.keys("rq:job:*"), what="the records to be gone")
 
 
+def test_a_job_that_hangs_holds_up_no_other(data_dir: Path) -> None:
+    """The only worker is busy for good: a helper takes what waits, stops with the rest, and finishes what it holds."""
+    queue = Queue(embedded.embedded(data_dir).url)
+    with ground.running(data_dir, "worker", "-n", "1") as worker:
+        assert queue.hint(BUSY)
+        ground.wait_for(lambda: [line[1] for line in drained(data_dir)] == [BUSY], what="the job that hangs")
+        assert queue.hint(QUIET)
+        assert queue.hint(BUSY)
+        ground.wait_for(lambda: len(drained(data_dir)) == 3, 20.0, what="a helper to take the rest")
+        assert len({line[3] for line in drained(data_dir)}) == 2
+        assert queue.next() == ""
+        worker.terminate()
+        worker.wait(10)
+    assert sorted(ground.lines(data_dir / "finished")) == sorted([BUSY, BUSY, QUIET])
+
+
 def test_a_stop_lets_the_mail_in_hand_be_finished(data_dir: Path) -> None:
     """On SIGTERM the running job is told, ends by itself, and the worker leaves with it."""
     queue = Queue(embedded.embedded(data_dir).url)

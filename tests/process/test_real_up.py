@@ -63,7 +63,7 @@ def test_it_starts_survives_itself_and_stops(data_dir: Path) -> None:
         assert answer.status == 200
     before = ground.children(data_dir)
     # Two workers and the clock, which share what their parent has loaded.
-    ground.wait_for(lambda: len(psutil.Process(before["worker"]).children()) == 3)
+    ground.wait_for(lambda: len(psutil.Process(before["worker"]).children()) == 4)
     assert megabytes(first.pid) <= 300
     ground.kill(first.pid)
     first.wait()
