@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workflow.playbook.schema import Playbook
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
 
 _IN_FORCE: Final = "playbook"
 _OFFERED: Final = "playbook.offered"
 _SHIPPED: Final = "playbook.shipped"
 _READ: Final = Prepared(select(Fact.value).where(Fact.name == bindparam("fact")))
 # Who is told of what is happening is read along, because most that ask for the playbook have something to tell.
-_READ_BOTH: Final = Prepared(
-    select(
-        select(Fact.value).where(Fact.name == literal_column(f"'{_IN_FORCE}'")).scalar_subquery().label("digest"),
-        select(Fact.value).where(Fact.name == literal_column(f"'{ROUTES}'")).scalar_subquery().label("routes"),
-    )
+HOLDING: Final = (
+    select(Fact.value).where(Fact.name == literal_column(f"'{_IN_FORCE}'")).scalar_subquery().label("digest"),
+    select(Fact.value).where(Fact.name == literal_column(f"'{ROUTES}'")).scalar_subquery().label("routes"),
 )
+"""Columns for a statement that runs anyway; `Playbooks.heard` takes what it found."""
+_READ_BOTH: Final = Prepared(select(*HOLDING))
 
 
 class Playbooks:
@@ -49,9 +49,14 @@ class Playbooks:
     def in_force(self, tx: Tx) -> Playbook:
         """The playbook in force in this transaction, read once in it."""
         known: Playbook | None = tx.known.get(_IN_FORCE)
+        return known or self.heard(tx, _READ_BOTH.all(tx, {})[0])
+
+    def heard(self, tx: Tx, row: Record) -> Playbook:
+        """The same, told by a row with the columns of `HOLDING`; what this transaction knows already stands."""
+        known: Playbook | None = tx.known.get(_IN_FORCE)
+        tx.known.setdefault(ROUTES, row.routes)
         if known is None:
-            row = _READ_BOTH.all(tx, {})[0]
-            digest, tx.known[ROUTES] = row.digest, row.routes
+            digest = row.digest
             known = self.current if digest in (None, self.current.digest) else self.version(tx, str(digest))
             # Threads share this: each goes on with the one it read, and the last one leaves its own behind.
             self.current = tx.known[_IN_FORCE] = known

@@ -5,6 +5,7 @@ Decides nothing. Every change of a prospect in the whole product passes through 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, exists, insert, select, update
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from workflow.engine.decide import Change, Decision, MeetingFact
     from workflow.engine.signals import ProspectView, Signal
     from workflow.playbook.schema import Playbook
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
     from workflow.workspace import Workspace
 
 _NEW: Final[Mapping[str, Any]] = {
@@ -50,14 +51,24 @@ _KEEP: Final = Prepared(insert(Decided))
 _WAKE: Final = Prepared(update(Event).where(Event.outcome == "parked", Event.waits_email == bindparam("email_key")))
 
 
-def carry_out(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, chain: str) -> int:
+def carry_out(
+    ws: Workspace,
+    tx: Tx,
+    view: ProspectView,
+    signal: Signal,
+    decision: Decision,
+    chain: str,
+    *,
+    row: Record | None = None,
+) -> int:
     """Write `decision` on the prospect of `view`, whose row the caller has locked; gives its new version.
 
-    `chain` is the digest of its newest history row, empty for a prospect that is about to be made.
+    `chain` is the digest of its newest history row, empty for a prospect that is about to be made. `row` is what the
+    caller read when it locked, which saves reading it again.
     """
     if not decision.history:
         return view.version
-    version = _write_history(tx, view, signal, decision.history, chain)
+    version = _write_history(tx, view, signal, decision.history, chain, row)
     if not _is_alone(decision):
         together.settle(tx)
     if decision.meeting is not None:
@@ -99,7 +110,9 @@ def _is_alone(decision: Decision) -> bool:
     return not any(of_rows) and of_one == _NOTHING and not (decision.resume or decision.take_back)
 
 
-def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str) -> int:
+def _write_history(
+    tx: Tx, view: ProspectView, signal: Signal, history: tuple[Change, ...], chain: str, known: Record | None
+) -> int:
     rows: list[dict[str, Any]] = []
     folded: dict[str, Any] = {}
     version = view.version
@@ -122,7 +135,7 @@ def _write_history(tx: Tx, view: ProspectView, signal: Signal, history: tuple[Ch
         }
         chain = row["digest"] = digest(chain, row)
         rows.append(row)
-    _write_prospect(tx, view, folded | progress.columns(tx, view, signal, history), version, chain)
+    _write_prospect(tx, view, folded | progress.columns(tx, view, signal, history, known), version, chain)
     _write(tx, _REMEMBER, rows, is_new=view.version == 0)
     if "email" in folded or view.version == 0:
         _wake_parked(tx, key_of(folded.get("email", "")), is_new=view.version == 0)
@@ -160,9 +173,12 @@ def _wake_parked(tx: Tx, email_key: str | None, *, is_new: bool) -> None:
 
 
 def _enroll(ws: Workspace, tx: Tx, view: ProspectView, signal: Signal, decision: Decision, version: int) -> None:
+    for change in decision.history:
+        if "owner_id" in change.changes:
+            view = replace(view, owner_id=change.changes["owner_id"])
     for enroll in decision.enroll:
         meeting_id = _meeting_id(tx, view.id, enroll.meeting_uid) if enroll.meeting_uid else None
-        begun = enrolling.start(ws, tx, view.id, enroll, meeting_id=meeting_id, cause=signal.cause, version=version)
+        begun = enrolling.start(ws, tx, view, enroll, meeting_id=meeting_id, cause=signal.cause, version=version)
         if begun is not None:
             news.started(tx, view.id, begun, enroll.sequence.key, signal)
 

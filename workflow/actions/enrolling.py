@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Enroll, Reanchor
     from workflow.engine.sequences import Planned, Whereabouts
+    from workflow.engine.signals import ProspectView
     from workflow.playbook.schema import Playbook
     from workflow.records.db import Tx
     from workflow.workspace import Workspace
@@ -75,9 +76,9 @@ def trail_with(line: str) -> ColumnElement[str]:
 
 
 def start(
-    ws: Workspace, tx: Tx, prospect_id: str, enroll: Enroll, *, meeting_id: str | None, cause: str, version: int
+    ws: Workspace, tx: Tx, view: ProspectView, enroll: Enroll, *, meeting_id: str | None, cause: str, version: int
 ) -> str | None:
-    """Enroll a prospect, by the decision that wrote `version`; gives the id of the enrollment.
+    """Enroll the prospect of `view`, by the decision that wrote `version`; gives the id of the enrollment.
 
     A sequence that is active already stays as it is, and None is given.
     """
@@ -85,7 +86,7 @@ def start(
     digest = ws.playbooks.in_force(tx).digest
     enrollment = {
         "id": ids.new_id(),
-        "prospect_id": prospect_id,
+        "prospect_id": view.id,
         "sequence": enroll.sequence.key,
         "playbook_digest": digest,
         "state": "active" if live else "completed",
@@ -98,7 +99,8 @@ def start(
     }
     if not upserts.insert_new(tx, Enrollment, enrollment):
         return None
-    mailbox_id = mailbox_of(ws, tx, prospect_id)
+    # Where nobody owns the prospect, there is no mailbox of a rep to look for.
+    mailbox_id = mailbox_of(ws, tx, view.id) if view.owner_id is not None else ws.mailbox_id
     rows = []
     for planned in enroll.touches:
         line = trail.planned(digest, enroll.counted, planned)

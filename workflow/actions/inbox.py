@@ -296,7 +296,7 @@ def _apply(ws: Workspace, tx: Tx, source: OpenSource, turn: _Turn, incoming: Inc
         custom=incoming.custom,
         sender=(source.kind, source.name),
     )
-    others = turns.kept(tx, known.view.id if known else None, source.id, incoming.ref)
+    others = turns.kept(tx, known, source.id, incoming.ref)
     held_until = turns.held_until(others, turn.row_id, turn.first_at, tx.now) if others else None
     if held_until is not None and not turns.is_stopping(ws.playbooks.in_force(tx), signal):
         whose = known.view.id if known else None

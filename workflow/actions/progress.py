@@ -19,27 +19,26 @@ if TYPE_CHECKING:
 
     from workflow.engine.decide import Change
     from workflow.engine.signals import ProspectView, Signal
-    from workflow.records.db import Tx
+    from workflow.records.db import Record, Tx
 
-_KNOWN: Final = Prepared(
-    select(
-        Prospect.reached,
-        Prospect.stage,
-        Prospect.entered_stage_at,
-        Prospect.owner_id,
-        Prospect.language,
-        Prospect.origin,
-        Prospect.merged_into,
-    ).where(Prospect.id == bindparam("which"))
-)
+WANTED: Final = (
+    Prospect.reached, Prospect.stage, Prospect.entered_stage_at, Prospect.owner_id, Prospect.language, Prospect.origin,
+    Prospect.merged_into,
+)  # fmt: skip
+_KNOWN: Final = Prepared(select(*WANTED).where(Prospect.id == bindparam("which")))
 _LEAVE: Final = Prepared(insert(Stay))
 _FOLLOW: Final = Prepared(update(Stay).where(Stay.prospect_id == bindparam("which")))
 _FORGET: Final = Prepared(delete(Stay).where(Stay.prospect_id == bindparam("which")))
 _FOLLOWED: Final = ("owner_id", "language")
 
 
-def columns(tx: Tx, view: ProspectView, signal: Signal, history: Sequence[Change]) -> dict[str, Any]:
-    """What `history` adds to the row of the prospect of `view`; called before that row is written."""
+def columns(
+    tx: Tx, view: ProspectView, signal: Signal, history: Sequence[Change], known: Record | None
+) -> dict[str, Any]:
+    """What `history` adds to the row of the prospect of `view`; called before that row is written.
+
+    `known` is that row, with the columns of `WANTED`, where the caller has read it locked; else it is read here.
+    """
     folded = {name for change in history for name in change.changes}
     told: dict[str, Any] = {}
     if view.version == 0 or "custom" in folded:
@@ -52,7 +51,7 @@ def columns(tx: Tx, view: ProspectView, signal: Signal, history: Sequence[Change
             "origin": progress.origin(signal.actor, signal.cause),
         }
     if _counts(history):
-        known = _KNOWN.first(tx, {"which": view.id})
+        known = known or _KNOWN.first(tx, {"which": view.id})
         now = progress.told(progress.marks(rows, known.reached if known else ""))
         if known is None or now != known.reached:
             told["reached"] = now
@@ -69,7 +68,7 @@ def _counts(history: Sequence[Change]) -> bool:
     return any(change.to_stage or change.kind in progress.COUNTED for change in history)
 
 
-def _leave(tx: Tx, view: ProspectView, history: Sequence[Change], known: Any) -> None:  # noqa: ANN401 - a row as read
+def _leave(tx: Tx, view: ProspectView, history: Sequence[Change], known: Record | None) -> None:
     """Write down the stays that end with `history`. Those of one that was merged count nowhere."""
     if known is None or known.merged_into is not None:
         return

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, exists, select, update
 
-from workflow import ids
+from workflow import ids, playbooks
 from workflow.actions import apply, barred, facts, late, together
 from workflow.engine import signals as kinds
 from workflow.engine.decide import Change, Decision, decide, wants
@@ -19,7 +19,7 @@ from workflow.records.models import Enrollment, Event, ExternalRef, Prospect, Re
 from workflow.records.prepared import Prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from workflow.records.db import Record, Tx
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     Prospect.id, Prospect.stage, Prospect.version, Prospect.chain, Prospect.custom, Prospect.outcome,
     Prospect.outcome_reason, Prospect.entered_stage_at, Prospect.moved_at, Prospect.owner_id, Prospect.mail_hold_until,
-    Prospect.merged_into, Prospect.mail_hold_why, Prospect.declined, Prospect.updated_at,
+    Prospect.merged_into, Prospect.mail_hold_why, Prospect.declined, Prospect.updated_at, Prospect.reached,
+    Prospect.origin,
     *(getattr(Prospect, name) for name in kinds.FIELDS),
 )  # fmt: skip
 _WHOLE: Final = (
@@ -50,11 +51,19 @@ _LOCK: Final = Prepared(select(Prospect.id).where(Prospect.id == bindparam("pros
 _BY_EMAIL: Final = Prepared(
     select(Prospect.id, Prospect.merged_into).where(Prospect.email_key == bindparam("email_key"))
 )
-_ACTIVE: Final = Prepared(
-    select(Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id).where(
-        Enrollment.prospect_id == bindparam("prospect"), Enrollment.state == "active"
+# What else is asked about a prospect, in one go: a row for each active enrollment, or one without any, and with it
+# what holds for all of the transaction. Only asked once the row is locked: another transaction, for which the lock
+# waited, may have begun an enrollment or published a playbook, and what is read together with a lock is older.
+_AROUND: Final = Prepared(
+    select(
+        Enrollment.id, Enrollment.sequence, Enrollment.playbook_digest, Enrollment.meeting_id,
+        exists().where(Event.prospect_id == Prospect.id, Event.payload.is_not(None)).label("has_kept"),
+        *playbooks.HOLDING,
     )
-)
+    .select_from(Prospect)
+    .outerjoin(Enrollment, and_(Enrollment.prospect_id == Prospect.id, Enrollment.state == "active"))
+    .where(Prospect.id == bindparam("prospect"))
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,10 @@ class Loaded:
     view: ProspectView
     chain: str
     changed_at: datetime = kinds.NEVER
+    has_kept: bool = False
+    """Whether events of theirs are kept that may have to be applied again."""
+    row: Record | None = None
+    """What was read when it was locked; None of one that is about to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,7 @@ def put(ws: Workspace, tx: Tx, loaded: Loaded | None, signal: Signal, *, version
     if kinds_wanted:
         view, signal = facts.complete(tx, view, signal, kinds_wanted)
     decision = decide(playbook, view, signal, tx.now)
-    now_at = apply.carry_out(ws, tx, view, signal, decision, loaded.chain)
+    now_at = apply.carry_out(ws, tx, view, signal, decision, loaded.chain, row=loaded.row)
     apply.remember(tx, playbook, view, signal, decision, now_at)
     return Result(view.id, now_at, decision)
 
@@ -263,6 +276,8 @@ def _followed(tx: Tx, row: Record | None) -> Record | None:
 
 
 def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
+    around = _AROUND.all(tx, {"prospect": row.id})
+    ws.playbooks.heard(tx, around[0])
     view = ProspectView(
         id=row.id,
         stage=row.stage,
@@ -276,17 +291,16 @@ def _loaded(ws: Workspace, tx: Tx, row: Record, *, meetings: bool) -> Loaded:
         suppressed=row.suppressed is not None,
         owner_id=row.owner_id,
         fallback_zone=row.rep_zone,
-        enrollments=_active(ws, tx, row.id),
+        enrollments=_active(ws, tx, around),
         meetings=facts.meetings(tx, row.id) if meetings else (),
         mail_hold_until=row.mail_hold_until,
         mail_hold_why=row.mail_hold_why,
         declined=frozenset((row.declined or "").split()),
     )
-    return Loaded(view, row.chain, row.updated_at)
+    return Loaded(view, row.chain, row.updated_at, has_kept=around[0].has_kept, row=row)
 
 
-def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ...]:
-    rows = _ACTIVE.all(tx, {"prospect": prospect_id})
+def _active(ws: Workspace, tx: Tx, rows: Sequence[Record]) -> tuple[EnrollmentView, ...]:
     return tuple(
         EnrollmentView(
             row.id,
@@ -295,6 +309,7 @@ def _active(ws: Workspace, tx: Tx, prospect_id: str) -> tuple[EnrollmentView, ..
             row.playbook_digest,
         )
         for row in rows
+        if row.id is not None
     )
 
 

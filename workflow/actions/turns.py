@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflow.actions.parcels import Incoming
+    from workflow.actions.prospects import Loaded
     from workflow.engine.signals import Signal
     from workflow.playbook.schema import Playbook
     from workflow.records.db import Record, Tx
@@ -54,10 +55,10 @@ _FAILING_REF: Final = Prepared(
 _ASK_AGAIN: Final = Prepared(update(Event).where(Event.id == bindparam("which"), Event.payload.is_not(None)))
 
 
-def kept(tx: Tx, prospect_id: str | None, source_id: str, ref: str | None) -> Sequence[Record]:
+def kept(tx: Tx, known: Loaded | None, source_id: str, ref: str | None) -> Sequence[Record]:
     """The events of a prospect, or of a ref that nobody is known by, that may have to be applied again."""
-    if prospect_id is not None:
-        return _KEPT.all(tx, {"prospect": prospect_id})
+    if known is not None:
+        return _KEPT.all(tx, {"prospect": known.view.id}) if known.has_kept else ()
     return _FAILING_REF.all(tx, {"ref": ref, "source": source_id}) if ref else ()
 
 
