@@ -28,6 +28,8 @@ from workflow.actions import absence, mailboxes, people, prospects, received, se
 from workflow.actions.outreach import acts
 from workflow.actions.prospects import Who
 from workflow.actions.received import Letter
+from workflow.engine import signals as kinds
+from workflow.engine.signals import Signal
 from workflow.errors import BadInput, Conflict, NotFound, StartError, Unavailable
 from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
@@ -81,7 +83,7 @@ def test_the_prospects_of_a_rep_get_mail_from_their_own_mailbox(
     scene: Scene, hands: Hands, server: SmtpSink, smtp_sink: SmtpSink
 ) -> None:
     owner = rep(scene)
-    own_mailbox(scene, server, signature_en="Maria Ivanova\n+359 2 123 456 <desk>")
+    own_id = own_mailbox(scene, server, signature_en="Maria Ivanova\n+359 2 123 456 <desk>")
     prospect_of(scene, owner)
     scene.qualified("eva@sink.test")
     drain(scene, hands)
@@ -94,6 +96,12 @@ def test_the_prospects_of_a_rep_get_mail_from_their_own_mailbox(
     assert "Maria Ivanova\n+359 2 123 456 <desk>" in text
     assert "Maria Ivanova<br>" in html
     assert "&lt;desk&gt;" in html
+    with scene.ws.database.write() as tx:
+        # One signal gives the prospect to the rep and begins a sequence.
+        facts = {"email": "iva@sink.test", "language": "en"}
+        called = Signal(kinds.CALL_ENDED, tx.now, "system", "test", fields=facts, owner_id=owner)
+        made = prospects.submit(scene.ws, tx, None, called)
+    assert {touch.mailbox_id for touch in scene.touches(made.prospect_id)} == {own_id}
 
 
 def test_a_mailbox_with_a_key_signs_what_it_sends(scene: Scene, hands: Hands, server: SmtpSink) -> None:

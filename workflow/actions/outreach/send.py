@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Boolean, Integer, Text, bindparam, case, exists, func, or_, select, update
 
-from workflow import ids
+from workflow import ids, playbooks
 from workflow.actions import prospects
 from workflow.actions.outreach import letter, outlet, settle
 from workflow.actions.outreach.settle import Begun
@@ -56,7 +56,8 @@ _ROOM: Final = Prepared(
             Touch.lease_until > _NOW,
         )
         .scalar_subquery()
-        .label("busy")
+        .label("busy"),
+        *playbooks.HOLDING,
     ).where(Mailbox.id == bindparam("mailbox"), Mailbox.state == "active")
 )
 _CHOSEN: Final = Prepared(
@@ -249,8 +250,10 @@ class Sender:
 
     def _has_room(self, tx: Tx, mailbox_id: str) -> bool:
         mailbox = _ROOM.first(tx, {"mailbox": mailbox_id, "now": tx.now})
-        most: int = self.ws.playbooks.in_force(tx).limits.mailbox.concurrency
-        return mailbox is not None and mailbox.busy < most
+        if mailbox is None:
+            return False
+        most: int = self.ws.playbooks.heard(tx, mailbox).limits.mailbox.concurrency
+        return bool(mailbox.busy < most)
 
     def _ask_again(self, tx: Tx, touch: Record) -> Reason | str:
         """Whether the email is still wanted, and wanted now: the line of its trail that says so.
