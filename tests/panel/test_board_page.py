@@ -99,10 +99,13 @@ def test_a_refused_move_names_what_is_missing_and_offers_the_field(scene: Scene,
         "Chose another supplier",
     ]
     assert scene.row(known).stage == "qualified"
+    assert 'name="competitor" maxlength="200" value=""' in here
     given = {"trigger": "close", "version": "2", "outcome": "lost", "reason": "Chose another", "from": "qualified"}
+    given["competitor"] = "Acme"
     assert swift.post(f"/prospects/{known}/moves", given).status_code == 200
     row = scene.row(known)
     assert (row.stage, row.outcome, row.outcome_reason) == ("closed", "lost", "Chose another")
+    assert (row.custom, row.competitor) == ({"competitor": "Acme"}, "Acme")
 
 
 def test_a_browser_without_scripts_gets_the_refusal_on_the_whole_board(scene: Scene, iva: Visitor) -> None:

@@ -26,6 +26,7 @@ from workflow.actions import facts, prospects
 from workflow.engine import gaps, machine
 from workflow.errors import Conflict
 from workflow.playbook.schema import OUTCOMES
+from workflow.progress import COMPETITOR
 from workflow.records.models import Prospect
 from workflow.reports import checklist, scope
 
@@ -73,13 +74,26 @@ def move(prospect_id: str) -> ResponseReturnValue:
     if result.decision.verdict != "applied":
         notice = _refusal(known, named, trigger, given, result)
         return _answer(notice, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return _moved(result, row.stage, named)
+    return _moved(_with_competitor(result, given), row.stage, named)
 
 
 def _given() -> dict[str, str]:
     return {
         name: text.block(value, 2000).strip() for name, value in request.form.items() if name not in _OURS and value
     }
+
+
+def _with_competitor(result: Result, given: Mapping[str, str]) -> Result:
+    """Keep who else was in the running, named with a closing whose playbook does not ask for it."""
+    told = given.get(COMPETITOR)
+    if not told:
+        return result
+    try:
+        kept = prospects.edit(workspace(), result.prospect_id, {}, {COMPETITOR: told}, who(), version=result.version)
+    except Conflict:
+        # Closed already, and somebody was faster with another change: the name goes in beside it.
+        kept = prospects.edit(workspace(), result.prospect_id, {}, {COMPETITOR: told}, who())
+    return replace(result, version=kept.version)
 
 
 def _moved(result: Result, before: str, named: str) -> ResponseReturnValue:
@@ -132,13 +146,19 @@ def _refusal(known: str, named: str, trigger: str, given: Mapping[str, str], res
         () if missing else tuple(said(reason) for reason in reasons),
         trigger=trigger,
         fields=_asked(reasons, missing),
-        typed=given,
+        typed=given if COMPETITOR in given else {**given, COMPETITOR: _competitor(known)},
         version=result.version,
         name=named,
         outcomes=_outcomes(stage, way),
         missing=missing,
         reasons=tuple(way.reasons.values()) if way else (),
     )
+
+
+def _competitor(known: str) -> str:
+    with reading() as tx:
+        row = tx.conn.execute(select(Prospect.custom).where(Prospect.id == known)).one()
+    return str((row.custom or {}).get(COMPETITOR) or "")
 
 
 def _missing(known: str, way: Transition, given: Mapping[str, str]) -> Missing:
@@ -159,6 +179,8 @@ def _asked(reasons: tuple[Reason, ...], missing: Missing | None) -> tuple[str, .
     if "outcome" in fields and "reason" not in fields:
         # Never required by the playbook, and always worth knowing later.
         fields.append("reason")
+    if "outcome" in fields and COMPETITOR not in fields:
+        fields.append(COMPETITOR)
     return tuple(fields)
 
 
