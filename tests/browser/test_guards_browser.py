@@ -37,7 +37,7 @@ def qualifies(page: Page, guard: Locator) -> None:
 
 
 def diagnoses(page: Page, guard: Locator) -> None:
-    """Answers what the refusal asks for, writes down the call, and moves on."""
+    """Answers what the refusal asks for and writes down the call, with which the move goes on by itself."""
     press(page.locator("#w-diagnose"))
     expect(guard).to_contain_text("Първо трябва да бъде записано обаждане.")
     press(guard.get_by_role("link", name="Отговор сега").first)
@@ -59,7 +59,7 @@ def diagnoses(page: Page, guard: Locator) -> None:
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-toast]")).to_contain_text("Обаждането е записано")
     expect(page.locator("#notes")).to_have_value("")
-    press(page.locator("#go-on"))
+    # The move was wanted and refused: with the last thing that was missing it is made by itself.
     stands(page, "Изяснена нужда")
 
 
