@@ -34,16 +34,15 @@ _LOG: Final = logging.getLogger(__name__)
 class Watch:
     """How long the hint that is next has waited, by looking at it again and again."""
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self) -> None:
         self._hint = ""
         self._since = 0.0
 
-    def is_long(self, hint: str, now: float) -> bool:
-        """Whether this hint, "" for none, has been next for longer than a worker takes to come."""
+    def is_long(self, hint: str, now: float, patience_s: float) -> bool:
+        """Whether this hint, "" for none, has been next for as long as that."""
         if hint != self._hint:
             self._hint, self._since = hint, now
-        return bool(hint) and now - self._since >= self._patience_s
+        return bool(hint) and now - self._since >= patience_s
 
 
 def run(redis_url: str, drain: Callable[[str], None], after_fork: Callable[[], None], patience_s: float) -> int:
@@ -57,10 +56,12 @@ def run(redis_url: str, drain: Callable[[str], None], after_fork: Callable[[], N
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     helpers: list[Mark] = []
-    numbers, watch, hints = count(1), Watch(patience_s), queue.Queue(redis_url)
+    numbers, watch, hints = count(1), Watch(), queue.Queue(redis_url)
     while not stopped:
         helpers = [each for each in helpers if not _is_over(each)]
-        is_long = watch.is_long(hints.next(), time.monotonic())
+        # A helper that is still there is held up as well: the next one need not be waited for.
+        patience = min(patience_s, _LOOK_S) if helpers else patience_s
+        is_long = watch.is_long(hints.next(), time.monotonic(), patience)
         # No connection is shared with a fork.
         hints.close()
         if is_long and len(helpers) < MOST:
