@@ -117,6 +117,7 @@ def show_prospect(
         zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS, disc=learnt, typed=typed or Form(),
         sheet=sheet(learnt, typed), asks=is_swap() and "ask" in request.args,
         raw_mail=raw_mail, advice=advised, related=related, fact=fact, names=names,
+        acted=request.path.rsplit("/", 1)[-1], older="entries" in request.args,
     )  # fmt: skip
 
 
