@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Clock
-from tests.outreach.scene import LOST, Scene, opened
+from tests.outreach.scene import LOST, SENT, Scene, opened
 from tests.support import ground
 from tests.support.imapd import ImapServerProcess
 from workers.readers import Readers, Rhythm
@@ -118,12 +118,20 @@ def test_a_server_that_was_away_is_read_on_and_a_restored_one_not_twice(
 def test_a_refused_password_is_told_and_mended_by_a_person(
     scene: Scene, readers: Readers, server: ImapServerProcess
 ) -> None:
+    """Who answered meanwhile is heard: the first look goes back to the first email that left."""
+    server.put(letter(1))
     mailboxes.change(scene.ws, "default", {"imap_url": server.url.replace("demopass", "wrong")})
     readers.look()
     until(lambda: (place := place_of(scene)) is not None and "refuses the sign-in" in (place.problem or ""))
+    scene.called("ana@sink.test")
+    scene.clock.advance(seconds=3)
+    scene.claim()
+    scene.send(SENT)
+    server.put(letter(2))
     mailboxes.change(scene.ws, "default", {"imap_url": server.url})
     readers.look()
-    until(lambda: reads(scene))
+    until(lambda: "2" in subjects(scene))
+    assert {row.state for row in scene.touches()} == {"sent", "cancelled"}, "nothing more leaves after an answer"
 
 
 def test_whoever_lost_the_lease_takes_nothing_in(scene: Scene, readers: Readers, server: ImapServerProcess) -> None:

@@ -11,12 +11,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from workflow.actions import evidence, mailboxes, received
 from workflow.actions.received import Letter
 from workflow.records import upserts
-from workflow.records.models import Reading
+from workflow.records.models import Reading, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,9 @@ LEASE: Final = timedelta(seconds=180)
 """Longer than any wait for news, so that the living keep it and the dead lose it soon."""
 # A breaker pauses a mailbox long before it has so many, and each costs the server one search.
 _LOOKED_FOR: Final = 20
-# After a change of UIDVALIDITY the ids mean nothing any more: what came in the last days is read anew.
-_LOOKED_BACK: Final = timedelta(days=3)
+# After a change of UIDVALIDITY the ids mean nothing any more, and before the first reading nobody read: what came in the
+# last days is read then, and what is known already taken in no second time.
+_LOOKED_BACK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,21 @@ class Reader:
         self._tell(problem)
 
     def _begin(self, box: ImapMailbox) -> Record:
-        """The place to go on from. A mailbox that is read for the first time is read from now on."""
+        """The place to go on from.
+
+        A mailbox that is read for the first time is read from the day of the first email it sent: while its server was
+        away or the password wrong, somebody may have answered. One that sent nothing is read from now on.
+        """
         validity, now = box.validity, self.ws.database
         with now.read() as tx:
             place = tx.conn.execute(select(Reading).where(Reading.mailbox_id == self.mailbox_id)).one()
-            today = tx.now.date()
+            since = tx.now - _LOOKED_BACK
+            if place.validity == 0:
+                sent = (Touch.mailbox_id == self.mailbox_id, Touch.committed_at >= since)
+                since = tx.conn.execute(select(func.min(Touch.committed_at)).where(*sent)).scalar_one()
         if place.validity == validity:
             return place
-        first = place.validity == 0
-        last_uid = box.newest() if first else box.before(today - _LOOKED_BACK)
+        last_uid = box.before(since.date()) if since is not None else box.newest()
         values = {"validity": validity, "last_uid": last_uid}
         mine = update(Reading).where(Reading.mailbox_id == self.mailbox_id, Reading.holder == self.holder)
         self.ws.database.transact(lambda tx: tx.conn.execute(mine.values(**values)))
