@@ -29,8 +29,8 @@ LEASE: Final = timedelta(seconds=180)
 """Longer than any wait for news, so that the living keep it and the dead lose it soon."""
 # A breaker pauses a mailbox long before it has so many, and each costs the server one search.
 _LOOKED_FOR: Final = 20
-# After a change of UIDVALIDITY the ids mean nothing any more, and before the first reading nobody read: what came in the
-# last days is read then, and what is known already taken in no second time.
+# After a change of UIDVALIDITY the ids mean nothing any more, and before the first look nobody read: what came in the
+# last days is read then, and what is known already is not taken in twice.
 _LOOKED_BACK: Final = timedelta(days=7)
 
 
