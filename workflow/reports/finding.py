@@ -30,6 +30,9 @@ _SPELLINGS: Final = 8
 # So many are told by their ids, where words are read instead of an index.
 _FEW: Final = 500
 _WORDS: Final = table("prospect_words", column("id"), column("prospect_id"), column("words", Text))
+# A plan made for any word would take the index for one that everybody has: 0.3 s instead of 20 ms. It is thrown away
+# with the transaction.
+_AS_ASKED: Final = sql("SET LOCAL plan_cache_mode = force_custom_plan")
 _NUMBER: Final = sql(
     "SELECT count(*) FROM (SELECT 1 FROM prospect_grams WHERE prospect_grams MATCH :pieces LIMIT :most)"
 )
@@ -40,6 +43,8 @@ def found_by(tx: Tx, wanted: str) -> tuple[ColumnElement[bool], ...]:
     terms = search.terms(wanted)
     if not terms:
         return ()
+    if tx.locks_rows:
+        tx.conn.execute(_AS_ASKED)
     said = tuple(or_(*(Prospect.search.contains(form, autoescape=True) for form in term)) for term in terms)
     # A word of two letters is in no piece: it is looked for in the text alone.
     pieced = [term for term in terms if all(len(form) >= _PIECE for form in term)]
