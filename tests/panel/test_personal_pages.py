@@ -88,6 +88,10 @@ def test_one_email_is_rewritten_before_it_leaves(scene: Scene, iva: Visitor, swi
     assert "Now it follows its template" in iva.read(at)
     typed = {"subject": "For {{ first_name }}", "text": "Only you, {{ company }}.\n", "version": "0"}
     assert "Only you, " in unescape(swift.post(f"{at}/preview", typed).text)
+    drawn = iva.post(f"{at}/html", typed)
+    assert "<p" in drawn.text
+    assert "Only you, " in unescape(drawn.text)
+    assert drawn.headers["Content-Security-Policy"].startswith("sandbox;")
     wrong = iva.post(at, typed | {"text": "{{ nobody }}"})
     assert wrong.status_code == 422
     assert "nobody" in wrong.text
