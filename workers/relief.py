@@ -68,7 +68,11 @@ def run(redis_url: str, drain: Callable[[str], None], after_fork: Callable[[], N
             name = f"relief-{next(numbers)}"
             _LOG.warning("no worker is free: %s helps", name)
             call = partial(_help, redis_url, name, drain, after_fork)
-            processes.spawn(Command(call=call, with_parent=True), helpers.append)
+            try:
+                processes.spawn(Command(call=call, with_parent=True), helpers.append)
+            except OSError as error:
+                # Ending here would kill the helpers there are, in the middle of their mail.
+                _LOG.warning("%s could not be started (%s)", name, error.strerror)
         time.sleep(_LOOK_S)
     processes.end(helpers, patience_s=_STOP_S)
     return 0
