@@ -120,6 +120,21 @@ def test_a_refusal_leads_to_the_place_where_the_missing_thing_is_given(scene: Sc
     assert "The call was written down. Ana Petrova moved to Diagnosed" in boyan.read(
         f"/prospects/{known}?then=diagnose"
     )
+    # The wish outlives both forms of the facts, and the move that it makes can be taken back from its toast.
+    swift, wanted = scene.visitor("boyan", htmx=True), {"then": "schedule_meeting"}
+    at = f"/prospects/{known}"
+    assert f'hx-get="{at}/edit?then=schedule_meeting"' in swift.read(f"{at}?then=schedule_meeting")
+    for form in (f"{at}/edit", f"{at}/facts/title"):
+        assert '<input type="hidden" name="then" value="schedule_meeting">' in swift.read(
+            f"{form}?then=schedule_meeting"
+        )
+    swift = scene.visitor("iva", htmx=True)
+    fact = {"value": "Buyer", "was": "", "version": version(scene, known), **wanted}
+    made = unescape(swift.post(f"{at}/facts/title", fact).text)
+    assert "Saved. Ana Petrova moved to Meeting scheduled" in made
+    undo = dict(re.findall(r'name="(trigger|version|view)" value="([^"]*)"', made.split("data-toast")[1]))
+    assert swift.post(f"{at}/moves", undo).status_code == 200
+    assert scene.row(known).stage == "diagnosed"
 
 
 def test_what_a_way_needs_is_shown_before_it_is_asked(scene: Scene) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import cast
 
-from tests.panel.scene import Scene, Visitor
+import pytest
+
+from tests.panel.scene import CRM, Scene, Visitor
+from workflow.actions import prospects
 from workflow.reports import board
 from workflow.reports.filters import Wanted
 from workflow.reports.scope import Viewer
@@ -102,6 +106,10 @@ def test_a_refused_move_names_what_is_missing_and_offers_the_field(scene: Scene,
     assert 'name="competitor" maxlength="200" value=""' in here
     given = {"trigger": "close", "version": "2", "outcome": "lost", "reason": "Chose another", "from": "qualified"}
     given["competitor"] = "Acme"
+    told, unkept = {"outcome": "lost"}, cast("dict[str, str]", {"competitor": object()})
+    with pytest.raises(ValueError, match="Circular"):
+        # What breaks between the closing and the name in it leaves neither.
+        prospects.move(scene.ws, known, "close", told, CRM, custom=unkept)
     assert swift.post(f"/prospects/{known}/moves", given).status_code == 200
     row = scene.row(known)
     assert (row.stage, row.outcome, row.outcome_reason) == ("closed", "lost", "Chose another")

@@ -19,6 +19,7 @@ from web.panel.board import asked, column_part, show_board, ways_from
 from web.panel.filters import filter_query
 from web.panel.frame import Notice, Toast, done, reading, swap, viewer, who
 from web.panel.prospects import newest_change, show_prospect
+from web.panel.wishes import way_back
 from web.panel.wording import said
 from web.panel.wording import stage as stage_title
 from workflow import text
@@ -68,13 +69,15 @@ def move(prospect_id: str) -> ResponseReturnValue:
         trigger = ways[0].trigger
     given = _given()
     try:
-        result = prospects.move(workspace(), known, trigger, given, who(), version=version)
+        # Who else was in the running is learnt with a closing, and the playbook does not ask for it.
+        learnt = {name: given[name] for name in (COMPETITOR,) if name in given}
+        result = prospects.move(workspace(), known, trigger, given, who(), custom=learnt, version=version)
     except Conflict:
         return _answer(_overtaken(known, named), HTTPStatus.CONFLICT)
     if result.decision.verdict != "applied":
         notice = _refusal(known, named, trigger, given, result)
         return _answer(notice, HTTPStatus.UNPROCESSABLE_ENTITY)
-    return _moved(_with_competitor(result, given), row.stage, named)
+    return _moved(result, row.stage, named)
 
 
 def _given() -> dict[str, str]:
@@ -83,23 +86,11 @@ def _given() -> dict[str, str]:
     }
 
 
-def _with_competitor(result: Result, given: Mapping[str, str]) -> Result:
-    """Keep who else was in the running, named with a closing whose playbook does not ask for it."""
-    told = given.get(COMPETITOR)
-    if not told:
-        return result
-    try:
-        kept = prospects.edit(workspace(), result.prospect_id, {}, {COMPETITOR: told}, who(), version=result.version)
-    except Conflict:
-        # Closed already, and somebody was faster with another change: the name goes in beside it.
-        kept = prospects.edit(workspace(), result.prospect_id, {}, {COMPETITOR: told}, who())
-    return replace(result, version=kept.version)
-
-
 def _moved(result: Result, before: str, named: str) -> ResponseReturnValue:
     after = result.decision.stage
     said = _("%(name)s moved to %(stage)s") % {"name": named, "stage": stage_title(after)}
-    toast = Toast(said, *_way_back(result, before))
+    view = "prospect" if _from_prospect() else "board"
+    toast = Toast(said, *way_back(result, before, view, ("filter", filter_query(asked()))))
     if not is_swap():
         return done(_address(result.prospect_id), toast)
     if _from_prospect():
@@ -107,16 +98,6 @@ def _moved(result: Result, before: str, named: str) -> ResponseReturnValue:
     with reading() as tx:
         parts = [column_part(tx, stage) for stage in _columns(before, after)]
     return swap(*parts, toast=toast)
-
-
-def _way_back(result: Result, before: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The move that leads straight back, where the playbook has one that asks for nothing."""
-    back = next((way for way in ways_from(result.decision.stage) if way.to == before and not way.needs), None)
-    if back is None:
-        return "", ()
-    view = "prospect" if _from_prospect() else "board"
-    fields = (("trigger", back.trigger), ("version", str(result.version)), ("view", view))
-    return f"/prospects/{result.prospect_id}/moves", (*fields, ("filter", filter_query(asked())))
 
 
 def _undecided(known: str, stage: str, ways: tuple[Transition, ...], version: int, named: str) -> ResponseReturnValue:

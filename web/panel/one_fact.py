@@ -19,6 +19,7 @@ from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.frame import Part, Toast, done, fragment, reading, swap, viewer, who
 from web.panel.prospects import belongs_to_another, newest_change, show_prospect
+from web.panel.wishes import go_on, wished, with_wish
 from web.panel.wording import field as field_name
 from workflow import text
 from workflow.actions import prospects
@@ -71,8 +72,8 @@ def save_fact(prospect_id: str, name: str) -> ResponseReturnValue:
         prospects.edit(workspace(), known, fields, custom, who(), version=row.version)
     except Conflict:
         return _overtaken(known, typed)
-    toast = Toast(_("Saved") if typed.value != _value(row, name) else _("Nothing was changed"))
-    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}#facts", toast)
+    toast = go_on(known, Toast(_("Saved") if typed.value != _value(row, name) else _("Nothing was changed")))
+    return show_prospect(known, toast=toast) if is_swap() else done(with_wish(f"/prospects/{known}") + "#facts", toast)
 
 
 def _overtaken(known: str, typed: Fact) -> ResponseReturnValue:
@@ -87,7 +88,7 @@ def _overtaken(known: str, typed: Fact) -> ResponseReturnValue:
 def _show(known: str, fact: Fact, status: int = HTTPStatus.OK) -> ResponseReturnValue:
     if not is_swap():
         return show_prospect(known, fact=fact, status=status)
-    markup = fragment("one_fact", "form", fact=fact, known=known, named=field_name(fact.name))
+    markup = fragment("one_fact", "form", fact=fact, known=known, named=field_name(fact.name), then=wished())
     return swap(Part(f"#fact-{fact.name}", markup, "innerHTML"), status=status)
 
 

@@ -19,6 +19,7 @@ from web.pages import is_swap, workspace
 from web.panel.discovery import discovery, sheet
 from web.panel.duplicates import likely
 from web.panel.frame import Notice, Part, Toast, done, fragment, on_to, page, reading, swap, viewer, warn, who
+from web.panel.wishes import go_on, wished, with_wish
 from web.panel.wording import changed
 from workflow import rights, text
 from workflow.actions import by_hand, prospects
@@ -117,7 +118,7 @@ def show_prospect(
         zone=calendar.zone_of(found.facts.time_zone, g.zone.key), fields=FIELDS, disc=learnt, typed=typed or Form(),
         sheet=sheet(learnt, typed), asks=is_swap() and "ask" in request.args,
         raw_mail=raw_mail, advice=advised, related=related, fact=fact, names=names,
-        acted=request.path.rsplit("/", 1)[-1], older="entries" in request.args,
+        then=wished(), acted=request.path.rsplit("/", 1)[-1], older="entries" in request.args,
     )  # fmt: skip
 
 
@@ -149,8 +150,8 @@ def save_facts(prospect_id: str) -> ResponseReturnValue:
         return _overtaken(known, form)
     told = {**facts_of(form), "owner": owner or row.owner_id or ""}
     differs = not told.items() <= _values(row).items()
-    toast = Toast(_("Saved") if differs else _("Nothing was changed"))
-    return show_prospect(known, toast=toast) if is_swap() else done(f"/prospects/{known}", toast)
+    toast = go_on(known, Toast(_("Saved") if differs else _("Nothing was changed")))
+    return show_prospect(known, toast=toast) if is_swap() else done(with_wish(f"/prospects/{known}"), toast)
 
 
 _NAMED: Final = select(Prospect.id, Prospect.name, Prospect.company, Prospect.email)
@@ -187,7 +188,7 @@ def _show_form(known: str, form: Form, status: int = HTTPStatus.OK) -> ResponseR
         return show_prospect(known, form=form, status=status)
     with reading() as tx:
         reps = _reps(tx)
-    markup = fragment("prospect", "facts_form", form=form, reps=reps, fields=FIELDS, known=known)
+    markup = fragment("prospect", "facts_form", form=form, reps=reps, fields=FIELDS, known=known, then=wished())
     return swap(Part("#facts", markup, "innerHTML"), status=status)
 
 

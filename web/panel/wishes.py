@@ -6,6 +6,7 @@ The wish travels with the page, as `then` in its address and forms. Whether the 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 from flask import request
 
@@ -22,15 +23,27 @@ from workflow.playbook.needs import Met, walk
 from workflow.reports import checklist
 
 if TYPE_CHECKING:
+    from workflow.actions.prospects import Result
     from workflow.playbook.schema import Transition
     from workflow.records.db import Tx
 
 _LONGEST: Final = 80
 
 
+def wished() -> str:
+    """The move that this page or form was asked with; empty without one."""
+    return text.line(request.values.get("then", ""), _LONGEST)
+
+
+def with_wish(address: str) -> str:
+    """The address of a page, with the move that is still wished for."""
+    then = wished()
+    return f"{address}?{urlencode({'then': then})}" if then else address
+
+
 def go_on(known: str, toast: Toast) -> Toast:
     """Make the move that is wished for, if nothing is missing any more; what to say of it, else `toast` as it is."""
-    trigger = text.line(request.form.get("then", ""), _LONGEST)
+    trigger = wished()
     if not trigger:
         return toast
     with reading() as tx:
@@ -46,7 +59,17 @@ def go_on(known: str, toast: Toast) -> Toast:
         return toast
     called = row.name or row.company or row.email
     words = _("%(name)s moved to %(stage)s") % {"name": called, "stage": stage_title(result.decision.stage)}
-    return Toast(f"{toast.text}. {words}")
+    # One way back for both would have to guess which of them was wrong: it is the move's, like after every move.
+    return Toast(f"{toast.text}. {words}", *way_back(result, row.stage, "prospect"))
+
+
+def way_back(result: Result, before: str, view: str, *more: tuple[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The address and fields of the move that leads straight back, where the playbook has one that asks for nothing."""
+    back = next((way for way in ways_from(result.decision.stage) if way.to == before and not way.needs), None)
+    if back is None:
+        return "", ()
+    fields = (("trigger", back.trigger), ("version", str(result.version)), ("view", view))
+    return f"/prospects/{result.prospect_id}/moves", (*fields, *more)
 
 
 def after_meeting(tx: Tx, known: str, state: str) -> tuple[Transition, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, exists, select, update
@@ -103,13 +103,21 @@ def move(
     data: Mapping[str, Any],
     who: Who,
     *,
+    custom: Mapping[str, str] | None = None,
     version: int | None = None,
 ) -> Result:
-    """Move a prospect by a trigger. Raises NotFound, and Conflict when it is no longer at `version`."""
+    """Move a prospect by a trigger. Raises NotFound, and Conflict when it is no longer at `version`.
+
+    `custom` are facts that are learnt with the move: they are kept with it, or not at all where it is refused.
+    """
 
     def work(tx: Tx) -> Result:
         signal = Signal(kinds.MOVE, tx.now, who.actor, who.cause, data={**data, "trigger": trigger})
-        return submit(ws, tx, prospect_id, signal, version=version)
+        moved = submit(ws, tx, prospect_id, signal, version=version)
+        if not custom or moved.decision.verdict != "applied":
+            return moved
+        learnt = Signal(kinds.UPSERTED, tx.now, who.actor, who.cause, custom=custom)
+        return replace(moved, version=submit(ws, tx, moved.prospect_id, learnt).version)
 
     return ws.database.transact(work)
 
