@@ -14,6 +14,7 @@ from html import unescape
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from tests.panel.scene import Scene, Visitor
+from web.panel.figures import of_times
 from workflow.actions import prospects
 from workflow.actions.prospects import Who
 from workflow.records.db import Record, Tx
@@ -211,3 +212,10 @@ def test_news_count_for_the_last_email_before_them(scene: Scene) -> None:
 def test_of_too_few_nothing_is_said(scene: Scene, iva: Visitor) -> None:
     scene.prospect("Ana Petrova")
     assert len(re.findall("Too few yet", iva.read("/analytics?days=30"))) == 3
+    with scene.ws.database.read() as tx:
+        first, second = list(scene.ws.playbooks.in_force(tx).stages.values())[:2]
+    with scene.app.test_request_context("/?lang=en"):
+        alone = of_times((pace.Stayed(first, 12, 48, 72), pace.Stayed(second, 8, None, None))).finding
+        both = of_times((pace.Stayed(first, 12, 48, 72), pace.Stayed(second, 10, 24, 30))).finding
+    assert "takes longest" not in alone
+    assert "takes longest" in both

@@ -121,7 +121,14 @@ def of_times(found: Sequence[Stayed]) -> Figure:
         finding = _("Too few yet: no stage was left 10 times in this period.")
     else:
         told = {"stage": say_stage(slow.stage.key), "median": span(slow.median), "p90": span(slow.p90)}
-        finding = _("“%(stage)s” takes longest: half leave it within %(median)s, nine of ten within %(p90)s.") % told
+        # With one stage known there is nothing that it could take longer than.
+        if sum(each.median is not None for each in found) > 1:
+            finding = _("“%(stage)s” takes longest: half leave it within %(median)s, nine of ten within %(p90)s.")
+        else:
+            finding = _(
+                "Half leave “%(stage)s” within %(median)s, nine of ten within %(p90)s; other stages: too few yet."
+            )
+        finding = finding % told
         limit = _limit(slow)
         if limit is not None and slow.median > limit:
             finding += " " + _("That is longer than your limit of %(limit)s.") % {"limit": span(limit)}

@@ -20,6 +20,7 @@ from workflow.records.models import Reading, Touch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from workflow.mail.imap import Arrived, ImapMailbox
     from workflow.records.db import Record, Tx
@@ -99,7 +100,7 @@ class Reader:
         validity, now = box.validity, self.ws.database
         with now.read() as tx:
             place = tx.conn.execute(select(Reading).where(Reading.mailbox_id == self.mailbox_id)).one()
-            since = tx.now - _LOOKED_BACK
+            since: datetime | None = tx.now - _LOOKED_BACK
             if place.validity == 0:
                 sent = (Touch.mailbox_id == self.mailbox_id, Touch.committed_at >= since)
                 since = tx.conn.execute(select(func.min(Touch.committed_at)).where(*sent)).scalar_one()
