@@ -102,6 +102,18 @@ def test_an_email_held_by_the_window_says_which_window_and_whose_clock(stage: St
     assert codes(of_touch(scene))[-4:] == ["begun.window", "place.country", "written.shipped", "sent.code"]
 
 
+def test_an_email_held_by_an_absence_says_so_and_blames_no_window(stage: Stage) -> None:
+    scene = stage()
+    prospect_id = scene.qualified()
+    back = (scene.clock.now + timedelta(days=9)).date().isoformat()
+    scene.tell(prospect_id, "email.auto_replied", about="away", returns_on=back)
+    scene.clock.advance(seconds=5)
+    scene.send()
+    told = of_touch(scene)
+    assert "held.away" in codes(told)
+    assert "Held: the prospect is out of the office until Thu 19 Nov 2026" in text(told)
+
+
 def test_a_plan_that_the_window_moved_says_from_where(stage: Stage, clock: Clock) -> None:
     scene = stage(window=OFFICE)
     clock.advance(hours=9)

@@ -78,6 +78,18 @@ SAYS: Final[Mapping[str, tuple[str, str]]] = {
         "Held: the send window ({window}) was closed. Asked again at its opening, {next}.",
         "Задържан: беше извън времето за изпращане ({window}). Нов ред при отварянето му, {next}.",
     ),
+    "held.away": (
+        "Held: the prospect is out of the office until {until}. Asked again {next}.",
+        "Задържан: клиентът е извън офиса до {until}. Нов ред {next}.",
+    ),
+    "held.pause": (
+        "Held: the prospect asked for a pause until {until}. Asked again {next}.",
+        "Задържан: клиентът поиска пауза до {until}. Нов ред {next}.",
+    ),
+    "held.held": (
+        "Held: a colleague wants no email to leave until {until}. Asked again {next}.",
+        "Задържан: по желание на колега имейлите изчакват до {until}. Нов ред {next}.",
+    ),
     "held.gap": (
         "Held: the prospect's last email was {last}, and {gap} lie between two. Asked again {next}.",
         "Задържан: последният имейл до клиента беше {last}, а между два има {gap}. Нов ред {next}.",

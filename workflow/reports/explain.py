@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from workflow import ids
 from workflow.engine import calendar, leaving, reasons, trail
+from workflow.engine import signals as kinds
 from workflow.engine.reasons import Reason
 from workflow.engine.telling import Clocks, Fact, Note, Part, Words, part, sentences
 from workflow.errors import NotFound, OnwardError
@@ -438,10 +439,13 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
     given, gave = line.given, line.gave
     gap = playbook.limits.prospect.min_gap
     if line.kind == "held":
-        if line.reason is not None and line.reason.code == "limit.prospect":
+        code = line.reason.code if line.reason is not None else ""
+        if code == "limit.prospect":
             yield part("held.limit", next=gave.get("next"))
-        elif line.reason is not None and line.reason.code == "gap":
+        elif code == "gap":
             yield part("held.gap", last=given.get("last"), gap=gap, next=gave.get("next"))
+        elif code in _WAITS:
+            yield part(f"held.{code}", until=given.get("held"), next=gave.get("next"))
         else:
             yield part("held.window", window=_window(playbook), next=gave.get("next"))
     else:
@@ -460,6 +464,7 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
         yield part(code, zone=where.zone.key, whose=Words.of(where.whose), country=where.country)
 
 
+_WAITS: Final = frozenset({kinds.AWAY, kinds.PAUSE, kinds.BY_HAND})
 _LATE: Final = {"ask": "late.ask", "send": "late.send"}
 
 
