@@ -445,7 +445,7 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
         elif code == "gap":
             yield part("held.gap", last=given.get("last"), gap=gap, next=gave.get("next"))
         elif code in _WAITS:
-            yield part(f"held.{code}", until=given.get("held"), next=gave.get("next"))
+            yield part(_WAITS[code], until=given.get("held"), next=gave.get("next"))
         else:
             yield part("held.window", window=_window(playbook), next=gave.get("next"))
     else:
@@ -464,7 +464,7 @@ def _turn(line: Line, playbook: Playbook, step: Step) -> Iterator[Part]:
         yield part(code, zone=where.zone.key, whose=Words.of(where.whose), country=where.country)
 
 
-_WAITS: Final = frozenset({kinds.AWAY, kinds.PAUSE, kinds.BY_HAND})
+_WAITS: Final = {kinds.AWAY: "held.away", kinds.PAUSE: "held.pause", kinds.BY_HAND: "held.held"}
 _LATE: Final = {"ask": "late.ask", "send": "late.send"}
 
 
