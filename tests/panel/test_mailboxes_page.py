@@ -12,6 +12,7 @@ from tests.outreach.test_mailboxes import KEY
 from tests.panel.scene import Scene, Visitor
 from tests.support.imapd import ImapServerProcess
 from tests.support.smtpd import Behaviour, SmtpSink
+from workers import notes
 from workflow.actions import mailboxes, sealing
 from workflow.mail.dkim import Signer
 from workflow.records.db import Record
@@ -51,11 +52,19 @@ def test_a_test_says_that_a_mailbox_sends_and_is_read(scene: Scene, iva: Visitor
         said = statuses(iva.post(at).text)
         assert said == ["It may send: the mail server took its name and its sender.", "It can be read."]
         assert smtp.truth_rows() == []
+        # The installation's own has no server but the local catcher, which another process has noted.
+        assert statuses(iva.post(f"{AT}/{scene.ws.mailbox_id}/test").text)[0].startswith("There is no mail server")
+        notes.write(place, notes.CATCHER, smtp.url)
+        assert statuses(iva.post(f"{AT}/{scene.ws.mailbox_id}/test").text) == said[:1]
         imap.stop()
         said = statuses(iva.post(at).text)
         assert said[1].startswith("It cannot be read: The IMAP server localhost is away")
     gone = iva.post(at)
-    assert statuses(gone.text)[0].startswith("The mail server was not reached.")
+    assert (
+        statuses(gone.text)[0] == "The mail server was not reached. Nobody answers at its address: check host and port."
+    )
+    told = statuses(iva.get("/?lang=bg") and iva.post(at).text)
+    assert not re.search("[A-Z][a-z]{3}", re.sub("IMAP", "", " ".join(told)))
 
 
 def test_a_test_says_how_far_a_mailbox_came(scene: Scene, iva: Visitor, place: Path) -> None:

@@ -19,13 +19,13 @@ from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import is_swap, workspace
 from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
-from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.faults import refusal
+from web.panel.frame import Toast, done, on_to, page, reading, worded
 from workflow import text
 from workflow.actions import absence, mailboxes
 from workflow.actions.outreach import acts
-from workflow.errors import BadInput, Conflict, NotFound, OnwardError
+from workflow.errors import BadInput, Conflict, NotFound, OnwardError, Unavailable
 from workflow.mail.smtp import Timeouts
-from workflow.mail.transport import Phase
 from workflow.records.models import Mailbox, Rep
 from workflow.reports import health
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from workflow.records.db import Record, Tx
 
+_PAGE: Final = "/settings/mailboxes"
 # A person waits for the answer, and one thread of the web process with them.
 _PATIENCE_S: Final = 10.0
 _PATIENCE: Final = Timeouts(connect=_PATIENCE_S, command=_PATIENCE_S)
@@ -49,12 +50,6 @@ _SECRETS: Final = {
     "client_id": later("Client id"),
     "client_secret": later("Client secret"),
     "refresh_token": later("Refresh token"),
-}
-_CAME_TO: Final = {
-    Phase.CONNECT: later("The mail server was not reached."),
-    Phase.TLS: later("The connection could not be made private."),
-    Phase.AUTH: later("The mail server refused the sign-in."),
-    Phase.MAIL: later("The mail server refused the sender."),
 }
 # What is wrong in a field, for whoever does not read the English sentence of the error itself.
 _WRONG: Final = {
@@ -170,7 +165,7 @@ def add_mailbox() -> ResponseReturnValue:
         mailboxes.add(workspace(), form["name"], form["sender"], _told(form), rep=form["rep"] or None)
     except OnwardError as error:
         return _refused(form, error)
-    return _listed(Toast(_("The mailbox is ready: try it out")))
+    return on_to(_PAGE, Toast(_("The mailbox is ready: try it out")))
 
 
 def show_mailbox(mailbox_id: str) -> ResponseReturnValue:
@@ -200,7 +195,7 @@ def change_mailbox(mailbox_id: str) -> ResponseReturnValue:
         return show_both(Clash(mailbox_id, name, address, _labels(), _shown(mailbox_id), mine))
     except OnwardError as error:
         return _refused(form, error, mailbox_id)
-    return _listed(Toast(_("Saved")))
+    return on_to(_PAGE, Toast(_("Saved")))
 
 
 def _form(form: Form, mailbox_id: str = "", status: int = HTTPStatus.OK) -> ResponseReturnValue:
@@ -278,22 +273,23 @@ def _sends(name: str) -> tuple[bool, str]:
         return False, worded(error)
     if outcome.kind == "sent":
         return True, _("It may send: the mail server took its name and its sender.")
-    answer = " ".join(filter(None, [str(outcome.code or ""), outcome.text]))
-    known = _CAME_TO.get(outcome.phase)
-    return False, " ".join(filter(None, [_(known) if known else _("The mail server broke off."), answer]))
+    return False, refusal(outcome)
 
 
 def _reads(name: str) -> str:
     """What is wrong with reading it, in words; empty when it can be read."""
     try:
         mailboxes.try_inbox(workspace(), name, _PATIENCE_S)
+    except Unavailable as error:
+        why = error.message if language() == "en" else _("its IMAP server does not answer as it should.")
+        return _("It cannot be read: %(why)s") % {"why": why}
     except OnwardError as error:
         return _("It cannot be read: %(why)s") % {"why": error.message}
     return ""
 
 
 def _listed(toast: Toast) -> ResponseReturnValue:
-    return show_mailboxes(toast=toast) if is_swap() else done("/settings/mailboxes", toast)
+    return show_mailboxes(toast=toast) if is_swap() else done(_PAGE, toast)
 
 
 def _row(tx: Tx, mailbox_id: str) -> Record:

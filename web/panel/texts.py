@@ -18,7 +18,7 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import later
 from web.pages import workspace
-from web.panel.faults import PARTS, place, sentence
+from web.panel.faults import PARTS, place, refusal, sentence
 from web.panel.frame import Part, Toast, done, fragment, page, reading, swap, viewer, warn, who, worded
 from web.panel.letters import inside
 from web.security import policy
@@ -168,8 +168,7 @@ def try_text(name: str, language: str) -> ResponseReturnValue:
         if outcome.kind == "sent":
             toast = Toast(_("The trial is on its way to %(address)s") % {"address": me.email})
         else:
-            answer = " ".join(filter(None, [str(outcome.code or ""), outcome.text]))
-            warn(_("The mail server did not take it: %(answer)s") % {"answer": answer})
+            warn(_("The mail server did not take it: %(answer)s") % {"answer": refusal(outcome)})
     return _editor(name, language, typed, new=True, toast=toast)
 
 

@@ -24,6 +24,7 @@ from workflow.mail.oauth import AccessTokens
 from workflow.mail.smtp import SmtpServer, SmtpTransport
 from workflow.probe import SILENT
 from workflow.records.models import Mailbox, Rep
+from workflow.settings import noted_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -264,7 +265,8 @@ def _signer(domain: str, shown: Mapping[str, Any], key: str) -> Signer:
 
 
 def _server(ws: Workspace, secrets: Mapping[str, str]) -> SmtpServer:
-    url = secrets.get("smtp_url") or ws.settings.smtp_url
+    # Without any, `onward up` has started a catcher: whoever asks from another process finds it by its note.
+    url = secrets.get("smtp_url") or ws.settings.smtp_url or noted_address(ws.settings.data_dir, "catcher")
     if not url:
         message = "There is no mail server: give the mailbox one, or set ONWARD_SMTP_URL."
         raise BadInput(message, field="smtp_url")

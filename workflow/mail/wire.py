@@ -96,7 +96,8 @@ class Wire:
         try:
             places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise WireError(Reason.UNREACHABLE, f"{host} has no address: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+            raise WireError(Reason.UNREACHABLE, f"{host} has no address: {why}") from error
         for family, kind, protocol, _, place in places:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -112,7 +113,7 @@ class Wire:
                 last = error
                 continue
             return cls(sock)
-        raise WireError(Reason.UNREACHABLE, f"{host}:{port} cannot be reached: {last}") from last
+        raise WireError(Reason.UNREACHABLE, f"{host}:{port} cannot be reached: {last.strerror or last}") from last
 
     @property
     def own_address(self) -> str:
