@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from babel.messages.pofile import read_po
-from flask import current_app, g, has_request_context, request
+from flask import g, request
 
 from workflow import places
 
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from flask import Flask
     from werkzeug.wrappers import Response
 
 LANGUAGES: Final = ("en", "bg")
 FALLBACK: Final = "en"
 COOKIE: Final = "onward-lang"
 _COOKIE_FOR_S: Final = 365 * 24 * 3600
-_EXTENSION: Final = "onward.words"
 
 Key = str | tuple[str, str]
 
@@ -48,13 +46,9 @@ class Catalogue:
         return forms[0] if number == 1 else forms[1]
 
 
-def register(app: Flask) -> None:
-    """Give the application its words, which are read once in a process: that takes longer than all else here."""
-    app.extensions.setdefault(_EXTENSION, _shipped())
-
-
 @lru_cache(maxsize=1)
-def _shipped() -> Catalogue:
+def shipped() -> Catalogue:
+    """The words that ship, read once in a process: that takes longer than all else here."""
     return read_catalogue()
 
 
@@ -94,28 +88,28 @@ def forget(response: Response) -> None:
 
 def language() -> str:
     """The language of what is being written just now."""
-    return cast("str", g.get("language", FALLBACK)) if has_request_context() else FALLBACK
+    try:
+        return cast("str", g.get("language", FALLBACK))
+    except RuntimeError:
+        # No request: what a command or a worker writes. Asked first, it would cost a page a thousand more calls.
+        return FALLBACK
 
 
 def gettext(message: str) -> str:
     """`message` in the language of the request."""
-    return _catalogue().text(language(), message)
+    return shipped().text(language(), message)
 
 
 def ngettext(one: str, many: str, number: int) -> str:
     """The form of the message for `number`, in the language of the request."""
-    return _catalogue().count(language(), one, many, number)
+    return shipped().count(language(), one, many, number)
 
 
 def pgettext(context: str, message: str) -> str:
     """`message` in the sense that `context` names; two senses of one English word are two keys."""
     key = f"{context}\x04{message}"
-    told = _catalogue().text(language(), key)
+    told = shipped().text(language(), key)
     return message if told == key else told
-
-
-def _catalogue() -> Catalogue:
-    return cast("Catalogue", current_app.extensions[_EXTENSION])
 
 
 def read_words(file: Path) -> dict[Key, tuple[str, ...]]:

@@ -17,8 +17,7 @@ from flask import Response, abort, current_app, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web.formats import FORMS
-from web.i18n import LANGUAGES, gettext, language, later, ngettext, pgettext
-from web.i18n import register as register_words
+from web.i18n import LANGUAGES, gettext, language, later, ngettext, pgettext, shipped
 from workflow import places
 
 if TYPE_CHECKING:
@@ -50,7 +49,8 @@ def register(app: Flask, ws: Workspace) -> None:
     """Prepare `app` to render pages; asked twice, it does nothing."""
     if _WORKSPACE in app.extensions:
         return
-    register_words(app)
+    # Before the processes of the web part, so that they share them.
+    shipped()
     app.extensions[_WORKSPACE] = ws
     app.add_url_rule("/assets/<digest>/<path:name>", "asset", _serve, methods=["GET"])
 

@@ -140,7 +140,8 @@ def reading() -> Iterator[Tx]:
     """A transaction to read a page from; the page then speaks of its moment."""
     with workspace().database.read() as tx:
         g.now = tx.now
-        g.people = {row.id: row.name for row in tx.conn.execute(select(Rep.id, Rep.name))}
+        if "people" not in g or not is_safe_method():
+            g.people = {row.id: row.name for row in tx.conn.execute(select(Rep.id, Rep.name))}
         yield tx
 
 

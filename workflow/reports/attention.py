@@ -156,10 +156,14 @@ KINDS: Final[Mapping[str, _Kind]] = {
 """The kinds of emails in the list, in its order."""
 
 
-def number(tx: Tx, viewer: Viewer) -> int:
-    """How many things need this person."""
-    stopped = _stopped(tx) if viewer.sees_everyone else ()
-    return sum(counts(tx, viewer).values()) + len(stopped) + unmatched(tx, viewer)
+def counting(tx: Tx, viewer: Viewer) -> tuple[Select[int], ...]:
+    """The questions whose answers are together how many things need this person, beside mailboxes that stopped."""
+    return (*(_counting(tx, viewer, Wanted(what)) for what in KINDS), _unmatched(tx, viewer))
+
+
+def stopped(tx: Tx, viewer: Viewer) -> int:
+    """How many mailboxes stopped by themselves, for those whom it concerns."""
+    return len(_stopped(tx)) if viewer.sees_everyone else 0
 
 
 def counts(tx: Tx, viewer: Viewer) -> Mapping[str, int]:
@@ -169,11 +173,15 @@ def counts(tx: Tx, viewer: Viewer) -> Mapping[str, int]:
 
 def unmatched(tx: Tx, viewer: Viewer) -> int:
     """How many messages matched nobody and may be read by this person."""
+    return int(tx.conn.execute(_unmatched(tx, viewer)).scalar_one())
+
+
+def _unmatched(tx: Tx, viewer: Viewer) -> Select[int]:
     mine = Mailbox.rep_id == viewer.rep_id
     seen = or_(mine, Mailbox.rep_id.is_(None)) if viewer.sees_everyone else mine
     waits = Incoming.outcome == literal_column("'unmatched'")
     found = select(func.count()).select_from(Incoming).join(Mailbox, Mailbox.id == Incoming.mailbox_id)
-    return int(tx.conn.execute(found.where(waits, Incoming.received_at > tx.now - _LATELY, seen)).scalar_one())
+    return found.where(waits, Incoming.received_at > tx.now - _LATELY, seen)
 
 
 def work(
@@ -224,7 +232,11 @@ def _joined(found: Select[Any], tx: Tx, viewer: Viewer, wanted: Wanted) -> Selec
 
 
 def _count(tx: Tx, viewer: Viewer, wanted: Wanted) -> int:
-    return int(tx.conn.execute(_joined(select(func.count(Touch.id)), tx, viewer, wanted)).scalar_one())
+    return int(tx.conn.execute(_counting(tx, viewer, wanted)).scalar_one())
+
+
+def _counting(tx: Tx, viewer: Viewer, wanted: Wanted) -> Select[int]:
+    return _joined(select(func.count(Touch.id)), tx, viewer, wanted)
 
 
 _COLUMNS: Final = (

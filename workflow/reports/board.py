@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select,
 
 from workflow.records.models import Enrollment, Prospect, Rep
 from workflow.reports import filters, steps
+from workflow.reports.scope import owners, unerased
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,36 +74,45 @@ class Column:
         return self.count - len(self.cards)
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Conditions that together find all who are wanted, each of them once."""
+
+    which: tuple[ColumnElement[bool], ...]
+    everybody: bool = False
+
+
 def columns(
     ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, *, more: Mapping[str, int] | None = None
 ) -> tuple[Column, ...]:
     """Every stage of the playbook with those who are wanted; `more` asks for longer columns by stage."""
-    stages = tuple(ws.playbooks.in_force(tx).stages.values())
-    if wanted.search:
-        return _of_rows(ws, tx, stages, _searched(ws, tx, viewer, wanted), more or {})
-    conditions = filters.which(ws, tx, viewer, wanted)
-    found = and_(true(), *conditions)
-    numbers = _numbers(ws, tx, found, all_of_it=len(conditions) == 1 and viewer.sees_everyone and not wanted.mine)
-    rows = {
-        stage.key: _newest(tx, found, stage, numbers.get(stage.key, _NONE)[0], (more or {}).get(stage.key, CARDS))
-        for stage in stages
-    }
-    # What comes next is asked once for all of them.
-    drawn = iter(cards(ws, tx, [row for each in rows.values() for row in each]))
-    return tuple(
-        _column(tx, stage, found, numbers.get(stage.key, _NONE), tuple(islice(drawn, len(rows[stage.key]))))
-        for stage in stages
-    )
+    return _columns(ws, tx, viewer, wanted, tuple(ws.playbooks.in_force(tx).stages.values()), more or {})
 
 
 def column(ws: Workspace, tx: Tx, viewer: Viewer, stage: Stage, wanted: Wanted, *, limit: int = CARDS) -> Column:
     """One stage of the board."""
+    return _columns(ws, tx, viewer, wanted, (stage,), {stage.key: limit})[0]
+
+
+def _columns(
+    ws: Workspace, tx: Tx, viewer: Viewer, wanted: Wanted, stages: tuple[Stage, ...], more: Mapping[str, int]
+) -> tuple[Column, ...]:
     if wanted.search:
-        rows = [row for row in _searched(ws, tx, viewer, wanted) if row.stage == stage.key]
-        return _of_rows(ws, tx, (stage,), rows, {stage.key: limit})[0]
+        return _of_rows(ws, tx, stages, _searched(ws, tx, viewer, wanted), more)
     found = and_(true(), *filters.which(ws, tx, viewer, wanted))
-    numbers = _numbers(ws, tx, and_(found, Prospect.stage == stage.key), all_of_it=False).get(stage.key, _NONE)
-    return _column(tx, stage, found, numbers, cards(ws, tx, _newest(tx, found, stage, numbers[0], limit)))
+    places = _places(tx, viewer, wanted, found)
+    numbers = _numbers(ws, tx, places, stages)
+    rows = _newest(tx, found, [stage for stage in stages if stage.key in numbers], more)
+    medians = _medians(tx, places, [stage for stage in stages if stage.key in numbers and not stage.final], numbers)
+    won = _won(tx, found, [stage for stage in stages if stage.final])
+    # What comes next is asked once for all of them.
+    drawn = iter(cards(ws, tx, [row for stage in stages for row in rows.get(stage.key, ())]))
+    told = []
+    for stage in stages:
+        count, stalled = numbers.get(stage.key, _NONE)
+        some = tuple(islice(drawn, len(rows.get(stage.key, ()))))
+        told.append(Column(stage, count, some, medians.get(stage.key), won.get(stage.key), stalled))
+    return tuple(told)
 
 
 CARD: Final = select(
@@ -155,30 +165,54 @@ def _of_rows(
     return tuple(told)
 
 
-def _numbers(ws: Workspace, tx: Tx, found: ColumnElement[bool], *, all_of_it: bool) -> Mapping[str, tuple[int, int]]:
-    """By stage, how many there are and how many of them are stalled: one walk along an index that holds all of it.
+def _places(tx: Tx, viewer: Viewer, wanted: Wanted, found: ColumnElement[bool]) -> _Places:
+    """Where to count: owner by owner along their index, or everybody along one that has nobody else.
 
-    With `all_of_it` nothing is asked but that they were not merged: that index has no others, and need not be read.
+    What is asked for beyond owners is in neither, and counted as `found` says it.
     """
+    if wanted.source or wanted.persona or wanted.stalled or unerased(tx):
+        return _Places((found,))
+    if wanted.owner and not wanted.mine and not viewer.sees_everyone:
+        return _Places((found,))
+    told = owners(tx, viewer, own=wanted.mine)
+    if told is None and not wanted.owner:
+        return _Places((found,), everybody=True)
+    if told is None:
+        told = (None,) if wanted.owner == filters.NOBODYS else (wanted.owner,)
+    return _Places(tuple(and_(Prospect.owner_id == each, Prospect.merged_into.is_(None)) for each in told))
+
+
+def _numbers(ws: Workspace, tx: Tx, places: _Places, stages: Sequence[Stage]) -> Mapping[str, tuple[int, int]]:
+    """By stage, how many there are and how many of them are stalled; stages with nobody are left out."""
     limits = _limits(ws, tx)
-    if all_of_it:
-        told = union_all(
-            *(_number(found, stage, limits.get(stage)) for stage in ws.playbooks.in_force(tx).stages),
+    if places.everybody:
+        # No value is read from an index that has nobody else, and nobody is counted twice.
+        told = union_all(*(_number(places.which[0], stage.key, limits.get(stage.key)) for stage in stages))
+        rows = [(row.stage, row.stalled + row.others, row.stalled) for row in tx.conn.execute(told)]
+    else:
+        late = case(
+            *((and_(Prospect.stage == key, Prospect.entered_stage_at < limit), 1) for key, limit in limits.items()),
+            else_=0,
         )
-        return {row.stage: (row.number, row.stalled) for row in tx.conn.execute(told)}
-    late = case(
-        *((and_(Prospect.stage == key, Prospect.entered_stage_at < limit), 1) for key, limit in limits.items()), else_=0
-    )
-    stalled = func.sum(late) if limits else literal(0)
-    counts = select(Prospect.stage, func.count().label("number"), stalled.label("stalled")).where(found)
-    return {row.stage: (int(row.number), int(row.stalled)) for row in tx.conn.execute(counts.group_by(Prospect.stage))}
+        stalled = func.sum(late) if limits else literal(0)
+        counts = select(Prospect.stage, func.count().label("number"), stalled.label("stalled"))
+        counts = counts.where(Prospect.stage == stages[0].key) if len(stages) == 1 else counts
+        each = union_all(*(counts.where(place).group_by(Prospect.stage) for place in places.which))
+        rows = [(row.stage, int(row.number), int(row.stalled)) for row in tx.conn.execute(each)]
+    found: dict[str, tuple[int, int]] = {}
+    for key, number, late_ones in rows:
+        before = found.get(key, _NONE)
+        if number:
+            found[key] = (before[0] + number, before[1] + late_ones)
+    return found
 
 
-def _number(found: ColumnElement[bool], stage: str, limit: datetime | None) -> Select[tuple[str, int, int]]:
+def _number(found: ColumnElement[bool], stage: str, limit: datetime | None) -> Select[str, int, int]:
     here = select(func.count()).select_from(Prospect).where(found, Prospect.stage == stage)
     late = select(literal(0)) if limit is None else here.where(Prospect.entered_stage_at < limit)
-    number, stalled = here.scalar_subquery(), late.scalar_subquery()
-    return select(literal(stage).label("stage"), number.label("number"), stalled.label("stalled"))
+    others = here if limit is None else here.where(Prospect.entered_stage_at >= limit)
+    stalled, rest = late.scalar_subquery(), others.scalar_subquery()
+    return select(literal(stage).label("stage"), stalled.label("stalled"), rest.label("others"))
 
 
 def _limits(ws: Workspace, tx: Tx) -> Mapping[str, datetime]:
@@ -194,27 +228,54 @@ def _most(limit: int) -> int:
     return min(max(limit, 1), MOST)
 
 
-def _newest(tx: Tx, found: ColumnElement[bool], stage: Stage, count: int, limit: int) -> Sequence[Record]:
-    if not count:
-        return ()
-    newest = CARD.where(found, Prospect.stage == stage.key)
-    newest = newest.order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
-    return tx.conn.execute(newest.limit(_most(limit))).all()
+def _newest(
+    tx: Tx, found: ColumnElement[bool], stages: Sequence[Stage], more: Mapping[str, int]
+) -> Mapping[str, Sequence[Record]]:
+    """The newest of each stage, all of them in one question."""
+    if not stages:
+        return {}
+    some = (
+        CARD.where(found, Prospect.stage == stage.key)
+        .order_by(Prospect.entered_stage_at.desc(), Prospect.id.desc())
+        .limit(_most(more.get(stage.key, CARDS)))
+        .subquery()
+        for stage in stages
+    )
+    rows: dict[str, list[Record]] = {stage.key: [] for stage in stages}
+    for row in tx.conn.execute(union_all(*(select(each) for each in some))):
+        rows[row.stage].append(row)
+    for each in rows.values():
+        each.sort(key=lambda row: (row.entered_stage_at, row.id), reverse=True)
+    return rows
 
 
-def _column(
-    tx: Tx, stage: Stage, found: ColumnElement[bool], numbers: tuple[int, int], shown: tuple[Card, ...]
-) -> Column:
-    count, stalled = numbers
-    here = and_(found, Prospect.stage == stage.key)
-    median = won = None
-    if stage.final:
-        lately = and_(here, Prospect.outcome == "won", Prospect.entered_stage_at >= tx.now - _LATELY)
-        won = tx.conn.execute(select(func.count()).select_from(Prospect).where(lately)).scalar_one()
-    elif count:
-        half = select(Prospect.entered_stage_at).where(here).order_by(Prospect.entered_stage_at)
-        median = tx.now - tx.conn.execute(half.offset(count // 2).limit(1)).scalar_one()
-    return Column(stage, count, shown, median, won, stalled)
+def _medians(
+    tx: Tx, places: _Places, stages: Sequence[Stage], numbers: Mapping[str, tuple[int, int]]
+) -> Mapping[str, timedelta]:
+    """How long half of those in each stage have been there."""
+    if not stages:
+        return {}
+    found = union_all(*(_middle(places, stage.key, numbers[stage.key][0] // 2) for stage in stages))
+    return {row.stage: tx.now - row.since for row in tx.conn.execute(found)}
+
+
+def _middle(places: _Places, stage: str, at: int) -> Select[str, datetime]:
+    times = (select(Prospect.entered_stage_at).where(place, Prospect.stage == stage) for place in places.which)
+    # Each is sorted in its index already, so that they need only be merged.
+    merged = union_all(*times).subquery()
+    half = select(merged.c.entered_stage_at).order_by(merged.c.entered_stage_at).offset(at).limit(1).subquery()
+    return select(literal(stage).label("stage"), half.c.entered_stage_at.label("since"))
+
+
+def _won(tx: Tx, found: ColumnElement[bool], stages: Sequence[Stage]) -> Mapping[str, int]:
+    """How many came to each of these final stages of late, and were won."""
+    told = {stage.key: 0 for stage in stages}
+    lately = and_(Prospect.outcome == "won", Prospect.entered_stage_at >= tx.now - _LATELY)
+    of_these = Prospect.stage.in_(tuple(told))
+    counts = select(Prospect.stage, func.count().label("number")).where(found, lately, of_these)
+    for row in tx.conn.execute(counts.group_by(Prospect.stage)) if told else ():
+        told[row.stage] = row.number
+    return told
 
 
 def _card(

@@ -51,6 +51,21 @@ class Viewer:
         return and_(or_(Prospect.owner_id == self.rep_id, Prospect.owner_id.in_(away)), Prospect.merged_into.is_(None))
 
 
+def owners(tx: Tx, viewer: Viewer, *, own: bool = False) -> tuple[str | None, ...] | None:
+    """Whose prospects `viewer.sees()` finds, or with `own` `viewer.own()`: ids of reps, None for having no owner.
+
+    None as a whole says that it does not go by owners. One after the other they are read from the index of owners,
+    which no condition with OR is.
+    """
+    if viewer.sees_everyone and not own:
+        return None
+    known = f"stands_in {viewer.rep_id}"
+    if known not in tx.known:
+        tx.known[known] = tuple(row.id for row in _AWAY.all(tx, {"who": viewer.rep_id}))
+    found: dict[str | None, None] = dict.fromkeys((viewer.rep_id, *tx.known[known]))
+    return tuple(found) if own else (*found, None)
+
+
 def unerased(tx: Tx) -> tuple[ColumnElement[bool], ...]:
     """The condition on `prospect` rows that leaves out who was erased, if anybody was: numbers alone keep them.
 
@@ -105,6 +120,9 @@ def _belonging(model: Any) -> Select[Any]:  # noqa: ANN401 - any table that name
     return select(Prospect.id).join(model, model.prospect_id == Prospect.id).where(model.id == bindparam("row"))
 
 
+_AWAY: Final = Prepared(
+    select(Rep.id).where(Rep.stand_in_id == bindparam("who", type_=Id), Rep.away_since.is_not(None))
+)
 _ANY_ERASED: Final = "anybody_erased"
 _ERASED: Final = select(Erasure.prospect_id)
 _SOMEBODY: Final = Prepared(_ERASED.limit(1))

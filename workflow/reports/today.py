@@ -104,15 +104,20 @@ class Today:
 def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
     """What waits for this person, counted: uncertain emails, tasks due before `until`, dead letters of late."""
     touches = select(func.count()).select_from(Touch).join(Prospect, Prospect.id == Touch.prospect_id)
-    tasks, unsure = (
-        tx.conn.execute(touches.where(viewer.sees(), waits, awake(viewer, tx.now, what, Touch.id))).scalar_one()
+    mine = (
+        touches.where(viewer.sees(), waits, awake(viewer, tx.now, what, Touch.id))
         for what, waits in (("task", _due_task(until)), ("email", _unsure()))
     )
-    lately = (Delivery.status == "dead", Delivery.received_at > until - _LATELY)
-    dead = tx.conn.execute(select(func.count()).select_from(Delivery).where(*lately)).scalar_one()
+    lately = Delivery.received_at > until - _LATELY
+    dead = select(func.count()).select_from(Delivery).where(Delivery.status == "dead", lately)
     events = select(func.count()).select_from(Event).join(Delivery, Delivery.id == Event.delivery_id)
-    dead += tx.conn.execute(events.where(GIVEN_UP, Delivery.received_at > until - _LATELY)).scalar_one()
-    return Attention(today=tasks + unsure, needs=attention_list.number(tx, viewer), dead=dead)
+    # Every page asks for these numbers: in one statement they take half the time.
+    asked = (*mine, dead, events.where(GIVEN_UP, lately), *attention_list.counting(tx, viewer))
+    tasks, unsure, unread, given_up, *others = tx.conn.execute(
+        select(*(each.scalar_subquery().label(f"number_{at}") for at, each in enumerate(asked)))
+    ).one()
+    needs = sum(others) + attention_list.stopped(tx, viewer)
+    return Attention(today=tasks + unsure, needs=needs, dead=unread + given_up)
 
 
 def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day) -> Today:
