@@ -151,10 +151,7 @@ def rep_changed(call: Call) -> Rep:
     _only_whole(call)
     _rep(call, call.id)
     choices = sent.model_dump(include={"name", "language", "time_zone"}, exclude_none=True)
-    if choices:
-        people.prefer(call.ws, call.id, choices)
-    if sent.role is not None:
-        people.change_role(call.ws, call.id, sent.role)
+    people.change(call.ws, call.id, sent.role, choices)
     if sent.disabled:
         people.disable(call.ws, call.id)
     return rep(call)

@@ -170,10 +170,7 @@ def token_kept(call: Call) -> Source:
 def crm_changed(call: Call) -> SourceCrm:
     """Change how often changes are read, and which stages are written there."""
     sent, source_id = call.body(SourceCrmChange), _row(call).id
-    if sent.poll_minutes is not None:
-        crm_links.set_poll(call.ws, source_id, sent.poll_minutes)
-    if sent.writes is not None:
-        crm_links.set_writes(call.ws, source_id, sent.writes)
+    crm_links.set_up(call.ws, source_id, writes=sent.writes, minutes=sent.poll_minutes)
     return crm(call)
 
 

@@ -52,6 +52,8 @@ class Clash:
     """How a value of a field is said to people."""
     saves_at: str = ""
     """Where mine is sent, if not to the page itself."""
+    note: str = ""
+    """What is not sent again with mine, if anything."""
 
 
 def mark_of(shown: Mapping[str, str]) -> str:

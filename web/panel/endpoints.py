@@ -18,6 +18,7 @@ from web.i18n import gettext as _
 from web.i18n import language, later
 from web.i18n import ngettext as _n
 from web.pages import workspace
+from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, who, worded
 from workflow.actions import endpoints, news, outbox
 from workflow.errors import BadInput, Conflict
@@ -25,6 +26,8 @@ from workflow.reports import endpoints as reports
 from workflow.reports.paging import Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
@@ -86,8 +89,12 @@ def change_endpoint(endpoint_id: str) -> ResponseReturnValue:
     """Change where it is, or what it is told of."""
     require("endpoints")
     form = Form({"url": read_line("url", _LONGEST)})
+    events = _events()
     try:
-        endpoints.change(workspace(), endpoint_id, url=form["url"], events=request.form.getlist("events"))
+        ws = held(workspace(), lambda: _fields(endpoint_id))
+        endpoints.change(ws, endpoint_id, url=form["url"], events=events)
+    except Overtaken:
+        return _overtaken(endpoint_id, {"url": form["url"], "events": " ".join(sorted(events))})
     except BadInput as error:
         return _shown(endpoint_id, form=_refused(form, error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return done(f"{_PAGE}/{endpoint_id}", Toast(_("Saved")))
@@ -185,11 +192,36 @@ def _shown(
         recent = reports.deliveries(tx, endpoint_id, Asked("-created_at", None, _RECENT), state).rows
     form = form or Form()
     form.values.setdefault("url", endpoint.url)
-    chosen = request.form.getlist("events") if form.errors.get("events") else endpoint.events
+    chosen = _events() if form.errors.get("events") or form.errors.get("url") else endpoint.events
+    mark = request.form.get("seen", "") if form.errors else ""
     return page(
         "endpoint", here="settings", endpoint=endpoint, recent=recent, fresh=fresh, form=form, tried=tried, only=state,
-        types=news.TYPES, chosen=chosen, **values,
+        types=news.TYPES, chosen=chosen, seen=mark or mark_of(_fields(endpoint_id)), **values,
     )  # fmt: skip
+
+
+def _overtaken(endpoint_id: str, mine: Mapping[str, str]) -> ResponseReturnValue:
+    with reading() as tx:
+        name = reports.one(tx, endpoint_id).name
+    labels = {"url": _("Address"), "events": _("Events")}
+    theirs = _fields(endpoint_id)
+    return show_both(Clash(endpoint_id, name, f"{_PAGE}/{endpoint_id}", labels, theirs, mine, _said))
+
+
+def _said(name: str, value: str) -> str:
+    return value.replace(" ", ", ") or _("Everything") if name == "events" else value
+
+
+def _fields(endpoint_id: str) -> dict[str, str]:
+    """What the form shows now."""
+    with workspace().database.read() as tx:
+        endpoint = reports.one(tx, endpoint_id)
+    return {"url": endpoint.url, "events": " ".join(sorted(endpoint.events))}
+
+
+def _events() -> list[str]:
+    """The types that are ticked; the conflict page sends them on as one field."""
+    return " ".join(request.form.getlist("events")).split()
 
 
 def _refused(form: Form, error: BadInput | Conflict) -> Form:

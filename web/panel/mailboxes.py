@@ -192,7 +192,9 @@ def change_mailbox(mailbox_id: str) -> ResponseReturnValue:
     except Overtaken:
         address = f"/settings/mailboxes/{mailbox_id}"
         mine = {each: value for each, value in form.values.items() if each != "name"}
-        return show_both(Clash(mailbox_id, name, address, _labels(), _shown(mailbox_id), mine))
+        secret = any(each in told for each in mailboxes.SECRETS)
+        note = _("Passwords and keys are not kept here: give them once more afterwards.") if secret else ""
+        return show_both(Clash(mailbox_id, name, address, _labels(), _shown(mailbox_id), mine, note=note))
     except OnwardError as error:
         return _refused(form, error, mailbox_id)
     return on_to(_PAGE, Toast(_("Saved")))

@@ -15,7 +15,7 @@ from web.i18n import FALLBACK, LANGUAGES, forget
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.everywhere import appearance_page
-from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.frame import Toast, done, on_to, page, reading, worded
 from web.panel.today import show_today
 from web.panel.work import show_work
 from workflow.actions import people
@@ -85,8 +85,8 @@ def change_password() -> ResponseReturnValue:
         errors["password"] = _("A password has at least %(num)s and at most 1024 characters.") % {"num": SHORTEST}
     if errors:
         return _settings(errors, HTTPStatus.UNPROCESSABLE_ENTITY)
-    toast = Toast(_("The password was changed, and every other session ended"))
-    return _settings(toast=toast) if is_swap() else done("/settings", toast)
+    # Loaded anew: who had no password until now is asked for it from now on.
+    return on_to("/settings", Toast(_("The password was changed, and every other session ended")))
 
 
 def change_theme() -> ResponseReturnValue:

@@ -5,12 +5,15 @@ A secret is shown on the page that made it, and never again.
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
+from sqlalchemy import select
 
 from web.auth import require
+from web.formats import moment
 from web.forms import Form
 from web.forms import line as read_line
 from web.i18n import gettext as _
@@ -18,6 +21,7 @@ from web.i18n import language
 from web.pages import playbook, workspace
 from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.wording import actor as say_actor
 from web.panel.wording import stage as say_stage
 from workflow.actions import crm_links, sources
 from workflow.commands.steps import THEIRS, steps
@@ -25,6 +29,7 @@ from workflow.crm.vendors import NAMES
 from workflow.engine import reasons
 from workflow.errors import BadInput, Conflict, NotFound
 from workflow.ids import is_id
+from workflow.records.audit import SettingChange
 from workflow.reports import crm as crm_reports
 from workflow.reports import deliveries
 from workflow.reports import sources as reports
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = "/settings/sources"
 _RECENT: Final = 10
+_ROTATED: Final = "source.rotated"
+_TOKEN: Final = "source.token"  # noqa: S105 - a kind of change
 
 
 def add_routes(routes: Blueprint) -> None:
@@ -87,10 +94,14 @@ def rotate_source(source_id: str) -> ResponseReturnValue:
     require("sources")
     name = _name(source_id)
     try:
-        secret = sources.rotate(workspace(), name, request.form.get("secret", "").strip() or None)
+        ws = held(workspace(), lambda: _newest(source_id, _ROTATED))
+        secret = sources.rotate(ws, name, request.form.get("secret", "").strip() or None)
+    except Overtaken:
+        form = Form(errors={"secret": _told(_newest(source_id, _ROTATED))})
+        return _shown(source_id, form=form, status=HTTPStatus.CONFLICT)
     except BadInput as error:
         form = Form(errors={"secret": worded(error)})
-        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _shown(source_id, form=form, refused="rotate", status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return _shown(source_id, fresh=secret, toast=Toast(_("The source has a new secret")))
 
 
@@ -122,11 +133,16 @@ def remove_source(source_id: str) -> ResponseReturnValue:
 def keep_token(source_id: str) -> ResponseReturnValue:
     """Keep or forget the token of the vendor's own API."""
     require("sources")
+    known = _checked(source_id)
     try:
-        sources.keep_token(workspace(), _checked(source_id), request.form.get("api_token", ""))
+        ws = held(workspace(), lambda: _newest(known, _TOKEN))
+        sources.keep_token(ws, known, request.form.get("api_token", ""))
+    except Overtaken:
+        form = Form(errors={"api_token": _told(_newest(known, _TOKEN))})
+        return _shown(source_id, form=form, status=HTTPStatus.CONFLICT)
     except BadInput as error:
         form = Form(errors={"api_token": worded(error)})
-        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _shown(source_id, form=form, refused="token", status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
 
 
@@ -143,18 +159,16 @@ def set_writes(source_id: str) -> ResponseReturnValue:
     name = _checked(source_id)
     minutes = read_line("poll_minutes", 10)
     told = {key.removeprefix("to-"): value for key, value in request.form.items() if key.startswith("to-")}
-    # The first of the two changes is held to what the form showed.
+    number = int(minutes) if minutes.isascii() and minutes.isdigit() else 0
     ws = held(workspace(), lambda: _written(source_id))
     try:
-        if minutes:
-            crm_links.set_poll(ws, name, int(minutes) if minutes.isascii() and minutes.isdigit() else 0)
-        crm_links.set_writes(ws, name, told)
+        crm_links.set_up(ws, name, writes=told, minutes=number if minutes else None)
     except Overtaken:
         return _overtaken(source_id, {"poll_minutes": minutes, **{f"to-{key}": value for key, value in told.items()}})
     except BadInput as error:
         form = Form({key: value for key, value in request.form.items() if key != "csrf_token"})
         form.errors[error.field or "writes"] = worded(error)
-        return _shown(source_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _shown(source_id, form=form, refused="writes", status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return done(f"{_PAGE}/{source_id}", Toast(_("Saved")))
 
 
@@ -175,14 +189,42 @@ def _written(source_id: str) -> dict[str, str]:
     return {"poll_minutes": str(crm.poll_minutes), **stages}
 
 
+def _newest(source_id: str, what: str) -> dict[str, str]:
+    """Who changed a secret last, and when: the mark of a form whose value nobody is shown."""
+    columns = select(SettingChange.id, SettingChange.actor, SettingChange.at)
+    mine = columns.where(SettingChange.about_id == source_id, SettingChange.what == what)
+    with workspace().database.read() as tx:
+        row = tx.conn.execute(mine.order_by(SettingChange.at.desc(), SettingChange.id.desc()).limit(1)).one_or_none()
+    return {} if row is None else {"id": row.id, "by": row.actor, "at": row.at.isoformat()}
+
+
+def _told(newest: Mapping[str, str]) -> str:
+    """The other side of a secret that two people give: who was faster. Yours is shown to nobody, not even here."""
+    who, when = say_actor(newest["by"]), moment(datetime.fromisoformat(newest["at"]))
+    said = _("%(who)s gave another one %(when)s. Yours was not saved: leave theirs, or give yours again.")
+    return said % {"who": who[:1].upper() + who[1:], "when": when}
+
+
 def _listed(form: Form, status: int = HTTPStatus.OK) -> ResponseReturnValue:
     with reading() as tx:
         found = reports.all_of_them(tx)
     return page("sources", here="settings", status=status, sources=found, form=form, kinds=sources.KINDS, theirs=THEIRS)
 
 
-def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **values: Any) -> ResponseReturnValue:  # noqa: ANN401
+def _shown(
+    source_id: str,
+    *,
+    fresh: str = "",
+    form: Form | None = None,
+    refused: str = "",
+    **values: Any,  # noqa: ANN401
+) -> ResponseReturnValue:
+    """The page of a source; the form that was `refused` keeps the mark of what it showed first."""
     ws = workspace()
+    shown = {"writes": _written(source_id), "rotate": _newest(source_id, _ROTATED), "token": _newest(source_id, _TOKEN)}
+    seen = {name: mark_of(each) for name, each in shown.items()}
+    if refused:
+        seen[refused] = request.form.get("seen", "")
     with reading() as tx:
         source = reports.one(tx, source_id)
         recent = deliveries.page(tx, language(), Wanted(source=source.name), limit=_RECENT)
@@ -192,7 +234,7 @@ def _shown(source_id: str, *, fresh: str = "", form: Form | None = None, **value
         address=sources.address(ws, source.kind, source.name, fresh),
         steps=steps(source.kind, source.name, language()), vendor=NAMES.get(source.kind),
         crm=crm, problem=reasons.words(crm.problem, language()) if crm else None,
-        stages=tuple(playbook().stages), seen=request.form.get("seen", "") or mark_of(_written(source_id)), **values,
+        stages=tuple(playbook().stages), seen=seen, **values,
     )  # fmt: skip
 
 

@@ -86,10 +86,7 @@ def change_user(rep_id: str) -> ResponseReturnValue:
         return _one(rep_id, form=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     try:
         ws = held(workspace(), lambda: _shown(rep_id))
-        if form["role"] != before.role:
-            # Before the rest: a refusal must leave nothing half done.
-            people.change_role(ws, rep_id, form["role"])
-        people.prefer(ws, rep_id, {name: form[name] for name in _FIELDS if name != "role"})
+        people.change(ws, rep_id, form["role"], {name: form[name] for name in _FIELDS if name != "role"})
     except Overtaken:
         theirs = _shown(rep_id)
         clash = Clash(rep_id, before.name or before.email, f"{_PAGE}/{rep_id}", _labels(), theirs, form.values, _said)
@@ -183,6 +180,8 @@ def _labels() -> dict[str, str]:
 
 
 def _said(name: str, value: str) -> str:
+    if name == "language":
+        return {"en": "English", "bg": "Български"}.get(value, _("As the browser"))
     return role_in_words(value) if name == "role" else value
 
 

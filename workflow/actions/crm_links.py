@@ -148,43 +148,56 @@ def set_writes(ws: Workspace, source_id: str, writes: Mapping[str, str]) -> None
 
     Raises BadInput for a stage that there is not, NotFound.
     """
-    told = {stage: theirs.strip() for stage, theirs in writes.items() if theirs.strip()}
-
-    def work(tx: Tx) -> None:
-        known = ws.playbooks.in_force(tx).stages
-        for stage, theirs in told.items():
-            if stage not in known:
-                message = f"The playbook has no stage “{stage[:60]}”: use {', '.join(known)}."
-                raise BadInput(message, field="writes")
-            if len(theirs) > _LONGEST_STAGE or not theirs.isprintable():
-                message = f"The stage for “{stage}” has up to {_LONGEST_STAGE} signs: use an id of the vendor."
-                raise BadInput(message, field="writes")
-        name = tx.conn.execute(select(Source.name).where(Source.id == source_id)).scalar_one_or_none()
-        if name is None:
-            raise NotFound
-        _made(tx, source_id)
-        before = tx.conn.execute(select(CrmLink.writes).where(CrmLink.source_id == source_id)).scalar_one()
-        _aim(tx, source_id, told)
-        auditing.note(tx, ws.actor, "source.writes", name, {"writes": before}, {"writes": told}, about_id=source_id)
-
-    ws.database.transact(work)
+    set_up(ws, source_id, writes=writes)
 
 
 def set_poll(ws: Workspace, source_id: str, minutes: int) -> None:
     """Look for changes every so many minutes, from 1 to 1,440. Raises BadInput and NotFound."""
-    if not 1 <= minutes <= 24 * 60:
+    set_up(ws, source_id, minutes=minutes)
+
+
+def set_up(
+    ws: Workspace, source_id: str, *, writes: Mapping[str, str] | None = None, minutes: int | None = None
+) -> None:
+    """Do what `set_writes` and `set_poll` do, what is given of it: all or, where some of it is odd, nothing."""
+    if minutes is not None and not 1 <= minutes <= 24 * 60:
         message = "Changes are looked for every 1 to 1,440 minutes."
         raise BadInput(message, field="poll_minutes")
 
     def work(tx: Tx) -> None:
-        at = link(tx, source_id)
-        next_at = min(at.next_poll_at, tx.now + timedelta(minutes=minutes))
-        mine = update(CrmLink).where(CrmLink.source_id == source_id)
-        tx.conn.execute(mine.values(poll_minutes=minutes, next_poll_at=next_at))
-        was, now = {"poll_minutes": at.poll_minutes}, {"poll_minutes": minutes}
-        auditing.note(tx, ws.actor, "source.poll", at.name, was, now, about_id=source_id)
+        if writes is not None:
+            _write(ws, tx, source_id, {stage: theirs.strip() for stage, theirs in writes.items() if theirs.strip()})
+        if minutes is not None:
+            _poll(ws, tx, source_id, minutes)
 
     ws.database.transact(work)
+
+
+def _write(ws: Workspace, tx: Tx, source_id: str, told: Mapping[str, str]) -> None:
+    known = ws.playbooks.in_force(tx).stages
+    for stage, theirs in told.items():
+        if stage not in known:
+            message = f"The playbook has no stage “{stage[:60]}”: use {', '.join(known)}."
+            raise BadInput(message, field="writes")
+        if len(theirs) > _LONGEST_STAGE or not theirs.isprintable():
+            message = f"The stage for “{stage}” has up to {_LONGEST_STAGE} signs: use an id of the vendor."
+            raise BadInput(message, field="writes")
+    name = tx.conn.execute(select(Source.name).where(Source.id == source_id)).scalar_one_or_none()
+    if name is None:
+        raise NotFound
+    _made(tx, source_id)
+    before = tx.conn.execute(select(CrmLink.writes).where(CrmLink.source_id == source_id)).scalar_one()
+    _aim(tx, source_id, told)
+    auditing.note(tx, ws.actor, "source.writes", name, {"writes": before}, {"writes": told}, about_id=source_id)
+
+
+def _poll(ws: Workspace, tx: Tx, source_id: str, minutes: int) -> None:
+    at = link(tx, source_id)
+    next_at = min(at.next_poll_at, tx.now + timedelta(minutes=minutes))
+    mine = update(CrmLink).where(CrmLink.source_id == source_id)
+    tx.conn.execute(mine.values(poll_minutes=minutes, next_poll_at=next_at))
+    was, now = {"poll_minutes": at.poll_minutes}, {"poll_minutes": minutes}
+    auditing.note(tx, ws.actor, "source.poll", at.name, was, now, about_id=source_id)
 
 
 def poll_soon(ws: Workspace, source_id: str) -> None:

@@ -116,8 +116,7 @@ class Key:
 
 def add_rep(ws: Workspace, email: str, role: str, password: str | None = None, name: str | None = None) -> str:
     """Add a rep and give the id. Raises BadInput for an odd address, role or password, Conflict for a taken address."""
-    if role not in ROLES:
-        raise BadInput(f"The role must be one of {', '.join(ROLES)}.", field="role")
+    _known(role)
     address = parse_address(email)
     row = {
         "id": ids.new_id(),
@@ -163,6 +162,27 @@ def password_is(ws: Workspace, rep: str, password: str) -> bool:
 
 def prefer(ws: Workspace, rep: str, choices: Mapping[str, str]) -> None:
     """Keep a rep's name, language, theme, zone or keys; an empty choice means none. Raises NotFound and BadInput."""
+    values = _preferred(choices)
+    if values:
+        ws.database.transact(lambda tx: _change(ws, tx, rep, values))
+
+
+def change(ws: Workspace, rep: str, role: str | None, choices: Mapping[str, str]) -> None:
+    """What `change_role` and `prefer` do, both or neither; the sessions end only for another role."""
+    values = _preferred(choices)
+
+    def work(tx: Tx) -> None:
+        if role is not None and tx.conn.execute(select(Rep.role).where(Rep.id == rep)).scalar_one_or_none() != role:
+            _give(ws, tx, rep, role)
+        if values:
+            _change(ws, tx, rep, values)
+
+    if role is not None:
+        _known(role)
+    ws.database.transact(work)
+
+
+def _preferred(choices: Mapping[str, str]) -> dict[str, Any]:
     allowed = {"language": LANGUAGES, "theme": THEMES, "single_keys": SINGLE_KEYS}
     values: dict[str, Any] = {}
     for name, value in choices.items():
@@ -174,22 +194,25 @@ def prefer(ws: Workspace, rep: str, choices: Mapping[str, str]) -> None:
             values[name] = value or None
         elif name == "name":
             values[name] = text.line(value)
-    if values:
-        ws.database.transact(lambda tx: _change(ws, tx, rep, values))
+    return values
 
 
 def change_role(ws: Workspace, rep: str, role: str) -> None:
     """Give a rep another role; every session ends. Raises NotFound, BadInput, Conflict for the last administrator."""
+    _known(role)
+    ws.database.transact(lambda tx: _give(ws, tx, rep, role))
+
+
+def _known(role: str) -> None:
     if role not in ROLES:
         raise BadInput(f"The role must be one of {', '.join(ROLES)}.", field="role")
 
-    def work(tx: Tx) -> None:
-        if role != "admin":
-            _keep_an_administrator(tx, rep)
-        _change(ws, tx, rep, {"role": role})
-        _end_sessions(tx, rep)
 
-    ws.database.transact(work)
+def _give(ws: Workspace, tx: Tx, rep: str, role: str) -> None:
+    if role != "admin":
+        _keep_an_administrator(tx, rep)
+    _change(ws, tx, rep, {"role": role})
+    _end_sessions(tx, rep)
 
 
 def disable(ws: Workspace, rep: str) -> None:
@@ -322,8 +345,7 @@ def add_key(
 
     `scopes` are of `rights.SCOPES`, none for all that the role allows. A key of `rep` (an id) has that rep's role.
     """
-    if role not in ROLES:
-        raise BadInput(f"The role must be one of {', '.join(ROLES)}.", field="role")
+    _known(role)
     called = text.line(name, 80)
     if not called:
         raise BadInput("The key needs a name, such as that of the program that will use it.", field="name")
