@@ -45,7 +45,9 @@ def draft(visitor: Visitor) -> str:
 def test_a_step_is_changed_in_its_own_letters_and_what_is_wrong_stands_at_it(iva: Visitor) -> None:
     page = iva.read(EDIT)
     assert draft(iva) == SHIPPED
-    answer = iva.post("/sequences/after_meeting/steps/1", {"seen": seen(page), **step(**{"after-n": "3"})})
+    answer = iva.post(
+        "/sequences/after_meeting/steps/1", {"seen": seen(page), **step(**{"after-n": "3 wd", "after-unit": "h"})}
+    )
     assert answer.headers["Location"] == f"{EDIT}?at=call_back"
     mine = SHIPPED.replace("        after: 2wd\n        blocking", "        after: 3wd\n        blocking")
     assert draft(iva) == mine
@@ -58,7 +60,25 @@ def test_a_step_is_changed_in_its_own_letters_and_what_is_wrong_stands_at_it(iva
     assert 'hx-target="#faults-1"' in answer.text
     assert "unknown_template" in answer.text
     assert draft(iva) == mine
+    # A name that another step has stands at that step; one that two variants have cannot be written at all.
+    answer = iva.post(
+        "/sequences/after_meeting/steps/0/check", {"seen": seen(page), "was": "recap", "key": "call_back"}
+    )
+    assert re.search(r'hx-target="#faults-1".*?twice', answer.text, re.DOTALL)
     iva.htmx = False
+    pair = {
+        "v0-key": "a",
+        "v0-email": "decision",
+        "v1-key": "a",
+        "v1-email": "recap",
+        "v2-share": "7",
+        "after-n": "5 wd",
+    }
+    answer = iva.post("/sequences/after_meeting/steps/1", {"seen": seen(page), **step(does="variants", **pair)})
+    page = html.unescape(answer.text)
+    assert "Two variants have the name “a”: give each its own." in page
+    assert all(f'value="{each}"' in page for each in ("7", "5 wd", "call_back"))
+    assert draft(iva) == mine
     assert iva.post("/sequences/after_meeting/steps/1", {"seen": seen(page), **odd}).status_code == 303
     page = iva.read(EDIT)
     assert re.search(r'id="step-call_back">.*?has-faults.*?unknown_template.*?</li>', page, re.DOTALL)

@@ -52,6 +52,11 @@ def test_two_windows_see_both_sides_and_a_publication_ends_the_draft(scene: Scen
     assert "<del>-       - {key: recap, email: meeting_recap, after: 2h}</del>" in page
     again = {"seen": seen(page), "was": "recap"}
     assert iva.post("/sequences/after_meeting/steps/0/drop", again).status_code == 303
+    # Whoever changed what is gone by now finds their words.
+    typed = {"seen": old, "was": "recap", "key": "recap", "does": "email", "email": "decision", "after-n": "9"}
+    page = html.unescape(iva.post("/sequences/after_meeting/steps/0", typed).text)
+    assert "<ins>+       - {key: recap, email: decision, after: 9h}</ins>" in page
+    assert "is gone from the draft" in page
     for act in ("double", "drop"):
         page = iva.read(EDIT)
         name = {"double": "decision", "drop": "decision_2"}[act]

@@ -24,11 +24,11 @@ from web.panel.publishing import emails
 from web.panel.publishing import judged as judged_page
 from web.panel.sequences import Preview, all_sequences, course_part, listed, words
 from web.panel.sequences import preview as dated
-from web.panel.step_forms import LATE, SPANS, STARTS, STOPS, UNITS, head, head_shown, shown, step
+from web.panel.step_forms import LATE, SPANS, STARTS, STOPS, UNITS, head, head_shown, shown, step, typed
 from web.panel.wording import phrase
 from workflow import rights
 from workflow.actions import drafts, publishing
-from workflow.errors import BadInput, Forbidden, NotFound, OnwardError, PlaybookError
+from workflow.errors import BadInput, Finding, Forbidden, NotFound, OnwardError, PlaybookError
 from workflow.playbook import edit, loader
 from workflow.playbook.loader import MOST_BYTES
 from workflow.playbook.schema import OUTCOMES, START_WORDS
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
 
-    from workflow.errors import Finding
     from workflow.playbook.edit import Value
     from workflow.playbook.spots import Plain, Spot
 
@@ -129,7 +128,8 @@ def new_sequence() -> ResponseReturnValue:
 def save_sequence(key: str) -> ResponseReturnValue:
     """Keep what begins and ends a sequence, as typed."""
     require("sequences")
-    return _changed(partial(_with_head, key), f"/sequences/{key}/edit", _("Saved in your draft"), partial(_editor, key))
+    again = partial(_editor, key, of="head")
+    return _changed(partial(_with_head, key), f"/sequences/{key}/edit", _("Saved in your draft"), again)
 
 
 def double_sequence(key: str) -> ResponseReturnValue:
@@ -193,7 +193,8 @@ def save_step(key: str, number: str) -> ResponseReturnValue:
     """Keep a step as typed."""
     require("sequences")
     address = f"/sequences/{key}/edit?at={line('key', 64)}"
-    return _changed(partial(_with_step, key, number), address, _("Saved in your draft"), partial(_editor, key))
+    again = partial(_editor, key, of="step")
+    return _changed(partial(_with_step, key, number), address, _("Saved in your draft"), again)
 
 
 def check_step(key: str, number: str) -> ResponseReturnValue:
@@ -306,7 +307,8 @@ def see_changes() -> ResponseReturnValue:
 # --- what is shown
 
 
-def _editor(key: str, status: int = HTTPStatus.OK) -> ResponseReturnValue:
+def _editor(key: str, status: int = HTTPStatus.OK, *, of: str = "") -> ResponseReturnValue:
+    """The editor; `of` says whose form was refused just now, which shows what was typed."""
     mine = _mine()
     root = _spots(mine.source)
     told = root.at("sequences", key) if root else None
@@ -319,14 +321,17 @@ def _editor(key: str, status: int = HTTPStatus.OK) -> ResponseReturnValue:
     of_head, of_steps = _found(judged.findings, root, key)
     book = judged.playbook
     rows = told.at("steps")
+    rules = head_shown(told.plain())
     forms = [shown(each.plain()) for each in (rows.items if rows and rows.items else ())]
+    was = line("was", 64) if of == "step" else None
     known = book.sequences.get(key) if book else None
     gaps = [words(book).waits(each) for each in known.steps] if book and known else []
     preview = _preview(key, judged)
     at = request.args.get("at", "")
     return page(
-        "sequence_edit", here="sequences", status=status, key=key, mine=mine, head=head_shown(told.plain()),
-        head_faults=of_head, steps=forms, faults=of_steps, gaps=gaps,
+        "sequence_edit", here="sequences", status=status, key=key, mine=mine,
+        head=typed(rules) if of == "head" else rules, head_faults=of_head,
+        steps=[typed(each) if each["key"] == was else each for each in forms], faults=of_steps, gaps=gaps,
         others=len(judged.findings) - _count(of_head, of_steps),
         at=forms[-1]["key"] if at == "last" and forms else at, preview=preview,
         languages=book.languages if book else ("en", "bg"), units=UNITS, spans=SPANS,
@@ -348,12 +353,13 @@ def _conflict(error: drafts.Overtaken) -> ResponseReturnValue:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", "seen")]
     theirs = _lines(error.seen, error.now.source) if error.seen is not None else ()
     mine = _lines(error.now.source, error.mine) if error.mine is not None else ()
+    in_vain = _lines(error.seen, error.lost) if error.seen is not None and error.lost is not None else ()
     address = request.path
     if request.files and error.mine is not None:
         address, fields = "/playbook/draft", [("text", error.mine)]
     return page(
         "draft_conflict", here="sequences", status=HTTPStatus.CONFLICT, error=error, fields=fields, theirs=theirs,
-        ours=mine, address=address,
+        ours=mine, in_vain=in_vain, address=address,
     )  # fmt: skip
 
 
@@ -363,15 +369,16 @@ def _checked(key: str, how: Callable[[str], str], place: str) -> ResponseReturnV
         source = how(source)
         root = _spots(source)
     except OnwardError as error:
-        warn(worded(error))
-        return swap()
+        return swap(_faults(place, [Finding(0, "", worded(error))]))
     judged = _judged(source)
     of_head, of_steps = _found(judged.findings, root, key)
-    found = of_head if place == "head" else next((each for at, each in of_steps.items() if str(at) == place), [])
-    return swap(
-        Part(f"#faults-{place}", fragment("sequence_edit", "faults", found=found), "innerHTML"),
-        course_part(_preview(key, judged)),
-    )
+    # What is typed here may be wrong for the sake of what stands there: two steps of one name.
+    found = {"head": of_head, **{str(at): of_steps.get(at, []) for at in range(len(_rows(source, key)))}}
+    return swap(*(_faults(at, each) for at, each in found.items()), course_part(_preview(key, judged)))
+
+
+def _faults(place: str, found: list[Finding]) -> Part:
+    return Part(f"#faults-{place}", fragment("sequence_edit", "faults", found=found), "innerHTML")
 
 
 def _changed(

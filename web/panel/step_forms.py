@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 from flask import request
 
 from web.forms import line
+from web.i18n import gettext as _
 from web.i18n import later
+from workflow.errors import BadInput
 from workflow.playbook.schema import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ LATE: Final = {
 _DURATION: Final = re.compile(r"\s*(\d{1,8})\s*(s|m|h|d|wd)\s*", re.ASCII)
 _SPARE: Final = 2
 _MOST: Final = 20
+_TICKS: Final = ("thread", "quote", "window", "blocking", "exclusive", *(f"stop-{word}" for word in STOP_WORDS))
 
 
 def shown(step: Plain) -> dict[str, str]:
@@ -92,6 +95,14 @@ def step(before: Plain, languages: Sequence[str]) -> dict[str, Value]:
         "lateness": _kept(told, "lateness", _span("lateness")) if is_mail else None,
         "blocking": (_flag(told, "blocking")) if not is_mail else None,
     }
+
+
+def typed(before: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a form as they were typed just now, over those that are written."""
+    ticked = {name: "true" if name in request.form else "" for name in _TICKS}
+    told = {name: line(name, 400) for name in request.form if name not in _TICKS}
+    rows = [number + 1 for number in range(_MOST) if told.get(f"v{number}-key") or told.get(f"v{number}-share")]
+    return {**before, **told, **ticked, "variants": str(max([_SPARE, *rows]))}
 
 
 def head_shown(sequence: Plain) -> dict[str, str]:
@@ -150,13 +161,17 @@ def _texts(name: str, languages: Sequence[str], before: Plain | None) -> Value:
 def _variants(before: Mapping[str, Plain]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for number in range(_MOST):
-        key = line(f"v{number}-key", 64)
+        key, email = (line(f"v{number}-{name}", 64) for name in ("key", "email"))
+        share = line(f"v{number}-share", 3)
+        if not key and (email or share):
+            raise BadInput(_("Variant %(number)s has no name: give it one, such as b.") % {"number": number + 1})
+        if key in found:
+            raise BadInput(_("Two variants have the name “%(name)s”: give each its own.") % {"name": key})
         if key:
             known = _in(before, key)
-            share = line(f"v{number}-share", 3)
             wanted = int(share) if share.isascii() and share.isdigit() else share or None
             plain = None if wanted == 1 and "share" not in known else wanted
-            found[key] = {"email": line(f"v{number}-email", 64) or None, "share": plain}
+            found[key] = {"email": email or None, "share": plain}
     return found
 
 
@@ -165,6 +180,8 @@ def _span(name: str) -> str:
     number, unit = line(f"{name}-n", 20), request.form.get(f"{name}-unit", "h")
     if not number:
         return ""
+    if whole := _DURATION.fullmatch(number):
+        return f"{int(whole[1])}{whole[2]}"
     return f"{int(number)}{unit}" if number.isascii() and number.isdigit() and unit in UNITS else number
 
 

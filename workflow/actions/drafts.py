@@ -53,12 +53,14 @@ class Draft:
 class Overtaken(Conflict):
     """The draft was changed meanwhile, in another window or by a publication: compare both and decide."""
 
-    def __init__(self, seen: str | None, now: Draft, mine: str | None) -> None:
+    def __init__(self, seen: str | None, now: Draft, mine: str | None, lost: str | None = None) -> None:
         self.seen = seen
         """The text that the change was made to, if it is still known."""
         self.now = now
         self.mine = mine
         """What becomes of the text of now by the same change; None where it can no longer be made."""
+        self.lost = lost
+        """What would have become of the text that was seen, where the change can no longer be made."""
         super().__init__("The draft was changed meanwhile: compare both and decide.")
 
 
@@ -91,7 +93,8 @@ def change(ws: Workspace, rep_id: str, seen: str, how: Callable[[str], str]) -> 
     def work(tx: Tx) -> Draft:
         now = of(ws, tx, rep_id)
         if now.digest != seen:
-            raise Overtaken(_text_of(tx, rep_id, seen), now, _tried(how, now.source))
+            before, mine = _text_of(tx, rep_id, seen), _tried(how, now.source)
+            raise Overtaken(before, now, mine, _tried(how, before) if before and mine is None else None)
         source = how(now.source)
         digest = _digest(source)
         if digest == now.digest:

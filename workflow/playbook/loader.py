@@ -88,8 +88,14 @@ def _loaded(content: bytes, file: str) -> Playbook:
 def spots(text: str, file: str = "playbook") -> Spot | None:
     """Where each part of `text` stands in it, None when nothing does. Raises PlaybookError for what is no plain YAML.
 
-    What `load` would say of the values is not asked.
+    What `load` would say of the values is not asked. The same text gives the same spots, which nobody may change.
     """
+    return _spotted(text, file)
+
+
+# An edit asks many times about the text before it and the one after it.
+@lru_cache(maxsize=2)
+def _spotted(text: str, file: str) -> Spot | None:
     findings = Findings()
     # The parser counts no byte order mark.
     mark = len(text) - len(text.removeprefix("\ufeff"))
