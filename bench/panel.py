@@ -7,6 +7,7 @@ the wall stands beside it. `python -m bench.panel [PROSPECTS [sqlite]]`.
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import re
@@ -57,6 +58,9 @@ def _database(ground: Ground, kind: str, number: int) -> list[Figure]:
         took = time.perf_counter() - begun
         print(f"{label}: filled in {took:.0f} s", flush=True)
         app, spent = create_app(ws), _Spent(ground)
+        # As `web` does before it serves: what is there for good is not looked through again.
+        gc.collect()
+        gc.freeze()
         figures: list[Figure] = []
         for whose, rep_id in (("an administrator", full.boss(ws)), ("a rep", filled.reps[0])):
             client = _signed_in(ws, app.test_client(), rep_id)

@@ -51,10 +51,12 @@ def test_people_are_found_by_any_part_in_any_spelling(scene: Scene) -> None:
     assert _found(scene.ws, "kuhne") == set()
 
 
-@pytest.mark.parametrize("many", [1, finding._MANY])
-def test_the_index_finds_what_the_texts_say(scene: Scene, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+@pytest.mark.parametrize(("limit", "number"), [("_MANY", 1), ("_RARE", 0), ("_RARE", finding._RARE)])
+def test_the_index_finds_what_the_texts_say(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, limit: str, number: int
+) -> None:
     """Random parts of random texts, whether they are taken from the index or looked at one by one."""
-    monkeypatch.setattr(finding, "_MANY", many)
+    monkeypatch.setattr(finding, limit, number)
     _make(scene.ws)
     with scene.ws.database.read() as tx:
         texts = {row.custom["key"]: row.search for row in tx.conn.execute(select(Prospect.custom, Prospect.search))}

@@ -1,7 +1,8 @@
 """The table of the filters that reps keep, and how a search asks its index of three-letter pieces.
 
-The index belongs to the database: `prospect_grams` (FTS5, kept by triggers on `prospect`) on SQLite, and on PostgreSQL
-a GIN index over `onward_trigrams(search)`. No model describes them; a table that is copied loses its triggers.
+The index belongs to the database: the words of each prospect in `prospect_words`, kept by triggers on `prospect`, and
+`prospect_grams` (FTS5) over it on SQLite, on PostgreSQL a GIN index over `onward_pieces(words)`. No model describes
+them; a table that is copied loses its triggers.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.records.base import Base, Id
 
-OF_THE_INDEX = ("prospect_words", "prospect_grams", "ix_prospect_grams")
+OF_THE_INDEX = ("prospect_words", "prospect_grams")
 """How the names begin that the database has for its search, and that no model describes."""
 
 
