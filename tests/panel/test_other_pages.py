@@ -154,7 +154,11 @@ def test_a_source_is_added_rotated_paused_and_removed(scene: Scene, iva: Visitor
     assert "Resume" in iva.read(address)
     with scene.ws.database.read() as tx:
         assert sources.open_source(scene.ws, tx, "deals") is None
-    iva.post(f"{address}/resume")
+    # htmx is sent on as well: the word of what was done stands on the page that follows, not on a later one.
+    iva.htmx = True
+    assert iva.post(f"{address}/resume").headers["HX-Redirect"] == address
+    iva.htmx = False
+    assert "The source is taken from again" in iva.read(address)
     assert iva.post(f"{address}/remove", {"name": "other"}).status_code == 422
     assert iva.post(f"{address}/remove", {"name": "deals"}).status_code == 303
     assert iva.get(address).status_code == 404

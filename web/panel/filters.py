@@ -17,7 +17,7 @@ from web.forms import line as read_line
 from web.i18n import gettext as _
 from web.i18n import later
 from web.pages import playbook, workspace
-from web.panel.frame import Toast, done, on_to, reading, viewer
+from web.panel.frame import Toast, done, reading, viewer
 from workflow import text
 from workflow.actions import saving
 from workflow.records.finding import SavedFilter
@@ -100,7 +100,7 @@ def keep_filter() -> ResponseReturnValue:
     """Keep the filter of the page under a name."""
     name, told = read_line("name", saving.LONGEST_NAME), filter_query(filters_of_form())
     saving.keep(workspace(), person().id, name, told)
-    return on_to(f"{_page()}?{told}", Toast(_("The filter “%(name)s” was kept") % {"name": name}))
+    return done(f"{_page()}?{told}", Toast(_("The filter “%(name)s” was kept") % {"name": name}))
 
 
 def forget_filter(filter_id: str) -> ResponseReturnValue:

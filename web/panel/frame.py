@@ -195,15 +195,12 @@ def fragment(name: str, block: str, **values: Any) -> str:  # noqa: ANN401
 
 
 def done(address: str, toast: Toast) -> AnyResponse:
-    """Send a browser on after an act; the next page says what was done."""
+    """Send a browser on after an act, htmx too: what is shown stands at its address, and says what was done.
+
+    By itself htmx would follow a 303 into the page it has, and the word of what was done would wait for a later one.
+    """
     response = redirect(address, HTTPStatus.SEE_OTHER)
     leave_note(response, json.dumps([toast.text, toast.undo, toast.fields]))
-    return response
-
-
-def on_to(address: str, toast: Toast) -> AnyResponse:
-    """Send a browser on to a page of its own, htmx too: what is shown must stand at its address."""
-    response = done(address, toast)
     if is_swap():
         response.status_code = HTTPStatus.OK
         response.headers["HX-Redirect"] = response.headers.pop("Location")

@@ -20,7 +20,7 @@ from web.i18n import language, later
 from web.pages import is_swap, workspace
 from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.faults import refusal
-from web.panel.frame import Toast, done, on_to, page, reading, worded
+from web.panel.frame import Toast, done, page, reading, worded
 from workflow import text
 from workflow.actions import absence, mailboxes
 from workflow.actions.outreach import acts
@@ -165,7 +165,7 @@ def add_mailbox() -> ResponseReturnValue:
         mailboxes.add(workspace(), form["name"], form["sender"], _told(form), rep=form["rep"] or None)
     except OnwardError as error:
         return _refused(form, error)
-    return on_to(_PAGE, Toast(_("The mailbox is ready: try it out")))
+    return done(_PAGE, Toast(_("The mailbox is ready: try it out")))
 
 
 def show_mailbox(mailbox_id: str) -> ResponseReturnValue:
@@ -197,7 +197,7 @@ def change_mailbox(mailbox_id: str) -> ResponseReturnValue:
         return show_both(Clash(mailbox_id, name, address, _labels(), _shown(mailbox_id), mine, note=note))
     except OnwardError as error:
         return _refused(form, error, mailbox_id)
-    return on_to(_PAGE, Toast(_("Saved")))
+    return done(_PAGE, Toast(_("Saved")))
 
 
 def _form(form: Form, mailbox_id: str = "", status: int = HTTPStatus.OK) -> ResponseReturnValue:

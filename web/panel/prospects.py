@@ -18,7 +18,7 @@ from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.discovery import discovery, sheet
 from web.panel.duplicates import likely
-from web.panel.frame import Notice, Part, Toast, done, fragment, on_to, page, reading, swap, viewer, warn, who
+from web.panel.frame import Notice, Part, Toast, done, fragment, page, reading, swap, viewer, warn, who
 from web.panel.wishes import go_on, wished, with_wish
 from web.panel.wording import changed
 from workflow import rights, text
@@ -79,7 +79,7 @@ def add_prospect() -> ResponseReturnValue:
             )
         else:
             toast = Toast(_("%(name)s was added") % {"name": _named(form)})
-            return on_to(f"/prospects/{result.prospect_id}", toast)
+            return done(f"/prospects/{result.prospect_id}", toast)
     return _new(form, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 

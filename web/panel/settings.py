@@ -15,7 +15,7 @@ from web.i18n import FALLBACK, LANGUAGES, forget
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
 from web.panel.everywhere import appearance_page
-from web.panel.frame import Toast, done, on_to, page, reading, worded
+from web.panel.frame import Toast, done, page, reading, worded
 from web.panel.today import show_today
 from web.panel.work import show_work
 from workflow.actions import people
@@ -64,10 +64,6 @@ def save_settings() -> ResponseReturnValue:
     response = done(view, Toast(_("Saved")))
     if "language" in choices:
         forget(response)
-    if is_swap():
-        # Language, theme and zone speak in the frame too, so the browser loads the page anew.
-        response.status_code = HTTPStatus.OK
-        response.headers["HX-Redirect"] = response.headers.pop("Location")
     return response
 
 
@@ -86,7 +82,7 @@ def change_password() -> ResponseReturnValue:
     if errors:
         return _settings(errors, HTTPStatus.UNPROCESSABLE_ENTITY)
     # Loaded anew: who had no password until now is asked for it from now on.
-    return on_to("/settings", Toast(_("The password was changed, and every other session ended")))
+    return done("/settings", Toast(_("The password was changed, and every other session ended")))
 
 
 def change_theme() -> ResponseReturnValue:
