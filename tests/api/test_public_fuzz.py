@@ -22,7 +22,7 @@ from workflow.workspace import Workspace
 # A schema cannot say that an address is taken, that a cursor is ours or that a playbook is sound: such a call fits it
 # and is refused with 422 all the same.
 BEYOND_SCHEMAS = [checks.positive_data_acceptance]
-SHORT, LONG = 3, 20
+SHORT, LONG = 1, 20
 
 
 @pytest.fixture
