@@ -10,7 +10,7 @@ from difflib import unified_diff
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, request
 
@@ -393,9 +393,9 @@ def _changed(
         warn(worded(error))
         return again()
     kept = {name: request.form[name] for name in ("day", "prospect") if request.form.get(name)}
-    undo = (("seen", draft.digest), ("next", address))
     if kept and "/edit" in address:
         address += ("&" if "?" in address else "?") + urlencode(kept)
+    undo = (("seen", draft.digest), ("next", address))
     return done(address, Toast(said, "/playbook/draft/back", undo))
 
 
@@ -534,5 +534,8 @@ def _lines(before: str, after: str) -> tuple[tuple[str, str], ...]:
 
 def _next(otherwise: str) -> str:
     """Where a step back leads: to a page of the editor, nowhere else."""
-    wanted = request.form.get("next", "").partition("?")[0]
-    return wanted if _EDITOR.fullmatch(wanted) else otherwise
+    wanted, _mark, asked = request.form.get("next", "").partition("?")
+    if not _EDITOR.fullmatch(wanted):
+        return otherwise
+    kept = urlencode([(name, value) for name, value in parse_qsl(asked) if name in ("at", "day", "prospect")])
+    return f"{wanted}?{kept}" if kept else wanted

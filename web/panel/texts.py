@@ -5,7 +5,7 @@ What is typed travels in the page until it is saved; whether it may be sent is j
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -65,6 +65,7 @@ class Column:
     text: Text
     shown: Shown
     is_there: bool = True
+    is_typed: bool = False
 
 
 def add_routes(routes: Blueprint) -> None:
@@ -219,7 +220,10 @@ def _editor(
         saved = {each: templates.source(name, each) if each in there else Text("", "", "") for each in LANGUAGES}
         used = reports.uses(ws.playbooks.in_force(tx)).get(name, ())
     columns = [
-        _column(name, each, typed if typed and each == language else saved[each], chosen, is_there=each in there)
+        replace(
+            _column(name, each, typed if typed and each == language else saved[each], chosen, is_there=each in there),
+            is_typed=typed is not None and each == language,
+        )
         for each in LANGUAGES
     ]
     answer = page(
