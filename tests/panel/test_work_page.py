@@ -54,8 +54,8 @@ def test_each_email_is_shown_with_what_is_known_about_it(scene: Scene) -> None:
     scene.tell(known, "email.auto_replied", about="other")
     scene.wait(hours=25)
     page = scene.visitor("iva").read("/uncertain?lang=bg")
-    assert "Папката с изпратени писма не е проверявана оттогава." in page
-    assert "Оттогава има писмо от клиента; то не посочва този имейл." in page
+    assert "Папката с изпратени имейли не е проверявана оттогава." in page
+    assert "Оттогава има съобщение от клиента, което не посочва този имейл." in page
     assert "Оттогава се смята за получен" in page
 
 

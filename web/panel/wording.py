@@ -62,7 +62,7 @@ _FIELDS: Final = {
     "name": later("Name"),
     "company": later("Company"),
     "phone": later("Phone"),
-    "title": later("Role"),
+    "title": later("Job title"),
     "language": later("Language"),
     "time_zone": later("Time zone"),
     "country": later("Country"),

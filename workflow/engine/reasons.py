@@ -145,11 +145,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "stop.meeting": ("A meeting was booked.", "Насрочена е среща."),
     "stop.merged": (
         "The prospect was merged with another, who is on this sequence or had its emails.",
-        "Клиентът беше слят с друг, който е в тази поредица или е получил писмата ѝ.",
+        "Клиентът беше слят с друг, който е в тази поредица или е получил имейлите ѝ.",
     ),
     "merged": (
         "The prospect was merged with another: the email is written anew.",
-        "Клиентът беше слят с друг: писмото се пише наново.",
+        "Клиентът беше слят с друг: имейлът се пише наново.",
     ),
     "stop.close": ("The prospect was closed.", "Клиентът е приключен."),
     "stop.reopen": ("The prospect was opened again.", "Клиентът беше отворен отново."),
@@ -214,7 +214,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "sent": ("Accepted by the mail server.", "Приет от пощенския сървър."),
     "sent_found": (
         "Sent: the mail server keeps it in its folder of sent mail.",
-        "Изпратен: пощенският сървър го пази в папката с изпратени писма.",
+        "Изпратен: пощенският сървър го пази в папката с изпратени имейли.",
     ),
     "sent_confirmed": (
         "A message from the prospect shows that it arrived.",

@@ -48,7 +48,7 @@ SENDERS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "sign.unread": (
         "Its mailbox is not read, so nobody looked into its folder of sent mail.",
-        "Пощенската му кутия не се чете, затова папката с изпратени писма не е проверявана.",
+        "Пощенската му кутия не се чете, затова папката с изпратени имейли не е проверявана.",
     ),
     "sign.unreadable": (
         "Its mailbox cannot be read: {problem}",
@@ -56,11 +56,11 @@ SENDERS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "sign.not_looked": (
         "The folder of sent mail was not looked into since.",
-        "Папката с изпратени писма не е проверявана оттогава.",
+        "Папката с изпратени имейли не е проверявана оттогава.",
     ),
     "sign.not_there": (
         "It is not in the folder of sent mail. Not every server keeps one, so this proves nothing.",
-        "Няма го в папката с изпратени писма. Не всеки сървър поддържа такава, така че това не доказва нищо.",
+        "Няма го в папката с изпратени имейли. Не всеки сървър поддържа такава, така че това не доказва нищо.",
     ),
     "sign.no_mail": (
         "Nothing came from the prospect since, and no report names this email.",
@@ -68,7 +68,7 @@ SENDERS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "sign.mail": (
         "Mail came from the prospect since; it does not name this email.",
-        "Оттогава има писмо от клиента; то не посочва този имейл.",
+        "Оттогава има съобщение от клиента, което не посочва този имейл.",
     ),
     "sign.bounce": (
         "A bounce was reported since; it does not name this email, but may mean it.",

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "own.message": (
         "It is a mail of ours that came back unchanged.",
-        "Това е наше писмо, което се е върнало непроменено.",
+        "Това е наш имейл, който се е върнал непроменен.",
     ),
     "complaint.report": (
         "The provider reports that the recipient marked our mail as junk.",
-        "Доставчикът съобщава, че получателят е отбелязал писмото ни като спам.",
+        "Доставчикът съобщава, че получателят е отбелязал имейла ни като спам.",
     ),
     "report.failed": (
         "A mail server reports that it could not deliver.",
-        "Пощенски сървър съобщава, че не е могъл да достави писмото.",
+        "Пощенски сървър съобщава, че не е могъл да достави имейла.",
     ),
     "report.delayed": (
         "A mail server reports a delay and goes on trying.",
@@ -29,7 +29,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "report.delivered": (
         "A mail server confirms that it delivered or passed on the mail.",
-        "Пощенски сървър потвърждава, че е доставил или предал писмото.",
+        "Пощенски сървър потвърждава, че е доставил или предал имейла.",
     ),
     "unsubscribe.address": (
         "It was sent to the address for unsubscribing.",
@@ -45,11 +45,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "bounce.prose": (
         "A mail server writes that it could not deliver.",
-        "Пощенски сървър пише, че не е могъл да достави писмото.",
+        "Пощенски сървър пише, че не е могъл да достави имейла.",
     ),
     "bounce.delayed": (
         "A mail server writes that the mail is delayed and that it goes on trying.",
-        "Пощенски сървър пише, че писмото се бави и че продължава да опитва.",
+        "Пощенски сървър пише, че имейлът се бави и че продължава да опитва.",
     ),
     "automatic.receipt": (
         "It is a read receipt.",
