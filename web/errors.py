@@ -15,6 +15,7 @@ from flask import Response, current_app, g, request
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
 
+from web.i18n import later
 from workflow import ids
 from workflow.errors import BadInput, Conflict, Forbidden, NotFound, OnwardError, PlaybookError, Unavailable
 from workflow.records.db import CommitUnknown
@@ -39,15 +40,15 @@ _STATUS: Final[Mapping[type[OnwardError], int]] = {
 }
 _OURS: Final = "Something went wrong on our side; the log tells more under this id: {id}"
 _SENTENCES: Final[Mapping[int, str]] = {
-    400: "The request cannot be understood.",
-    401: "Sign in first, or send a valid key.",
-    404: "There is nothing at this address.",
-    405: "This address does not take that method.",
-    408: "The request took too long to arrive.",
-    413: "The request is too large.",
-    415: "Send JSON, with the content type application/json.",
-    429: "Too many requests: wait a little.",
-    503: "Nothing could be stored just now: try again in half a minute.",
+    400: later("The request cannot be understood."),
+    401: later("Sign in first, or send a valid key."),
+    404: later("There is nothing at this address."),
+    405: later("This address does not take that method."),
+    408: later("The request took too long to arrive."),
+    413: later("The request is too large."),
+    415: later("Send JSON, with the content type application/json."),
+    429: later("Too many requests: wait a little."),
+    503: later("Nothing could be stored just now: try again in half a minute."),
 }
 
 

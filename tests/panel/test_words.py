@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from flask import g
+from flask import Flask, g
 
 from tests.panel.scene import Scene, Visitor
 from web import formats, words
 from web.i18n import gettext, ngettext, read_catalogue
 from web.panel import wording
-from workflow import places
+from web.panel.refusals import in_words
+from workflow import actions, places
 from workflow.engine import signals
 from workflow.engine.reasons import codes
 from workflow.playbook.schema import OUTCOMES
@@ -160,3 +163,40 @@ def test_bulgarian_counts_take_the_counted_form(scene: Scene) -> None:
         told = [ngettext("%(shown)s prospect", "%(shown)s prospects", n) % {"shown": n} for n in (1, 2, 21)]
         assert told == ["1 клиент", "2 клиента", "21 клиента"]
         assert gettext("a word nobody translated") == "a word nobody translated"
+
+
+# Told by the API and the command line only, or about what no form of the panel sends.
+_FOR_PROGRAMS = (
+    "must be one of", "“kind” must", "has no “", "is no fact that can", "is no scope", "There is no language",
+    "`onward endpoint list`", "only a subscription of SNS is confirmed", "answered ", "Amazon", "No subscription was",
+    "--imap-url-file", "Plus-addresses are on", "The encoding must be", "has no such transition",
+)  # fmt: skip
+
+
+def refusals() -> Iterator[str]:
+    """Every sentence that an action raises, with an x for each value in it."""
+    for file in (Path(actions.__file__).parent).rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for made in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            named: dict[str, list[ast.expr]] = {}
+            for node in ast.walk(made):
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    named.setdefault(node.targets[0].id, []).append(node.value)
+            for node in ast.walk(made):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("BadInput", "Conflict", "NotFound"):
+                    first = node.args[0] if node.args else ast.Constant("")
+                    for said in named.get(first.id, []) if isinstance(first, ast.Name) else [first]:
+                        parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+                        text = "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in parts)
+                        if len(text) > 1:
+                            yield text
+
+
+def test_what_an_action_refuses_is_said_in_bulgarian_too() -> None:
+    with Flask(__name__).test_request_context():
+        g.language = "bg"
+        english = {each for each in refusals() if in_words(each) == each}
+        assert {each for each in english if not any(part in each for part in _FOR_PROGRAMS)} == set()
+        assert in_words("There is a source named crm already: choose another name, or rotate its secret.") == (
+            "Вече има източник с име crm: изберете друго име или сменете тайната му."
+        )

@@ -21,15 +21,16 @@ from web.auth import check_form, csrf, is_safe_method, is_secure, leave_note, pe
 from web.auth import keep as keep_visit
 from web.auth import load as load_session
 from web.formats import local, now
-from web.i18n import choose, remember
+from web.i18n import choose, later, remember
 from web.i18n import gettext as _
 from web.manual import about
 from web.pages import is_swap, playbook, render, render_block, workspace
+from web.panel.refusals import in_words
 from web.panel.wording import WORDS
 from workflow import rights
 from workflow.actions.prospects import Who
 from workflow.engine import calendar
-from workflow.errors import Unavailable
+from workflow.errors import Conflict, NotFound, Unavailable
 from workflow.ids import new_id
 from workflow.playbook.schema import OUTCOMES
 from workflow.records.models import Rep
@@ -90,6 +91,12 @@ class Notice:
 # A sentence of the panel itself, which needs no translation any more.
 _CYRILLIC: Final = re.compile("[а-я]")
 
+
+_OPENED: Final = later("This address opens by its own button or form only: go back to the page that has it.")
+_GONE: Final = later("There is nothing at this address: it may have been removed, or never was.")
+_OVERTAKEN: Final = later("Someone was faster: load the newer state and decide again.")
+_KINDS: Final = {NotFound: _GONE, Conflict: _OVERTAKEN}
+_BY_STATUS: Final[Mapping[int, str]] = {HTTPStatus.NOT_FOUND: _GONE, HTTPStatus.CONFLICT: _OVERTAKEN}
 
 # Files that people bring are larger than any form; nobody without a session may send one.
 _LARGE: Final = {"/prospects/import": 65 * 1024 * 1024}
@@ -216,7 +223,9 @@ def error_page(status: int, sentence: str) -> str:
             g.language, g.signed_in = choose(None), None
         else:
             begin()
-    told = _(sentence) if ours else worded(sentence)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        sentence = _OPENED
+    told = in_words(sentence) if ours else worded(sentence, status)
     if is_swap():
         g.alert = told
         return f'<hx-partial hx-target="#alerts" hx-swap="innerHTML">{_alert()}</hx-partial>'
@@ -238,13 +247,14 @@ def _heading(status: int) -> str:
     return known.get(HTTPStatus(status)) or _("This did not work")
 
 
-def worded(error: OnwardError | str) -> str:
-    """The sentence of an error for the person who asked; in Bulgarian ours, where the error's own is not translated."""
+def worded(error: OnwardError | str, status: int = 0) -> str:
+    """The sentence of an error for whoever asked; in Bulgarian one for its kind, where its own is not translated."""
     sentence = error if isinstance(error, str) else error.message
-    told = _(sentence)
+    told = in_words(sentence)
     if told != sentence or g.language == "en" or _CYRILLIC.search(sentence):
         return told
-    return _("This could not be done. Load the page again and check what it says.")
+    found = next((said for kind, said in _KINDS.items() if isinstance(error, kind)), _BY_STATUS.get(status))
+    return _(found or later("This could not be done. Load the page again and check what it says."))
 
 
 def _context(here: str) -> dict[str, Any]:
