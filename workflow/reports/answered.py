@@ -20,6 +20,7 @@ from workflow.reports.asked import later_than, of_prospects
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
+    from sqlalchemy.orm import InstrumentedAttribute
 
     from workflow.records.db import Tx
     from workflow.reports.asked import Asked
@@ -59,7 +60,10 @@ def results(tx: Tx, viewer: Viewer, asked: Asked) -> tuple[Step, ...]:
         .where(one_of(Touch.state, _LEFT), later_than(Touch.committed_at, asked.since(tx)))
         .group_by(*alike)
     )
-    found = {(row[0], row[1], row[2]): int(row[3]) for row in tx.conn.execute(_of_whom(sent, viewer, asked))}
+    found = {
+        (row[0], row[1], row[2]): int(row[3])
+        for row in tx.conn.execute(_of_whom(sent, viewer, asked, Touch.prospect_id))
+    }
     followed: dict[tuple[str, str, str | None], Counter[str]] = defaultdict(Counter)
     for sequence, step, variant, kind, count in tx.conn.execute(_followed(tx, viewer, asked)):
         followed[sequence, step, variant][_NEWS[kind]] += count
@@ -83,25 +87,25 @@ def _followed(tx: Tx, viewer: Viewer, asked: Asked) -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     since = asked.since(tx)
-    news = (
-        select(History.kind.label("kind"), last.label("touch_id"))
-        .where(one_of(History.kind, tuple(_NEWS)), History.occurred_at >= since)
-        .distinct()
-        .subquery()
+    # Whose news is asked before each looks for its email: a rep sees few of them.
+    all_news = select(History.kind.label("kind"), last.label("touch_id")).where(
+        one_of(History.kind, tuple(_NEWS)), History.occurred_at >= since
     )
+    news = _of_whom(all_news, viewer, asked, History.prospect_id).distinct().subquery()
     alike = (Touch.sequence, Touch.step, Touch.variant, news.c.kind)
-    found = (
+    return (
         select(*alike, func.count())
         .join(news, news.c.touch_id == Touch.id)
         .where(Touch.kind == "email", later_than(Touch.committed_at, since))
         .group_by(*alike)
     )
-    return _of_whom(found, viewer, asked)
 
 
-def _of_whom(found: Select[*tuple[Any, ...]], viewer: Viewer, asked: Asked) -> Select[*tuple[Any, ...]]:
+def _of_whom(
+    found: Select[*tuple[Any, ...]], viewer: Viewer, asked: Asked, prospect_id: InstrumentedAttribute[str]
+) -> Select[*tuple[Any, ...]]:
     """Asks about the prospect only where a filter does."""
     wanted = of_prospects(viewer, asked)
     if len(wanted) == 1:
         return found
-    return found.join(Prospect, Prospect.id == Touch.prospect_id).where(*wanted)
+    return found.join(Prospect, Prospect.id == prospect_id).where(*wanted)
