@@ -16,7 +16,7 @@ def test_what_is_typed_is_seen_at_once_on_a_prospect_and_saved(scene: Scene, des
     scene.clock.advance(minutes=1)
     scene.prospect("John Smith", email="john@example.com", company="Smith Ltd")
     page = desk.open("/templates")
-    page.get_by_role("link", name="Follow up questions").click()
+    page.get_by_role("link", name="Follow-up questions").click()
     english = page.locator("section.said").nth(0)
     bulgarian = page.locator("section.said").nth(1)
     expect(english.locator(".preview")).to_contain_text("Hello John,")

@@ -26,6 +26,10 @@ def test_the_list_tells_where_each_text_is_used_and_leads_to_its_editor(iva: Vis
     assert 'href="/templates/follow_up_questions"' in page
     assert "not sent yet" in page
     assert "No step has sent variants" in page
+    # Names, places and subjects as a person says them, none as it is written in a file.
+    assert "Follow-up questions</a>" in page
+    assert "After the call, step 1" in page
+    assert "{%" not in page
     page = iva.read("/templates/follow_up_questions")
     assert page.count("<textarea") == 4
     assert "A few questions after our call" in page
@@ -111,7 +115,24 @@ def test_a_new_text_begins_in_english_and_a_search_finds_whom_to_show_it_on(scen
     assert iva.get("/templates/new?name=Odd Name").status_code == 409
     assert iva.get("/templates/new?name=fresh").status_code == 200
     assert iva.post("/templates/fresh/bg", typed()).status_code == 422
-    assert iva.post("/templates/fresh/en", typed(html=PAGE.replace("company", "name"))).status_code == 303
+    # Words alone are enough: the HTML and the way out are made, and made again from what is written next.
+    words = {"text": "Hello {{ name }},\n\n- one\n- two\n", "html": ""}
+    assert iva.post("/templates/fresh/en", typed(**words)).status_code == 303
+    page = html.unescape(iva.get("/templates/new?name=fresh").text)
+    assert "There is a template of this name already" in page
+    assert "Would you rather not get emails from me? {{ unsubscribe_url }}" in page
+    assert re.search(r'id="html-en"[^>]*>\s*</textarea>', page)
+    assert ">two</li>" in iva.get("/templates/fresh/en/html").text
+    assert iva.post("/templates/fresh/en", typed(1, text=f"{words['text']}- three\n", html="")).status_code == 303
+    assert ">three</li>" in iva.get("/templates/fresh/en/html").text
+    odd = html.unescape(iva.post("/templates/fresh/en", typed(2, text="{{ nme }}", html="")).text)
+    assert odd.count("there is no value “nme”") == 1
+    # HTML of its own that does not follow its text is named while it is typed.
+    assert iva.post("/templates/fresh/en", typed(2, html=PAGE.replace("company", "name"))).status_code == 303
+    lags = "The text is another one now, and its HTML is not"
+    for body, is_told in ((BODY, False), (f"More. {BODY}", True)):
+        changed = typed(3, text=body, html=PAGE.replace("company", "name"))
+        assert (lags in iva.post("/templates/fresh/en/preview", changed, HX_Request="true").text) is is_told
     assert "/templates/fresh" in iva.read("/templates")
     iva.htmx = True
     page = iva.read("/templates/people?q=петр")

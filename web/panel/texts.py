@@ -16,8 +16,8 @@ from sqlalchemy import select
 from web.auth import person, require
 from web.forms import line as read_line
 from web.i18n import gettext as _
-from web.i18n import later
-from web.pages import workspace
+from web.i18n import language, later
+from web.pages import playbook, workspace
 from web.panel.faults import PARTS, place, refusal, sentence
 from web.panel.frame import Part, Toast, done, fragment, page, reading, swap, viewer, warn, who, worded
 from web.panel.letters import inside
@@ -25,6 +25,7 @@ from web.security import policy
 from workflow import rights, text
 from workflow.actions import texts
 from workflow.errors import BadInput, Conflict, NotFound, OnwardError
+from workflow.mail import own
 from workflow.mail.smtp import Timeouts
 from workflow.mail.templates import LANGUAGES, NAME, Text
 from workflow.records.models import Prospect
@@ -32,7 +33,7 @@ from workflow.reports import finding, scope, variants
 from workflow.reports import texts as reports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flask import Blueprint
     from flask.typing import ResponseReturnValue
@@ -66,6 +67,8 @@ class Column:
     shown: Shown
     is_there: bool = True
     is_typed: bool = False
+    lags: bool = False
+    """Whether the text was changed and its HTML was not."""
 
 
 def add_routes(routes: Blueprint) -> None:
@@ -90,7 +93,10 @@ def all_texts() -> ResponseReturnValue:
     with reading() as tx:
         found = reports.listed(ws, tx)
         judged = variants.by_variant(tx)
-    return page("texts", here="templates", found=found, judged=judged, fault=_FAULT)
+        subjects = {each.name: _subject(tx, each) for each in found}
+    return page(
+        "texts", here="templates", found=found, judged=judged, subjects=subjects, places=_places(), fault=_FAULT
+    )
 
 
 def new_text() -> ResponseReturnValue:
@@ -100,6 +106,9 @@ def new_text() -> ResponseReturnValue:
     if not NAME.fullmatch(name):
         warn(_("A name has small letters, digits, hyphens and underscores, such as second_reminder."))
         return all_texts()
+    with reading() as tx:
+        if workspace().templates.of(tx, name).exists(name):
+            warn(_("There is a template of this name already: this is it."))
     return _editor(name, new=True)
 
 
@@ -227,11 +236,31 @@ def _editor(
         for each in LANGUAGES
     ]
     answer = page(
-        "text", here="templates", status=status, toast=toast, key=name, columns=columns, used=used, found=found,
-        chosen=chosen, fault=_FAULT,
+        "text", here="templates", status=status, toast=toast, key=name, columns=columns, used=used, places=_places(),
+        found=found, chosen=chosen, fault=_FAULT,
     )  # fmt: skip
     answer.headers["Content-Security-Policy"] = policy(frame_src="'self'")
     return answer
+
+
+def _places() -> Mapping[tuple[str, str], int]:
+    """Of each step of the playbook in force which one it is in its sequence, from 1."""
+    book = playbook()
+    return {
+        (sequence.key, each.key): number
+        for sequence in book.sequences.values()
+        for number, each in enumerate(sequence.steps, start=1)
+    }
+
+
+def _subject(tx: Tx, listed: reports.Listed) -> str:
+    """The subject of a listed email as a reader of the page sees it; one with choices in it on somebody invented."""
+    said = language() if language() in listed.subjects else next(iter(sorted(listed.subjects, reverse=True)), "")
+    written = listed.subjects.get(said, "")
+    if "{" not in written or said not in LANGUAGES:
+        return written
+    shown = texts.show(workspace(), tx, (listed.name, said, reports.source(workspace(), tx, listed.name, said)), None)
+    return shown.rendered.subject if shown.rendered else written
 
 
 def _conflict(name: str, language: str, typed: Text) -> ResponseReturnValue:
@@ -249,9 +278,19 @@ def _column(name: str, language: str, written: Text, prospect_id: str | None, *,
     with reading() as tx:
         if not is_there and not written.text:
             return Column(language, written, texts.Shown(None, ()), is_there)
-        return Column(
-            language, written, texts.show(ws, tx, (_known(name), _said(language), written), prospect_id), is_there
-        )
+        shown = texts.show(ws, tx, (_known(name), _said(language), written), prospect_id)
+        if own.is_made(language, written):
+            written = replace(written, html="")
+        return Column(language, written, shown, is_there, lags=_lags(tx, name, language, written))
+
+
+def _lags(tx: Tx, name: str, language: str, written: Text) -> bool:
+    """Whether the text is another than the saved one, and the HTML that most people read is not."""
+    templates = workspace().templates.of(tx, name)
+    if not written.html.strip() or not templates.exists(name) or language not in templates.languages(name):
+        return False
+    saved = templates.source(name, language)
+    return saved.html.split() == written.html.split() and saved.text.split() != written.text.split()
 
 
 def _html(shown: Shown) -> ResponseReturnValue:

@@ -227,6 +227,18 @@ def step(made_from: Step | None, key: str = "") -> str:
     return _word(_EMAILS, made_from.email or key)
 
 
+def email(key: str) -> str:
+    """The name of an email, the same wherever it is named."""
+    return _word(_EMAILS, key)
+
+
+def step_of(sequence_key: str, key: str) -> str:
+    """What a step is about that is known by the key of its sequence and its own; one of old by its key."""
+    known = playbook().sequences.get(sequence_key)
+    found = next((each for each in known.steps if each.key == key), None) if known else None
+    return step(found, key)
+
+
 def sequence(key: str) -> str:
     """The title of a sequence."""
     book = playbook()
@@ -472,6 +484,8 @@ WORDS: Final = (
     way,
     stage,
     step,
+    email,
+    step_of,
     sequence,
     trigger,
     field,

@@ -17,6 +17,7 @@ from workflow.actions import mailboxes, preview
 from workflow.actions.outreach import letter
 from workflow.engine import sequences
 from workflow.errors import BadInput, Conflict, NotFound
+from workflow.mail import own
 from workflow.mail.address import Mailbox as Party
 from workflow.mail.address import parse_address
 from workflow.mail.compose import Draft, compose
@@ -67,8 +68,9 @@ class Shown:
 def save(ws: Workspace, name: str, language: str, text: Text, actor: str) -> int:
     """Keep `text` as the next version of an email in a language; gives its number, from 1.
 
-    `text.version` is the one that its author saw. Raises Conflict when there is a newer one by now, FaultyText for a
-    text that could not be sent, and NotFound for a name or language that cannot be. The same text again is no version.
+    HTML that is missing is made from the text. `text.version` is the one that its author saw. Raises
+    Conflict when there is a newer one by now, FaultyText for a text that could not be sent, and NotFound for a name or
+    language that cannot be. The same text again is no version.
     """
 
     def work(tx: Tx) -> int:
@@ -83,16 +85,17 @@ def save(ws: Workspace, name: str, language: str, text: Text, actor: str) -> int
         found = problems(templates, name, language, text)
         if found:
             raise FaultyText(found)
-        if language in _languages(templates, name) and templates.source(name, language) == text:
+        kept = own.whole(language, text)
+        if language in _languages(templates, name) and templates.source(name, language) == kept:
             return newest
         row = {
             "id": ids.new_id(),
             "name": name,
             "language": language,
             "version": newest + 1,
-            "subject": text.subject,
-            "text": text.text,
-            "html": text.html,
+            "subject": kept.subject,
+            "text": kept.text,
+            "html": kept.html,
             "actor": actor,
             "at": tx.now,
         }
@@ -118,6 +121,8 @@ def _check_place(name: str, language: str) -> None:
 
 def problems(templates: Templates, name: str, language: str, text: Text) -> tuple[TemplateError, ...]:
     """Everything that keeps a text from being saved, each with its place."""
+    if not text.html.strip() and text.text.strip():
+        return own.problems(templates, name, language, text.subject, text.text)
     drafted = templates.drafted(name, language, text)
     return tuple(each for each in drafted.problems(name) if each.place.language in ("", language))
 
@@ -128,10 +133,11 @@ def show(ws: Workspace, tx: Tx, draft: tuple[str, str, Text], prospect_id: str |
     A prospect without a meeting ahead has one tomorrow for the sake of it.
     """
     name, language, text = draft
-    templates = ws.templates.of(tx, name).drafted(name, language, text)
-    found = tuple(each for each in templates.problems(name) if each.place.language in ("", language))
+    templates = ws.templates.of(tx, name)
+    found = problems(templates, name, language, text)
     if found:
         return Shown(None, found)
+    templates = templates.drafted(name, language, own.whole(language, text))
     try:
         return Shown(templates.render(name, language, _values(ws, tx, language, prospect_id)), ())
     except TemplateError as error:
@@ -207,10 +213,10 @@ def _ahead(tx: Tx, prospect_id: str) -> str | None:
 
 def _mailbox(ws: Workspace, rep_id: str) -> str:
     with ws.database.read() as tx:
-        own = select(Mailbox.id).where(
+        mine = select(Mailbox.id).where(
             Mailbox.rep_id == rep_id, Mailbox.removed_at.is_(None), Mailbox.state == "active"
         )
-        found = tx.conn.execute(own.order_by(Mailbox.created_at).limit(1)).scalar_one_or_none()
+        found = tx.conn.execute(mine.order_by(Mailbox.created_at).limit(1)).scalar_one_or_none()
     return found or ws.mailbox_id
 
 

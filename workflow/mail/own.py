@@ -1,4 +1,4 @@
-"""The text that a person writes for one single email: plain words, made into all parts that an email has.
+"""Plain words made into all parts that an email has: of one single email, and of a template without HTML of its own.
 
 It goes the way of every template: the same language, the same bounds, the same frame, and always a way to unsubscribe.
 Knows no database and sends nothing.
@@ -7,6 +7,7 @@ Knows no database and sends nothing.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import escape
@@ -16,7 +17,7 @@ from workflow.mail.dialect import Place
 from workflow.mail.templates import FALLBACK, TemplateError, Templates, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from workflow.mail.templates import Rendered
 
@@ -34,13 +35,26 @@ _ENDS: Final[Mapping[str, tuple[str, str]]] = {
 
 def sources(language: str, subject: str, text: str, version: int) -> Text:
     """The three sources of an email that says `text`; without a link to unsubscribe it gets the usual last line."""
-    text = text.strip("\n") + "\n"
+    asks, here = _ENDS.get(language, _ENDS[FALLBACK])
+    end = f"{asks} {{{{ {_LINK} }}}}"
+    text = text.strip("\n").removesuffix(f"\n\n{end}").strip("\n") + "\n"
     html = "\n".join(_paragraph(each) for each in re.split(r"\n\s*\n", text.strip("\n")))
     if not re.search(rf"\{{\{{[^}}]*\b{_LINK}\b", text):
-        asks, here = _ENDS.get(language, _ENDS[FALLBACK])
-        text += f"\n{asks} {{{{ {_LINK} }}}}\n"
+        text += f"\n{end}\n"
         html += f'\n<p class="small">{asks} <a href="{{{{ {_LINK} }}}}">{here}</a></p>'
     return Text(subject, text, f"{html}\n", version)
+
+
+def whole(language: str, written: Text) -> Text:
+    """What is written, with HTML: where there is none, it is made from the text."""
+    if written.html.strip() or not written.text.strip():
+        return written
+    return sources(language, written.subject, written.text, written.version)
+
+
+def is_made(language: str, written: Text) -> bool:
+    """Whether the HTML is what the text alone would give."""
+    return bool(written.text.strip()) and written == whole(language, replace(written, html=""))
 
 
 def problems(templates: Templates, name: str, language: str, subject: str, text: str) -> tuple[TemplateError, ...]:
@@ -50,9 +64,13 @@ def problems(templates: Templates, name: str, language: str, subject: str, text:
         dialect.parse(text, Place(name, language, "body.txt"))
     except TemplateError as error:
         return (error,)
-    found = templates.drafted(name, language, sources(language, subject, text, 0)).problems(name)
+    return of_words(templates.drafted(name, language, sources(language, subject, text, 0)).problems(name), language)
+
+
+def of_words(found: Iterable[TemplateError], language: str) -> tuple[TemplateError, ...]:
+    """The problems of an email in a language whose HTML is made from its text."""
     mine = [each for each in found if each.place.language in ("", language)]
-    # The HTML is made from the text: what is wrong there is wrong here, and only here the lines are the author's.
+    # What is wrong there is wrong here, and only here the lines are the author's.
     typed = [each for each in mine if each.place.part != "body.html"]
     return tuple(typed or mine)
 
