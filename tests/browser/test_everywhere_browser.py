@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -53,6 +55,13 @@ def test_keys_work_on_a_bulgarian_layout_and_can_be_switched_off(scene: Scene, d
     press(page, "KeyM", "м")
     expect(page.locator("#moves")).to_be_visible()
     page.keyboard.press("Escape")
+    press(page, "KeyC", "ц")
+    page.wait_for_url("**/call")
+    desk.open(f"/prospects/{first}")
+    expect(page.locator("[aria-keyshortcuts=E]")).to_have_attribute("href", re.compile("^mailto:"))
+    press(page, "KeyM", "м")
+    press(page, "Digit2", "2")
+    expect(page.locator("[data-toast]")).to_contain_text("Квалифициран")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Клавиши")).to_be_visible()
     page.keyboard.press("Escape")

@@ -176,6 +176,11 @@ def test_settings_are_kept_and_odd_ones_are_said(iva: Visitor) -> None:
         answer = iva.post("/settings", {name: value})
         assert answer.status_code == 422
         assert f'id="e-{name}"' in answer.text
+    # What stood beside the odd one is not lost.
+    for more in ({}, {"view": "appearance"}):
+        odd = iva.post("/settings", {"time_zone": "Mars/Olympus", "theme": "light", **more}).text
+        assert 'value="Mars/Olympus"' in odd
+        assert '<option value="light" selected>' in odd
     iva.htmx = True
     answer = iva.post("/settings", {"language": ""})
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, "/settings")

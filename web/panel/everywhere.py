@@ -95,10 +95,20 @@ def appearance() -> ResponseReturnValue:
     return appearance_page()
 
 
-def appearance_page(errors: Mapping[str, str] | None = None, status: int = HTTPStatus.OK) -> Response:
-    """The page of one's appearance, with what is wrong at its fields."""
+def appearance_page(
+    errors: Mapping[str, str] | None = None, typed: Mapping[str, str] | None = None, status: int = HTTPStatus.OK
+) -> Response:
+    """The page of one's appearance, with what was typed and what is wrong at its fields."""
     zones = sorted(name for name in available_timezones() if "/" in name)
-    return page("appearance", here="settings", status=status, errors=errors or {}, zones=zones)
+    mine = own_choices(typed)
+    return page("appearance", here="settings", status=status, errors=errors or {}, mine=mine, zones=zones)
+
+
+def own_choices(typed: Mapping[str, str] | None) -> dict[str, str]:
+    """What the viewer chose before, and over it what was typed just now and not taken."""
+    me = person()
+    kept = {name: getattr(me, name) or "" for name in ("name", "language", "theme", "time_zone", "single_keys")}
+    return kept | dict(typed or {})
 
 
 def _places() -> Iterator[Place]:

@@ -189,8 +189,10 @@ def page(name: str, *, here: str, status: int = 200, toast: Toast | None = None,
 def swap(*parts: Part, status: int = 200, toast: Toast | None = None, title: str = "") -> Response:
     """The parts of a page that changed, for htmx. Whatever went wrong before is taken off the page."""
     shown = [*parts, Part("#alerts", _alert(), "innerHTML")]
-    if toast is not None:
-        shown.append(Part("#toast", render("panel/toast.html", {**outside(), "toast": toast}), "innerHTML"))
+    if toast is not None or status >= HTTPStatus.BAD_REQUEST:
+        # What was done before is no word beside what failed now.
+        said = render("panel/toast.html", {**outside(), "toast": toast}) if toast is not None else ""
+        shown.append(Part("#toast", said, "innerHTML"))
     markup = "".join(f'<hx-partial hx-target="{p.target}" hx-swap="{p.swap}">{p.markup}</hx-partial>' for p in shown)
     head = f"<title>{title}</title>" if title else ""
     return Response(head + markup, status, mimetype="text/html")

@@ -14,7 +14,7 @@ from web.forms import line as read_line
 from web.i18n import FALLBACK, LANGUAGES, forget
 from web.i18n import gettext as _
 from web.pages import is_swap, workspace
-from web.panel.everywhere import appearance_page
+from web.panel.everywhere import appearance_page, own_choices
 from web.panel.frame import Toast, done, page, reading, worded
 from web.panel.today import show_today
 from web.panel.work import show_work
@@ -56,8 +56,8 @@ def save_settings() -> ResponseReturnValue:
     except BadInput as error:
         wrong = {error.field: worded(error)}
         if request.form.get("view") == "appearance":
-            return appearance_page(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
-        return _settings(wrong, HTTPStatus.UNPROCESSABLE_ENTITY)
+            return appearance_page(wrong, choices, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _settings(wrong, choices, HTTPStatus.UNPROCESSABLE_ENTITY)
     if "language" in choices:
         g.language = choices["language"] or request.accept_languages.best_match(LANGUAGES, FALLBACK)
     view = "/settings/appearance" if request.form.get("view") == "appearance" else "/settings"
@@ -80,7 +80,7 @@ def change_password() -> ResponseReturnValue:
     except BadInput:
         errors["password"] = _("A password has at least %(num)s and at most 1024 characters.") % {"num": SHORTEST}
     if errors:
-        return _settings(errors, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _settings(errors, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     # Loaded anew: who had no password until now is asked for it from now on.
     return done("/settings", Toast(_("The password was changed, and every other session ended")))
 
@@ -108,7 +108,10 @@ def resume(mailbox_id: str) -> ResponseReturnValue:
 
 
 def _settings(
-    errors: Mapping[str, str] | None = None, status: int = HTTPStatus.OK, toast: Toast | None = None
+    errors: Mapping[str, str] | None = None,
+    typed: Mapping[str, str] | None = None,
+    status: int = HTTPStatus.OK,
+    toast: Toast | None = None,
 ) -> ResponseReturnValue:
     with reading() as tx:
         mailboxes = tx.conn.execute(
@@ -123,5 +126,5 @@ def _settings(
     return page(
         "settings", here="settings", status=status, toast=toast, errors=errors or {}, mailboxes=mailboxes,
         sources=sources, zones=sorted(name for name in available_timezones() if "/" in name),
-        base_url=workspace().settings.base_url, shortest=SHORTEST,
+        base_url=workspace().settings.base_url, shortest=SHORTEST, mine=own_choices(typed),
     )  # fmt: skip

@@ -396,6 +396,7 @@
     const key = NAMES[e.code] || /^Key([A-Z])$/.exec(e.code)?.[1];
     const el = key && by(key);
     if (el) { e.preventDefault(); act(el); }
+    else if (key === "C" && near()) { const to = $("a[href^='/prospects/']", near()); if (to) location.assign(`${to.pathname}/call`); }
   });
   document.addEventListener("click", e => {
     const button = e.target.closest("[data-open]");
