@@ -52,7 +52,7 @@ def test_a_step_is_changed_in_its_own_letters_and_what_is_wrong_stands_at_it(iva
     mine = SHIPPED.replace("        after: 2wd\n        blocking", "        after: 3wd\n        blocking")
     assert draft(iva) == mine
     page = iva.read(EDIT)
-    assert "after 3 working d" in page
+    assert "after 3 working days<" in page
     # What is typed is judged before it is saved, and kept when it is saved all the same.
     iva.htmx = True
     odd = step(**{"after-n": "3", "task-en": "", "does": "email", "email": "nothing"})

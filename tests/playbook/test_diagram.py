@@ -47,7 +47,7 @@ def test_it_notes_the_sequences_where_they_begin() -> None:
         "        nudge [Followed up]\n"
         "        - after 1 s, Meeting recap\n"
         "        - after 2 s, Call back\n"
-        "        - after 1 h, Question about the decision\n"
+        "        - after 1 hour, Question about the decision\n"
         "    end note\n"
     )
 
@@ -56,7 +56,7 @@ def test_no_text_ends_a_note() -> None:
     """Mermaid reads a note up to the words `end note`, wherever they stand."""
     steps = "steps: [{key: a, task: {en: 'Weekend note: call'}, after: 1d}]"
     book = f"{ODD}sequences:\n  s: {{start: {{when: call.ended}}, stop: [reply, close], {steps}}}\n"
-    assert "        - after 1 d, Weekend#32;note#58; call\n" in diagram(load(book), "en")
+    assert "        - after 1 day, Weekend#32;note#58; call\n" in diagram(load(book), "en")
 
 
 def test_it_writes_no_title_that_mermaid_would_take_for_its_own() -> None:

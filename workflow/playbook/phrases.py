@@ -68,11 +68,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "at once": ("at once", "веднага"),
     "after": ("after {}", "след {}"),
     "before": ("{} before", "{} преди"),
-    "working": ("{} working d", "{} раб. дни"),
-    "working.one": ("1 working d", "1 раб. ден"),
-    "unit.d": ("d", "дни"),
-    "unit.one": ("d", "ден"),
-    "unit.h": ("h", "ч"),
+    "working": ("{} working days", "{} работни дни"),
+    "working.one": ("1 working day", "1 работен ден"),
+    "unit.d": ("days", "дни"),
+    "unit.one": ("day", "ден"),
+    "unit.h": ("hours", "часа"),
+    "unit.h.one": ("hour", "час"),
     "unit.m": ("min", "мин"),
     "unit.s": ("s", "сек"),
     "spin.situation": ("situation", "ситуация"),
@@ -222,8 +223,12 @@ class Phrases:
             return self._say("at once")
         days, rest = span.days, (span - span.days * _DAY).seconds
         hours, rest = divmod(rest, 3600)
-        parts = [(days, "unit.one" if days == 1 else "unit.d"), (hours, "unit.h"), (rest // 60, "unit.m"),
-                 (rest % 60, "unit.s")]  # fmt: skip
+        parts = [
+            (days, "unit.one" if days == 1 else "unit.d"),
+            (hours, "unit.h.one" if hours == 1 else "unit.h"),
+            (rest // 60, "unit.m"),
+            (rest % 60, "unit.s"),
+        ]
         return " ".join(f"{number} {self._say(unit)}" for number, unit in parts if number)
 
     def _title(self, title: Mapping[str, str], key: str) -> str:
