@@ -66,12 +66,21 @@ _ABOUT: Final = (
     ("/uncertain", "email-route", later("How an email travels")),
     ("/touches", "explain", later("Why something happened")),
     ("/prospects", "prospects", later("A prospect’s page")),
+    ("/calls", "calls", later("Calls")),
+    ("/board", "prospects", later("A prospect’s page")),
+    ("/received", "inbound", later("Mail that comes in")),
+    ("/mail", "email-route", later("How an email travels")),
+    ("/snooze", "today", later("Today")),
+    ("/goals", "today", later("Today")),
     ("/", "today", later("Today")),
 )
+# A page below a prospect's own that has a manual of its own, by its last word.
+_BELOW: Final = {"call": "/calls"}
 
 
 def about(path: str) -> Help:
     """The help for the page at `path`; the list of all pages, where none is about it."""
+    path = _BELOW.get(path.rpartition("/")[2], path)
     for begin, name, title in sorted(_ABOUT, key=lambda each: -len(each[0])):
         if path == begin or path.startswith(f"{begin}/"):
             return Help(f"/help/{name}", _("Help: %(title)s") % {"title": _(title)})
@@ -114,9 +123,14 @@ def _adapt(tokens: Sequence[Token], name: str) -> None:
             token.attrSet("id", _place(tokens[at + 1].content, seen))
         elif token.type == "fence":
             token.type, token.attrs = "code_block", dict(_SCROLLS)
+        leads = True
         for inner in token.children or ():
             if inner.type == "link_open":
-                inner.attrSet("href", _address(str(inner.attrGet("href") or ""), name))
+                address = _address(str(inner.attrGet("href") or ""), name)
+                leads = bool(address)
+                inner.attrSet("href", address)
+            if inner.type in ("link_open", "link_close") and not leads:
+                inner.type = "text"
             elif inner.type == "image":
                 # Drawings are not part of what is installed: their words stand instead.
                 inner.type = "text"
@@ -132,8 +146,8 @@ def _place(words: str, seen: dict[str, int]) -> str:
 def _address(href: str, name: str) -> str:
     found = _BESIDE.fullmatch(href.removeprefix("../"))
     if found is None:
-        # A file that lies beside the pages is not installed: the link stays on the page.
-        return href if href.startswith(("https://", "http://", "#")) else "#"
+        # A file that lies beside the pages is not installed: its name stands there and leads nowhere.
+        return href if href.startswith(("https://", "http://", "#")) else ""
     folder = name.rpartition("/")[0]
     beside = f"{folder}/{found['name']}" if folder and not href.startswith("../") else found["name"]
     return f"/help/{beside}{found['place'] or ''}"

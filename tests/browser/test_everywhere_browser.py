@@ -138,8 +138,12 @@ def test_without_a_network_the_page_says_so_and_what_failed_is_tried_again(desk:
     ]
 
 
-def test_every_page_points_to_the_manual_which_is_read_here(desk: Desk) -> None:
+def test_every_page_points_to_the_manual_which_is_read_here(scene: Scene, desk: Desk) -> None:
     page = desk.open("/settings/mailboxes")
     page.get_by_role("contentinfo").get_by_role("link", name="Help: Mailboxes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Mailboxes")
     expect(page.locator("pre").first).to_contain_text("onward mailbox add maria")
+    for path, words in (("/board", "A prospect’s page"), (f"/prospects/{scene.prospect()}/call", "Calls")):
+        expect(desk.open(path).get_by_role("contentinfo").get_by_role("link", name=f"Help: {words}")).to_be_visible()
+    # What lies beside the manual is named there and leads nowhere.
+    expect(desk.open("/help/api").locator("main a[href='#'], main a:not([href])")).to_have_count(0)
