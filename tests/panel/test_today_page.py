@@ -107,6 +107,26 @@ def test_answers_and_bounces_wait_on_today_until_a_person_acts(scene: Scene) -> 
     assert "Lidia" not in scene.visitor("mila").read("/")
 
 
+def test_an_email_in_doubt_is_settled_where_it_stands_and_that_is_taken_back(scene: Scene) -> None:
+    _known, task = due_task(scene)
+    doubted = scene.uncertain_email(scene.prospect("Lidia Haas", owner="boyan"))
+    swift = scene.visitor("boyan", htmx=True)
+    text = swift.read("/")
+    assert "No answer of the mail server waits on this machine" in text
+    row = text.partition(f'<li id="email-{doubted}">')[2].partition("</li>")[0] or text
+    assert re.findall(r'name="as" value="(\w+)"', row) == ["sent", "resend", "dropped"]
+    fields = {"view": "today", "what": "email", "after": f"task-{task.id}"}
+    told = swift.post(f"/touches/{doubted}/resolve", {**fields, "as": "sent"}).text
+    assert not row_of(told, f"email-{doubted}")
+    back = dict(re.findall(r'name="(view|after)" value="([^"]*)"', told.partition(f"/touches/{doubted}/undo")[2]))
+    assert back["after"] == f"email-{doubted}", "an Undo leads back to the row that it brings back"
+    undone = swift.post(f"/touches/{doubted}/undo", {"view": "today", "after": back["after"]}).text
+    assert re.search(rf'id="email-{doubted}".*?data-focus', undone, re.DOTALL)
+    assert scene.visitor("boyan").post(f"/touches/{doubted}/resolve", {**fields, "as": "dropped"}).location == "/"
+    over = swift.post(f"/touches/{doubted}/resolve", {**fields, "as": "resend"})
+    assert (over.status_code, row_of(over.text, f"email-{doubted}")) == (409, False)
+
+
 def _put_aside(scene: Scene) -> str:
     with scene.ws.database.read() as tx:
         return str(tx.conn.exec_driver_sql("SELECT id FROM snooze").scalar_one())

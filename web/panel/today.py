@@ -21,6 +21,7 @@ from web.pages import is_swap, playbook, workspace
 from web.panel.discovery import discovery
 from web.panel.frame import end_of_day, page, reading, viewer
 from workflow.actions.day import start_of
+from workflow.actions.outreach.spool import touches_on_disk
 from workflow.records.models import Call
 from workflow.reports import checklist, endpoints, goals, today
 from workflow.reports.today import Day
@@ -86,7 +87,7 @@ def show_today(
     ws = workspace()
     with reading() as tx:
         day = _day(tx.now)
-        found = today.today(ws, tx, viewer(), day)
+        found = today.today(ws, tx, viewer(), day, spooled=touches_on_disk(ws.settings.data_dir))
         done = today.done(tx, viewer(), person().actor, day.begin)
         week = goals.goals(ws, tx, viewer().rep_id, _week(day))
         off = endpoints.switched_off(tx) if viewer().sees_everyone else ()

@@ -14,7 +14,7 @@ from web.pages import is_swap, workspace
 from web.panel.frame import Toast, done, reading, viewer, warn, who, worded
 from web.panel.letters import body_of, inside, show_letter
 from web.panel.prospects import show_prospect
-from web.panel.today import show_today
+from web.panel.today import key_of, show_today
 from web.panel.wording import state as state_word
 from web.panel.work import SAID, show_work
 from workflow.actions.outreach import acts, again
@@ -101,7 +101,8 @@ def _act(touch_id: str, act: Callable[[], object], said: str, back: str = "") ->
     except Conflict as error:
         return _show(view, known, alert=_overtaken(touch_id, error))
     # On Today an Undo leads back to the row that it brings back.
-    toast = Toast(said, back, (("view", view), ("after", f"task-{touch_id}"))) if back else Toast(said)
+    row = key_of("email" if request.form.get("what") == "email" else "task", touch_id)
+    toast = Toast(said, back, (("view", view), ("after", row))) if back else Toast(said)
     if not is_swap():
         addresses = {"today": "/", "uncertain": "/uncertain"}
         return done(addresses.get(view, f"/prospects/{known}"), toast)

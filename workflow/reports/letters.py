@@ -22,11 +22,11 @@ from workflow.reports.scope import unerased
 from workflow.reports.snoozes import awake
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from workflow.playbook.schema import Step
     from workflow.records.db import Record, Tx
-    from workflow.reports.attention import Need
+    from workflow.reports.attention import Need, Sign
     from workflow.reports.scope import Viewer
     from workflow.workspace import Workspace
 
@@ -41,7 +41,8 @@ _QUOTED: Final = 160
 class Letter:
     """One email that needs a person. `what` is `replied`, `bounced` or a kind of `attention`.
 
-    `about` and `version` name it when it is put off. `quote` is what the prospect wrote, where it is known.
+    `about` and `version` name it when it is put off. `quote` is what the prospect wrote, where it is known. `acts` is
+    what can be decided about an email of ours, `signs` what is known about it.
     """
 
     what: str
@@ -59,6 +60,8 @@ class Letter:
     key: str = ""
     reason: str | None = None
     quote: str = ""
+    acts: tuple[str, ...] = ()
+    signs: tuple[Sign, ...] = ()
 
     @property
     def is_answer(self) -> bool:
@@ -66,8 +69,11 @@ class Letter:
         return self.what in ("replied", "bounced")
 
 
-def letters(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int) -> tuple[Letter, ...]:
-    """What needs this person and is not put off: answers with the newest first, the rest with the oldest first."""
+def letters(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int, spooled: Collection[str] = ()) -> tuple[Letter, ...]:
+    """What needs this person and is not put off: answers with the newest first, the rest with the oldest first.
+
+    `spooled` are the touches of which an outcome waits on disk, as in `attention.work`.
+    """
     rows = tx.conn.execute(_found(ws, tx, viewer).order_by(History.at.desc(), History.prospect_id).limit(limit)).all()
     written = _written(tx, rows)
     found = [_answer(row, written) for row in rows]
@@ -75,7 +81,7 @@ def letters(ws: Workspace, tx: Tx, viewer: Viewer, *, limit: int) -> tuple[Lette
         left = limit - len(found)
         if left > 0:
             wanted = Wanted(what, awake=True)
-            found += [_need(each) for each in attention.needs(ws, tx, viewer, wanted, limit=left)]
+            found += [_need(each) for each in attention.needs(ws, tx, viewer, wanted, limit=left, spooled=spooled)]
     return tuple(found)
 
 
@@ -154,4 +160,6 @@ def _need(need: Need) -> Letter:
         step=need.step,
         key=need.key,
         reason=need.reason,
+        acts=need.acts,
+        signs=need.signs,
     )

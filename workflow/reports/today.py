@@ -21,7 +21,7 @@ from workflow.reports.snoozes import awake
 from workflow.wanted import GIVEN_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -120,17 +120,17 @@ def attention(tx: Tx, viewer: Viewer, until: datetime) -> Attention:
     return Attention(today=tasks + unsure, needs=needs, dead=unread + given_up)
 
 
-def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day) -> Today:
-    """The day of this person."""
+def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day, *, spooled: Collection[str] = ()) -> Today:
+    """The day of this person. `spooled` are the touches of which an outcome waits on disk, as in `attention.work`."""
     mine = _ITEMS.where(viewer.sees(), awake(viewer, tx.now, "task", Touch.id))
     due = mine.where(_due_task(day.end)).order_by(Touch.next_attempt_at, Touch.id).limit(TASKS + 1)
     tasks = _items(ws, tx, tx.conn.execute(due).all())
-    mail = letters.letters(ws, tx, viewer, limit=LETTERS + 1)
+    mail = letters.letters(ws, tx, viewer, limit=LETTERS + 1, spooled=spooled)
     known = [*(each.prospect_id for each in tasks), *(each.prospect_id for each in mail)]
     stalled = _stalled(ws, tx, viewer, known)
     meetings = _meetings(tx, viewer, day)
     ahead = tuple(row for row in meetings if row.starts_at >= day.end)
-    put_off = snoozes.listed(tx, viewer)
+    put_off = snoozes.listed(tx, viewer).rows
     waits = tx.conn.execute(mine.where(_due_task(None)).order_by(Touch.next_attempt_at, Touch.id).limit(1)).first()
     returns = [*(row.next_attempt_at for row in (waits,) if row), *(row.starts_at for row in ahead[:1])]
     returns += [row.until for row in put_off[:1]]
