@@ -52,6 +52,14 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """One step in the chain that the list draws of a sequence."""
+
+    what: str
+    is_task: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """The dated preview of a sequence: for whom, from which day, and what comes; without a course `why` there is none.
 
@@ -81,7 +89,11 @@ def all_sequences() -> ResponseReturnValue:
         found = reports.results(tx, book.sequences)
         mine = drafts.of(workspace(), tx, me.id) if rights.may(me.role, "sequences") else None
         others = drafts.all_kept(tx) if rights.may(me.role, "playbook") else ()
-    rows = [(listed(book, each), found[each.key], len(each.steps)) for each in book.sequences.values()]
+    phrases = words(book)
+    rows = [
+        (listed(book, each), found[each.key], [Link(phrases.step(one), one.task is not None) for one in each.steps])
+        for each in book.sequences.values()
+    ]
     return page(
         "sequences", here="sequences", rows=rows, mine=mine, others=[each for each in others if each[0] != me.id]
     )
