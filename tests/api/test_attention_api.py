@@ -112,6 +112,7 @@ def test_unmatched_mail_is_assigned_or_put_aside_by_whoever_may_read_it(
     more = api.get(f"/unmatched?limit=1&cursor={page['next_cursor']}")
     assert [each["id"] for each in page["items"] + more["items"]] == [second, first]
     assert more["next_cursor"] is None
+    assert [each["id"] for each in api.get("/unmatched?sort=received_at")["items"]] == [first, second]
     assert api.ask("POST", f"/unmatched/{first}/assign", {"prospect_id": NOWHERE}).status_code == 404
     rep = Api(api.client, people.add_key(ws, "a rep", "rep"))
     assert rep.get("/unmatched")["items"] == []

@@ -29,6 +29,10 @@ def test_a_rep_puts_things_off_and_sets_goals_by_the_api(api: Api, ws: Workspace
     first = maria.get("/snoozes?limit=2")
     rest = maria.get(f"/snoozes?limit=2&cursor={first['next_cursor']}")
     assert [each["about"] for each in (*first["items"], *rest["items"])] == known
+    for sort in ("-until", "-made_at"):
+        first = maria.get(f"/snoozes?limit=2&sort={sort}")
+        rest = maria.get(f"/snoozes?limit=2&sort={sort}&cursor={first['next_cursor']}")
+        assert [each["about"] for each in (*first["items"], *rest["items"])] == known[::-1]
     assert boyan.get("/snoozes")["items"] == []
     assert boyan.ask("DELETE", f"/snoozes/{told[0]['id']}").status_code == 404
     assert maria.ask("DELETE", f"/snoozes/{told[0]['id']}").status_code == 200

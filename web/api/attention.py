@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from web.api import cursor
-from web.api.listing import List
+from web.api import cursor, listing
+from web.api.listing import List, Sorted
 from web.api.models import Id, Listed, Nothing, ReceivedList, ReceivedMail, Reply, Request
 from web.api.received import told as told_mail
 from web.api.route import Call, Route
@@ -113,15 +113,19 @@ def listed(call: Call) -> Attention:
     )
 
 
+class WantedUnmatched(Sorted):
+    """How to list mail that matched nobody."""
+
+    sort: Literal["received_at", "-received_at"] = "-received_at"
+
+
 def unmatched(call: Call) -> ReceivedList:
-    """Mail of the last 30 days that matched nobody, the newest first."""
-    asked = call.query(Listed)
+    """Mail of the last 30 days that matched nobody, by default the newest first."""
+    asked = call.query(WantedUnmatched)
     with call.ws.database.read() as tx:
-        behind = cursor.place(asked.cursor)
-        found = received.unmatched(tx, call.viewer, behind=behind, limit=asked.limit + 1)
-    items = found[: asked.limit]
-    more = cursor.wrap(items[-1].received_at, items[-1].id) if len(found) > asked.limit else None
-    return ReceivedList(items=tuple(told_mail(each, call.language) for each in items), next_cursor=more)
+        found, behind = received.unmatched(tx, call.viewer, listing.place(asked))
+    items = tuple(told_mail(each, call.language) for each in found)
+    return ReceivedList(items=items, next_cursor=cursor.wrap_sorted(asked.sort, behind))
 
 
 def assigned(call: Call) -> ReceivedMail:
@@ -198,7 +202,7 @@ def _stopped(box: Box, language: str) -> Stopped:
 _REFUSALS: Final = (404, 409)
 ROUTES: Final = (
     Route("GET", "/attention", "List what needs a person", listed, Attention, query=WantedAttention),
-    Route("GET", "/unmatched", "List mail that matched nobody", unmatched, ReceivedList, query=Listed),
+    Route("GET", "/unmatched", "List mail that matched nobody", unmatched, ReceivedList, query=WantedUnmatched),
     Route("POST", "/unmatched/<id>/assign", "Say whom it is about", assigned, ReceivedMail, Assignment,
           refusals=_REFUSALS),
     Route("POST", "/unmatched/<id>/aside", "Put it aside", put_aside, ReceivedMail, Nothing, refusals=_REFUSALS),

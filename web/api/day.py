@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field
 from sqlalchemy import select
 
-from web.api import cursor
-from web.api.listing import List
-from web.api.models import Id, Listed, Nothing, Reply, Request
+from web.api import listing
+from web.api.listing import List, Sorted
+from web.api.models import Id, Nothing, Reply, Request
 from web.api.route import Call, Route
 from workflow import ids
 from workflow.actions import day
@@ -79,6 +79,12 @@ class GoalReached(Reply):
     wanted: int
 
 
+class WantedSnoozes(Sorted):
+    """How to list what is put off."""
+
+    sort: Literal["until", "-until", "made_at", "-made_at"] = "until"
+
+
 class WeekGoals(Reply):
     """The rep's week since its Monday: calls they led, meetings booked and deals won with their prospects."""
 
@@ -89,14 +95,13 @@ class WeekGoals(Reply):
 
 
 def listed(call: Call) -> SnoozeList:
-    """What the rep put off, the soonest to come back first."""
-    asked = call.query(Listed)
+    """What the rep put off, by default the soonest to come back first."""
+    asked = call.query(WantedSnoozes)
     viewer = _rep(call)
     with call.ws.database.read() as tx:
-        found = snoozes.listed(tx, viewer, limit=asked.limit + 1, behind=cursor.place(asked.cursor))
-    items = found[: asked.limit]
-    more = cursor.wrap(items[-1].until, items[-1].id) if len(found) > asked.limit else None
-    return SnoozeList(items=tuple(Snooze.model_validate(row) for row in items), next_cursor=more)
+        page = snoozes.listed(tx, viewer, listing.place(asked))
+    items = tuple(Snooze.model_validate(row) for row in page.rows)
+    return SnoozeList(items=items, next_cursor=listing.behind(asked, page))
 
 
 def put_off(call: Call) -> Snooze:
@@ -154,7 +159,7 @@ def _zone(call: Call, tx: Tx) -> ZoneInfo:
 
 
 ROUTES: Final = (
-    Route("GET", "/snoozes", "List what is put off", listed, SnoozeList, query=Listed),
+    Route("GET", "/snoozes", "List what is put off", listed, SnoozeList, query=WantedSnoozes),
     Route("POST", "/snoozes", "Put a thing off", put_off, Snooze, SnoozeNew, refusals=(404,)),
     Route("DELETE", "/snoozes/<id>", "Put a thing back", taken_back, Nothing, refusals=(404,)),
     Route("GET", "/goals", "Read the goals of the week", read_goals, WeekGoals),

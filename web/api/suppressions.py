@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field
 
-from web.api.cursor import sorted_place, wrap_sorted
-from web.api.models import Listed, Nothing, Query, Reply, Request
+from web.api import listing
+from web.api.listing import Sorted
+from web.api.models import Nothing, Query, Reply, Request
 from web.api.route import Call, Route
 from workflow.actions import suppressions
 from workflow.engine.reasons import because
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from workflow.records.db import Record
 
 _SECONDS: Final = 4.0
-_SORT: Final = "key"
 Why = Annotated[str, Field(min_length=1, max_length=400, description="It is kept for ever.")]
 
 
-class WantedSuppressions(Listed):
+class WantedSuppressions(Sorted):
     """What to list; `q` is a part of an address or a domain."""
 
     q: Annotated[str, Field(max_length=254)] = ""
+    sort: Literal["key", "-key", "at", "-at"] = "key"
 
 
 class SuppressionNew(Request):
@@ -55,7 +56,7 @@ class Suppression(Reply):
 
 
 class SuppressionList(Reply):
-    """A page of the list, by key."""
+    """A page of the list, by default by key."""
 
     items: tuple[Suppression, ...]
     next_cursor: str | None
@@ -64,13 +65,10 @@ class SuppressionList(Reply):
 def listed(call: Call) -> SuppressionList:
     """The list; an address that is barred for its domain alone is found only by `q`."""
     asked = call.query(WantedSuppressions)
-    place = sorted_place(asked.cursor, _SORT)
-    after = place[1] if place else ""
     with call.ws.database.read() as tx:
-        rows = listed_ones.page(tx, asked.q, after=after, limit=asked.limit + 1)
-    items = rows[: asked.limit]
-    more = wrap_sorted(_SORT, (items[-1].key, items[-1].key)) if len(rows) > asked.limit else None
-    return SuppressionList(items=tuple(_told(row, call.language) for row in items), next_cursor=more)
+        page = listed_ones.ordered(tx, asked.q, listing.place(asked))
+    items = tuple(_told(row, call.language) for row in page.rows)
+    return SuppressionList(items=items, next_cursor=listing.behind(asked, page))
 
 
 def added(call: Call) -> Suppression:

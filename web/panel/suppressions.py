@@ -21,8 +21,10 @@ from web.panel.prospects import show_prospect
 from workflow import text
 from workflow.actions import suppressions, wishes
 from workflow.errors import BadInput, Conflict, NotFound
+from workflow.mail.address import readable
 from workflow.reports import scope
 from workflow.reports import suppressions as listed
+from workflow.reports.paging import Asked
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = "/settings/suppression"
 _SHOWN: Final = 100
+_NEWEST: Final = "-at"
 _MOST_LINES: Final = 20_000
 _SECONDS: Final = 4.0
 
@@ -56,13 +59,16 @@ def show_suppression(
     require("suppressions")
     q = text.line(request.args.get("q", ""), 254)
     after = text.line(request.args.get("after", ""), 320)
+    sort = _NEWEST if request.args.get("sort") == _NEWEST else "key"
     with reading() as tx:
-        rows = listed.page(tx, q, after=after, limit=_SHOWN + 1)
+        last = listed.one(tx, after) if after else None
+        behind = None if last is None else (last.key if sort == "key" else last.at, last.key)
+        found = listed.ordered(tx, q, Asked(sort, behind, _SHOWN))
         addresses, domains = listed.numbers(tx)
-    more = rows[_SHOWN - 1].key if len(rows) > _SHOWN else ""
     return page(
-        "suppression", here="settings", status=status, toast=toast, rows=rows[:_SHOWN], more=more, q=q,
-        addresses=addresses, domains=domains, form=form or Form(), taken=taken,
+        "suppression", here="settings", status=status, toast=toast, rows=found.rows, q=q, sort=sort,
+        more=found.rows[-1].key if found.next else "", addresses=addresses, domains=domains, form=form or Form(),
+        taken=taken, readable=readable,
     )  # fmt: skip
 
 
@@ -75,8 +81,8 @@ def add_suppression() -> ResponseReturnValue:
     except BadInput as error:
         return _refused(form, error)
     if not added.is_new:
-        return _listed(Toast(_("%(key)s was on the list already") % {"key": added.key}))
-    return _listed(Toast(_("Nobody writes to %(key)s any more") % {"key": added.key}))
+        return _listed(Toast(_("%(key)s was on the list already") % {"key": readable(added.key)}))
+    return _listed(Toast(_("Nobody writes to %(key)s any more") % {"key": readable(added.key)}))
 
 
 def remove_suppression() -> ResponseReturnValue:
@@ -90,7 +96,7 @@ def remove_suppression() -> ResponseReturnValue:
         return _warned(_("Its whole domain is barred: remove the domain instead."))
     except NotFound:
         return _warned(_("This is not on the list any more."))
-    return _listed(Toast(_("%(key)s may get mail again") % {"key": key}))
+    return _listed(Toast(_("%(key)s may get mail again") % {"key": readable(key)}))
 
 
 def take_in_suppressions() -> ResponseReturnValue:

@@ -35,7 +35,7 @@ def show_unmatched(
 ) -> ResponseReturnValue:
     """Mail that matched nobody; `wrong` is the message whose form was sent with an address that is nobody's."""
     with reading() as tx:
-        found = received.unmatched(tx, viewer())
+        found, _behind = received.unmatched(tx, viewer())
     return page("unmatched", here="uncertain", status=status, toast=toast, found=found, wrong=wrong, typed=typed)
 
 

@@ -98,6 +98,27 @@ def key_of(text: str) -> str | None:
         return None
 
 
+def readable(key: str) -> str:
+    """The key of an address, or a domain after an @, with the domain as people write it, where that can be."""
+    local, at, domain = key.rpartition("@")
+    if "xn--" not in domain:
+        return key
+    try:
+        return f"{local}{at}{idna.decode(domain)}"
+    except (idna.IDNAError, UnicodeError):
+        return key
+
+
+def sought(part: str) -> tuple[str, ...]:
+    """What a part of an address may look like within a key: as it is, and with its domain in ASCII."""
+    local, at, domain = part.casefold().rpartition("@")
+    try:
+        labels = [idna.encode(each, uts46=True).decode("ascii") if each else "" for each in domain.split(".")]
+    except (idna.IDNAError, UnicodeError):
+        return (part.casefold(),)
+    return tuple(dict.fromkeys((part.casefold(), f"{local}{at}{'.'.join(labels)}")))
+
+
 def parse_mailbox(text: str, *, local_host: bool = False) -> Mailbox:
     """`Onward <sales@example.com>` or a bare address. Raises BadInput with one sentence."""
     named = _NAMED.fullmatch(text)

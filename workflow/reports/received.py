@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import literal, or_, select, tuple_
+from sqlalchemy import or_, select
 
 from workflow import ids
 from workflow.errors import Forbidden, NotFound
-from workflow.records.base import Moment
 from workflow.records.models import Incoming, Mailbox, Prospect
 from workflow.reports import paging
+from workflow.reports.paging import Asked
 from workflow.reports.scope import prospect_id as visible_prospect
 
 if TYPE_CHECKING:
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from workflow.records.db import Record, Tx
-    from workflow.reports.paging import Asked
     from workflow.reports.scope import Viewer
 
 # A page shows thirty entries; whoever wants all of a long one loads the message itself.
 _SHOWN: Final = 4_000
 _QUOTED: Final = 2_000
-_LISTED: Final = 50
+_NEWEST: Final = Asked("-received_at", None, 50)
 _LATELY: Final = timedelta(days=30)
 _ROWS: Final = select(
     Incoming.id, Incoming.received_at, Incoming.sender, Incoming.subject, Incoming.kind, Incoming.outcome,
@@ -73,18 +72,13 @@ def listed(tx: Tx, prospect_id: str, asked: Asked) -> tuple[list[Mail], paging.P
     return [_mail(row) for row in page.rows], page.next
 
 
-def unmatched(
-    tx: Tx, viewer: Viewer, *, behind: tuple[datetime, str] | None = None, limit: int = _LISTED
-) -> list[Mail]:
-    """Lately received mail that matched nobody, newest first: of one's own mailbox, and of shared ones for managers.
+def unmatched(tx: Tx, viewer: Viewer, asked: Asked = _NEWEST) -> tuple[list[Mail], paging.Place | None]:
+    """Lately received mail that matched nobody, and where the next page begins; by `received_at`, newest first.
 
-    `behind` is the place (time and id) where the page before ended.
+    Of one's own mailbox, and of shared ones for managers.
     """
-    found = _unmatched(tx, viewer).limit(limit)
-    if behind is not None:
-        place = tuple_(literal(behind[0], Moment()), literal(behind[1]))
-        found = found.where(tuple_(Incoming.received_at, Incoming.id) < place)
-    return [_mail(row, _SHOWN, _QUOTED) for row in tx.conn.execute(found)]
+    page = paging.page(tx, _unmatched(tx, viewer), asked, {"received_at": Incoming.received_at}, Incoming.id)
+    return [_mail(row, _SHOWN, _QUOTED) for row in page.rows], page.next
 
 
 def in_box(tx: Tx, viewer: Viewer, told: str) -> Mail:
@@ -112,8 +106,7 @@ def _in_boxes(viewer: Viewer) -> Select[Any]:
 
 
 def _unmatched(tx: Tx, viewer: Viewer) -> Select[Any]:
-    lately = _in_boxes(viewer).where(Incoming.outcome == "unmatched", Incoming.received_at > tx.now - _LATELY)
-    return lately.order_by(Incoming.received_at.desc(), Incoming.id.desc())
+    return _in_boxes(viewer).where(Incoming.outcome == "unmatched", Incoming.received_at > tx.now - _LATELY)
 
 
 def gives_raw(tx: Tx, viewer: Viewer, prospect_id: str) -> bool:

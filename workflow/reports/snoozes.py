@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, and_, exists, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, literal, or_, select
 
 from workflow.errors import BadInput, NotFound
 from workflow.records.base import Moment
 from workflow.records.day import SNOOZED, Snooze
 from workflow.records.models import History, Prospect
-from workflow.reports import scope
+from workflow.reports import paging, scope
+from workflow.reports.paging import Asked, Page
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from workflow.records.day import Thing
     from workflow.records.db import Record, Tx
-    from workflow.reports.paging import Place
     from workflow.reports.scope import Viewer
 
 LISTED: Final = 20
+_SOONEST: Final = Asked("until", None, LISTED)
 _OF_TOUCHES: Final = ("task", "email")
 
 
@@ -57,12 +58,10 @@ def whose(tx: Tx, viewer: Viewer, thing: Thing) -> str:
     return known
 
 
-def listed(tx: Tx, viewer: Viewer, *, limit: int = LISTED, behind: Place | None = None) -> tuple[Record, ...]:
-    """What the viewer put off and may see, with whom it is about, the soonest to come back first."""
+def listed(tx: Tx, viewer: Viewer, asked: Asked = _SOONEST) -> Page:
+    """What the viewer put off and may see, with whom it is about, by `until` or `made_at`: the soonest back first."""
     found = _ROWS.where(Snooze.rep_id == viewer.rep_id, Snooze.until > tx.now, viewer.sees())
-    if behind is not None:
-        found = found.where(tuple_(Snooze.until, Snooze.id) > tuple_(literal(behind[0], Moment()), literal(behind[1])))
-    return tuple(tx.conn.execute(found.order_by(Snooze.until, Snooze.id).limit(limit)))
+    return paging.page(tx, found, asked, {"until": Snooze.until, "made_at": Snooze.made_at}, Snooze.id)
 
 
 def one(tx: Tx, viewer: Viewer, snooze_id: str) -> Record:

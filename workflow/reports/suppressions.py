@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, literal, or_, select, union_all
 
+from workflow.mail.address import sought
 from workflow.records.models import Suppression
 from workflow.records.suppressions import BY_DOMAIN, OF_DOMAIN, BarredDomain, SuppressionLog
+from workflow.reports import paging
+from workflow.reports.paging import Asked, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +28,11 @@ def page(tx: Tx, q: str = "", *, after: str = "", limit: int = 100) -> Sequence[
 
     A domain's key begins with an @, so that domains come first.
     """
+    return ordered(tx, q, Asked("key", (after, after) if after else None, limit)).rows
+
+
+def ordered(tx: Tx, q: str, asked: Asked) -> Page:
+    """A page of the same rows by `key` or by the time `at` at which they came, either way round."""
     domain = literal("@").concat(BarredDomain.domain)
     columns: tuple[Any, ...] = (
         literal(OF_DOMAIN).label("cause"), BarredDomain.note, BarredDomain.source, BarredDomain.actor, BarredDomain.at,
@@ -38,12 +46,10 @@ def page(tx: Tx, q: str = "", *, after: str = "", limit: int = 100) -> Sequence[
         own = or_(Suppression.source.is_(None), ~Suppression.source.startswith(BY_DOMAIN, autoescape=True))
         addresses = addresses.where(own)
     every = union_all(domains, addresses).subquery()
-    found = select(every).order_by(every.c.key).limit(limit)
+    found: Any = select(every)
     if q:
-        found = found.where(every.c.key.contains(q.lower(), autoescape=True))
-    if after:
-        found = found.where(every.c.key > after)
-    return tx.conn.execute(found).all()
+        found = found.where(or_(*(every.c.key.contains(part, autoescape=True) for part in sought(q))))
+    return paging.page(tx, found, asked, {"key": every.c.key, "at": every.c.at}, every.c.key)
 
 
 def numbers(tx: Tx) -> tuple[int, int]:

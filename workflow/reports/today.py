@@ -130,7 +130,7 @@ def today(ws: Workspace, tx: Tx, viewer: Viewer, day: Day, *, spooled: Collectio
     stalled = _stalled(ws, tx, viewer, known)
     meetings = _meetings(tx, viewer, day)
     ahead = tuple(row for row in meetings if row.starts_at >= day.end)
-    put_off = snoozes.listed(tx, viewer).rows
+    put_off = tuple(snoozes.listed(tx, viewer).rows)
     waits = tx.conn.execute(mine.where(_due_task(None)).order_by(Touch.next_attempt_at, Touch.id).limit(1)).first()
     returns = [*(row.next_attempt_at for row in (waits,) if row), *(row.starts_at for row in ahead[:1])]
     returns += [row.until for row in put_off[:1]]
