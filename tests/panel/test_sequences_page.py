@@ -87,6 +87,23 @@ def test_a_manager_drafts_an_administrator_publishes_and_a_rep_looks(scene: Scen
     assert f'name="of" value="{scene.reps["asen"]}"' in iva.read("/sequences")
     assert ">Publish<" in iva.post("/playbook/draft/changes", {"of": scene.reps["asen"]}).text
     assert asen.post("/playbook/draft/changes", {"of": scene.reps["iva"]}).status_code == 403
+    # What somebody else brings into force meanwhile is taken over by one button, and can be taken back.
+    step = {"was": "next_call", "key": "next_call", "does": "email", "email": "schedule_next_call", "after-n": "9"}
+    iva.post("/sequences/after_call/steps/1", {"seen": seen(iva.read("/sequences/after_call/edit")), **step})
+    held = re.search(r'name="held" value="([^"]+)"', iva.post("/playbook/draft/changes").text)
+    assert held
+    assert iva.post("/settings/playbook/publish", {"held": held[1]}).status_code == 303
+    page = html.unescape(asen.read("/playbook/draft"))
+    assert "<ins>+       - {key: next_call, email: schedule_next_call, after: 9h}</ins>" in page
+    answer = asen.post("/playbook/draft/renew", {"seen": seen(page), "next": EDIT})
+    assert answer.headers["Location"] == EDIT
+    page = html.unescape(asen.read("/playbook/draft"))
+    assert "Take it over into mine" not in page
+    text = asen.get("/playbook/draft/file").text
+    assert "after: 9h}" in text
+    assert text.index("key: call_back") < text.index("key: recap")
+    asen.post("/playbook/draft/back", {"seen": seen(page)})
+    assert "Take it over into mine" in asen.read(EDIT)
     assert "New sequence" not in boyan.read("/sequences")
     assert "When it would come" in boyan.read("/sequences/after_meeting")
     for path in (EDIT, "/playbook/draft", "/playbook/draft/file"):

@@ -28,7 +28,7 @@ from web.panel.step_forms import LATE, SPANS, STARTS, STOPS, UNITS, head, head_s
 from web.panel.wording import phrase
 from workflow import rights
 from workflow.actions import drafts, publishing
-from workflow.errors import BadInput, Finding, Forbidden, NotFound, OnwardError, PlaybookError
+from workflow.errors import BadInput, Conflict, Finding, Forbidden, NotFound, OnwardError, PlaybookError
 from workflow.playbook import edit, loader
 from workflow.playbook.loader import MOST_BYTES
 from workflow.playbook.schema import OUTCOMES, START_WORDS
@@ -55,6 +55,7 @@ _TOLD: Final = (
     later("This part of the playbook is not there any more, or is written in an unusual way: edit it as text."),
     later("The playbook is empty: nothing was saved."),
     later("There is no such sequence."),
+    later("Your draft and the new playbook changed the same lines: take over by hand what you want of it."),
 )
 _WORD: Final = re.compile(WORD, re.ASCII)
 _EDITOR: Final = re.compile("/(?:sequences/[a-z0-9_]+/edit|playbook/draft)", re.ASCII)
@@ -80,6 +81,7 @@ def add_routes(routes: Blueprint) -> None:
     routes.add_url_rule("/playbook/draft/file", view_func=draft_file, methods=["GET"])
     routes.add_url_rule("/playbook/draft/file", view_func=bring_file, methods=["POST"])
     routes.add_url_rule("/playbook/draft/back", view_func=step_back, methods=["POST"])
+    routes.add_url_rule("/playbook/draft/renew", view_func=renew_draft, methods=["POST"])
     routes.add_url_rule("/playbook/draft/drop", view_func=drop_draft, methods=["POST"])
     routes.add_url_rule("/playbook/draft/changes", view_func=see_changes, methods=["POST"])
 
@@ -271,6 +273,21 @@ def draft_file() -> ResponseReturnValue:
     return answer
 
 
+def renew_draft() -> ResponseReturnValue:
+    """Take over into the draft what came into force since it began."""
+    require("sequences")
+    address = _next("/playbook/draft")
+    try:
+        draft = drafts.renew(workspace(), person().id, line("seen", 64))
+    except drafts.Overtaken as error:
+        return _conflict(error)
+    except Conflict as error:
+        warn(worded(error))
+        return _whole(_mine().source)
+    undo = (("seen", draft.digest), ("next", address))
+    return done(address, Toast(_("The new playbook is taken over into your draft"), "/playbook/draft/back", undo))
+
+
 def step_back() -> ResponseReturnValue:
     """Take back the last change of the draft."""
     require("sequences")
@@ -343,8 +360,11 @@ def _editor(key: str, status: int = HTTPStatus.OK, *, of: str = "") -> ResponseR
 
 def _whole(text: str, status: int = HTTPStatus.OK) -> ResponseReturnValue:
     mine = _mine()
+    with reading() as tx:
+        brought = _lines(*drafts.brought(workspace(), tx, mine.rep_id)) if mine.is_behind else ()
     return page(
         "draft", here="sequences", status=status, mine=mine, text=text, findings=_judged(text).findings,
+        brought=brought,
         names=_names(_spots(mine.source), "sequences"),
     )  # fmt: skip
 

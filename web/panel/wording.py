@@ -19,7 +19,7 @@ from web.i18n import gettext as _
 from web.i18n import language, later
 from web.pages import playbook
 from workflow.engine import scoring
-from workflow.engine.reasons import Reason, codes, unpack
+from workflow.engine.reasons import Reason, codes, in_short, unpack
 from workflow.engine.reasons import remedy as told_remedy
 from workflow.mail.inbound import rules
 
@@ -232,10 +232,10 @@ def email(key: str) -> str:
     return _word(_EMAILS, key)
 
 
-def step_of(sequence_key: str, key: str) -> str:
-    """What a step is about that is known by the key of its sequence and its own; one of old by its key."""
-    known = playbook().sequences.get(sequence_key)
-    found = next((each for each in known.steps if each.key == key), None) if known else None
+def step_of(sequence_key: str, key: str, *others: Playbook) -> str:
+    """What a step is about that is known by the key of its sequence and its own, here or in other playbooks."""
+    known = [book.sequences[sequence_key] for book in (playbook(), *others) if sequence_key in book.sequences]
+    found = next((each for sequence in known for each in sequence.steps if each.key == key), None)
     return step(found, key)
 
 
@@ -308,9 +308,8 @@ def buyer(name: str, value: str) -> str:
 
 
 def lacks(gaps: Iterable[Gap]) -> str:
-    """What several gaps are about, in one line: the names that their reasons hold."""
-    named = (gap.reason.facts.get(f"what.{language()}", "") for gap in gaps)
-    return ", ".join(dict.fromkeys(name for name in named if name))
+    """The questions that would close several gaps, in one line: those that `keys` asks first."""
+    return in_short([question(key) for key in dict.fromkeys(_enough(gaps))], language())
 
 
 def relation(way: str) -> str:
@@ -326,8 +325,12 @@ def related(kind: str, side: str) -> str:
 def keys(gaps: Iterable[Gap]) -> str:
     """The questions that would close these gaps, for an address: of each as many as it lacks come first."""
     told = tuple(gaps)
-    first = [key for gap in told for key in gap.keys[: gap.short]]
-    return ",".join(dict.fromkeys((*first, *(key for gap in told for key in gap.keys))))
+    return ",".join(dict.fromkeys((*_enough(told), *(key for gap in told for key in gap.keys))))
+
+
+def _enough(gaps: Iterable[Gap]) -> tuple[str, ...]:
+    """Of each gap as many questions as it lacks answers."""
+    return tuple(key for gap in gaps for key in gap.keys[: gap.short])
 
 
 def happened(kind: str) -> str:

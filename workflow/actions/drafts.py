@@ -7,7 +7,7 @@ wrong with a draft is told by `publishing.draft`, which also publishes it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
@@ -15,6 +15,7 @@ from sqlalchemy import delete, func, select
 from workflow import ids
 from workflow.errors import BadInput, Conflict, OnwardError
 from workflow.playbook.loader import MOST_BYTES
+from workflow.playbook.merge import merged
 from workflow.records import upserts
 from workflow.records.drafts import PlaybookDraft
 from workflow.records.models import PlaybookVersion
@@ -96,28 +97,40 @@ def change(ws: Workspace, rep_id: str, seen: str, how: Callable[[str], str]) -> 
             before, mine = _text_of(tx, rep_id, seen), _tried(how, now.source)
             raise Overtaken(before, now, mine, _tried(how, before) if before and mine is None else None)
         source = how(now.source)
-        digest = _digest(source)
-        if digest == now.digest:
+        if _digest(source) == now.digest:
             return now
-        row = {
-            "id": ids.new_id(),
-            "rep_id": rep_id,
-            "version": now.version + 1,
-            "base_digest": _base(tx, rep_id) or now.digest,
-            "digest": digest,
-            "source": source,
-            "at": tx.now,
-        }
-        if not upserts.insert_new(tx, PlaybookDraft, row):
-            raise Overtaken(now.source, now, source)
-        tx.conn.execute(
-            delete(PlaybookDraft).where(
-                PlaybookDraft.rep_id == rep_id, PlaybookDraft.version <= now.version + 1 - MOST_VERSIONS
-            )
-        )
-        return Draft(rep_id, now.version + 1, digest, source, now.is_behind, tx.now)
+        return _keep(tx, now, source, _base(tx, rep_id) or now.digest)
 
     return ws.database.transact(work)
+
+
+def renew(ws: Workspace, rep_id: str, seen: str) -> Draft:
+    """Take over into a draft what came into force since it began, as its next version.
+
+    Raises Overtaken when the draft is another text than the one with the digest `seen`, and Conflict where both changed
+    the same lines; a draft that is not behind stays as it is.
+    """
+
+    def work(tx: Tx) -> Draft:
+        now = of(ws, tx, rep_id)
+        if now.digest != seen:
+            raise Overtaken(_text_of(tx, rep_id, seen), now, None)
+        if not now.is_behind:
+            return now
+        before, theirs = brought(ws, tx, rep_id)
+        source = merged(before, now.source, theirs)
+        if source is None:
+            message = "Your draft and the new playbook changed the same lines: take over by hand what you want of it."
+            raise Conflict(message)
+        return replace(_keep(tx, now, source, ws.playbooks.in_force(tx).digest), is_behind=False)
+
+    return ws.database.transact(work)
+
+
+def brought(ws: Workspace, tx: Tx, rep_id: str) -> tuple[str, str]:
+    """The playbook that a draft began with, and the one in force: what lies between them the draft does not have."""
+    in_force = ws.playbooks.in_force(tx).digest
+    return _text_in_force(tx, _base(tx, rep_id) or in_force), _text_in_force(tx, in_force)
 
 
 def back(ws: Workspace, rep_id: str, seen: str) -> Draft:
@@ -169,6 +182,27 @@ def typed(text: str) -> str:
         message = f"The playbook is larger than {MOST_BYTES // 1024} KB: shorten it."
         raise BadInput(message)
     return text
+
+
+def _keep(tx: Tx, now: Draft, source: str, base: str) -> Draft:
+    """The text as the next version of a draft that began with the playbook `base`."""
+    row = {
+        "id": ids.new_id(),
+        "rep_id": now.rep_id,
+        "version": now.version + 1,
+        "base_digest": base,
+        "digest": _digest(source),
+        "source": source,
+        "at": tx.now,
+    }
+    if not upserts.insert_new(tx, PlaybookDraft, row):
+        raise Overtaken(now.source, now, source)
+    tx.conn.execute(
+        delete(PlaybookDraft).where(
+            PlaybookDraft.rep_id == now.rep_id, PlaybookDraft.version <= now.version + 1 - MOST_VERSIONS
+        )
+    )
+    return Draft(now.rep_id, now.version + 1, _digest(source), source, now.is_behind, tx.now)
 
 
 def _newest(tx: Tx, rep_id: str) -> Record | None:
