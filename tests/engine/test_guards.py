@@ -131,6 +131,11 @@ def test_a_need_is_met_or_says_in_both_languages_what_is_missing(need: Need, *, 
     ("need", "english", "bulgarian"),
     [
         (Answered(("pain", "budget", "x")), "Not answered yet: Budget, x.", "Още няма отговор: Бюджет, x."),
+        (
+            Answered(("a", "budget", "c", "d", "e")),
+            "Not answered yet: a, Budget, c and 2 more.",
+            "Още няма отговор: a, Бюджет, c и още 2.",
+        ),
         (Rated("fit", ("poor",)), "“Fit” must be: Poor.", "„Съответствие“ трябва да бъде: Слабо."),
         (Ticked(("plan", "idle")), "Not done yet: Idle.", "Още не е направено: Нищо."),
         (
@@ -253,7 +258,7 @@ def test_a_playbook_without_a_matrix_scores_nothing() -> None:
 def test_the_checklist_ticks_what_is_on_record_and_names_the_rest() -> None:
     points = {point.item.key: point for point in checklist.points(BOOK, Facts(answers={"cost": "Much"}))}
     assert not points["plan"].ticked
-    assert points["plan"].missing[0].words("en") == "Answers so far: 1, and at least 2 are needed (Plan)."
+    assert points["plan"].missing[0].words("en") == "Answers so far: 1, and at least 2 are needed (Plan: “What for?”)."
     assert (points["idle"].ticked, points["idle"].missing) == (False, ())
     assert {point.item.key for point in checklist.points(BOOK, FULL) if point.ticked} == {"plan"}
     assert checklist.wants(BOOK) == {"answers"}

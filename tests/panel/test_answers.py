@@ -49,9 +49,19 @@ def test_a_rep_takes_a_prospect_from_planned_to_won_by_its_page_alone(scene: Sce
     for rating in ("fit:full", "authority:decides", "urgency:quarter"):
         send("ratings", rating=rating)
     move("qualify")
-    refused = section(move("diagnose", 422), "guard-" + known)
-    for words in ("A call must be recorded first.", "at least 2 are needed (problem)", "needed (implication)"):
+    whole = move("diagnose", 422)
+    refused = section(whole, "guard-" + known)
+    whole = whole.split(f'id="guard-{known}"')[1].partition("</section>")[0].partition("implication:")[0]
+    for words in (
+        "A call must be recorded first.",
+        "at least 2 are needed (problem: Biggest challenge, Obstacles, Where the sale gets stuck and 6 more).",
+        "needed (implication: Cost of the problem, ",
+    ):
         assert words in refused
+    (asked,) = re.findall(r"Where the sale gets stuck and 6 more\)\. *<a [^>]*[?&]ask=([\w,]+)", whole)
+    assert len(asked.split(",")) == 9
+    sheet = boyan.read(f"/prospects/{known}?ask={asked}")
+    assert re.findall(r'name="a\.(\w+)"', sheet) == asked.split(",")[:6], "what is named is asked for, in its order"
     said = {key: GOOD_CALL[key] for key in ("challenge", "obstacles", "cost_of_problem")}
     send("answers", good, **{f"a.{key}": text for key, text in said.items()})
     send("call", minutes="25", notes="They lose orders.")
@@ -248,7 +258,7 @@ def test_the_checklist_ticks_from_what_is_on_record(scene: Scene, iva: Visitor) 
     known = scene.prospect()
     text = iva.read(f"/prospects/{known}")
     assert "0 of 12" in section(text, "checklist")
-    assert "Still open: situation, problem, implication, need-payoff." in section(text, "checklist")
+    assert "Still open: How they win leads, Biggest challenge and 2 more." in section(text, "checklist")
     plan = {"call_goal": "A date", "attendees": "Ana", "agenda": "Three points", "research": "A new depot"}
     scene.tell(known, "answers.recorded", answers=GOOD_CALL | plan)
     text = iva.read(f"/prospects/{known}")

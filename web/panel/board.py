@@ -12,7 +12,7 @@ from web.forms import number as read_number
 from web.pages import is_swap, playbook, workspace
 from web.panel.filters import filter_choices, filter_query, filters_of_form, wanted_filters
 from web.panel.frame import Notice, Part, fragment, page, reading, swap, viewer
-from web.panel.wording import lacks, said
+from web.panel.wording import said
 from workflow.actions import facts
 from workflow.engine import machine
 from workflow.reports import board, checklist, news_of_board, scope
@@ -67,7 +67,7 @@ def open_moves(prospect_id: str) -> ResponseReturnValue:
     for taken in ways_from(row.stage):
         way = checklist.way_of(playbook(), taken, standing)
         if not way.open:
-            barred[taken.trigger] = lacks(way.missing.gaps) or " ".join(said(gap.reason) for gap in way.missing.gaps)
+            barred[taken.trigger] = " ".join(said(gap.reason) for gap in way.missing.gaps)
     return jsonify(barred)
 
 

@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Final, Literal
 
 from workflow.engine import scoring
-from workflow.engine.reasons import Reason, because
+from workflow.engine.reasons import Reason, because, in_short
 from workflow.playbook import references
 from workflow.playbook.needs import (
     ROLES,
@@ -110,7 +110,7 @@ def _(need: Filled, _playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 @_unmet.register(Answered)
 def _(need: Answered, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
     missing = tuple(key for key in need.keys if not answered(facts, key))
-    return (because("need.answers", **_listed(playbook, missing)),) if missing else ()
+    return (because("need.answers", **_shortly(playbook, missing)),) if missing else ()
 
 
 @_unmet.register(Rated)
@@ -123,7 +123,7 @@ def _(need: Rated, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 @_unmet.register(Ticked)
 def _(need: Ticked, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
     missing = tuple(key for key in need.items if not is_ticked(playbook, key, facts))
-    return (because("need.checklist", **_listed(playbook, missing)),) if missing else ()
+    return (because("need.checklist", **_shortly(playbook, missing)),) if missing else ()
 
 
 @_unmet.register(ScoreAtLeast)
@@ -144,10 +144,14 @@ def _(need: Called, _playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
 
 @_unmet.register(Evidence)
 def _(need: Evidence, playbook: Playbook, facts: Facts) -> tuple[Reason, ...]:
-    count = sum(answered(facts, key) for key in references.questions_of(playbook, need))
+    asked = references.questions_of(playbook, need)
+    open_keys = tuple(key for key in asked if not answered(facts, key))
+    count = len(asked) - len(open_keys)
     if count >= need.at_least:
         return ()
-    return (because("need.evidence", count=count, least=need.at_least, **_about(playbook, need)),)
+    about, named = _about(playbook, need), _shortly(playbook, open_keys)
+    what = {each: f"{about[each]}: {named[each]}" if named[each] else about[each] for each in about}
+    return (because("need.evidence", count=count, least=need.at_least, **what),)
 
 
 @_unmet.register(Begun)
@@ -240,6 +244,15 @@ def answered(facts: Facts, key: str) -> bool:
 def _listed(playbook: Playbook, keys: Iterable[str]) -> dict[str, str]:
     names = [_named(playbook, key) for key in keys]
     return {"what.en": ", ".join(name[0] for name in names), "what.bg": ", ".join(name[1] for name in names)}
+
+
+def _shortly(playbook: Playbook, keys: Iterable[str]) -> dict[str, str]:
+    """What is missing: the first few by their names, and how many more there are."""
+    names = [_named(playbook, key) for key in keys]
+    return {
+        "what.en": in_short([name[0] for name in names], "en"),
+        "what.bg": in_short([name[1] for name in names], "bg"),
+    }
 
 
 def _named(playbook: Playbook, key: str) -> tuple[str, str]:

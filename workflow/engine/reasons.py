@@ -16,8 +16,13 @@ from workflow.engine.reasons_of_next import NEXT
 from workflow.engine.reasons_of_senders import SENDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+_NAMED: Final = 3
+# A question without a title of its own is named by its text.
+_LONGEST_NAME: Final = 60
+_QUOTED: Final = {"en": "“{}”", "bg": "„{}“"}
+_MORE: Final = {"en": "{told} and {count} more", "bg": "{told} и още {count}"}
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "no_transition": (
         "“{trigger}” is no way out of the stage “{stage}”.",
@@ -324,6 +329,19 @@ class Reason:
         sentence, ending = (bulgarian, ".bg") if language == "bg" else (english, ".en")
         own = {name.removesuffix(ending): value for name, value in self.facts.items() if name.endswith(ending)}
         return sentence.format_map({**self.facts, **own})
+
+
+def in_short(names: Sequence[str], language: str) -> str:
+    """Names in one line (bg, else English): up to three of them, and how many more there are, which is never one."""
+    shown = len(names) if len(names) <= _NAMED else min(_NAMED, len(names) - 2)
+    of = "bg" if language == "bg" else "en"
+    told = ", ".join(_clipped(name, of) for name in names[:shown])
+    return told if shown == len(names) else _MORE[of].format(told=told, count=len(names) - shown)
+
+
+def _clipped(name: str, of: str) -> str:
+    short = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME].rstrip()}…"
+    return _QUOTED[of].format(short) if name.endswith("?") else short
 
 
 def because(code: str, /, **facts: object) -> Reason:
