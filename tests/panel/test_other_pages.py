@@ -162,6 +162,7 @@ def test_a_source_is_added_rotated_paused_and_removed(scene: Scene, iva: Visitor
     assert iva.post(f"{address}/remove", {"name": "other"}).status_code == 422
     assert iva.post(f"{address}/remove", {"name": "deals"}).status_code == 303
     assert iva.get(address).status_code == 404
+    assert "removed-" not in iva.read("/settings")
     assert sources.add(scene.ws, "standard", "deals")
 
 

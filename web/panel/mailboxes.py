@@ -21,10 +21,11 @@ from web.pages import is_swap, workspace
 from web.panel.conflicts import Clash, Overtaken, held, mark_of, show_both
 from web.panel.faults import refusal
 from web.panel.frame import Toast, done, page, reading, worded
+from web.panel.refusals import in_words
 from workflow import text
 from workflow.actions import absence, mailboxes
 from workflow.actions.outreach import acts
-from workflow.errors import BadInput, Conflict, NotFound, OnwardError, Unavailable
+from workflow.errors import BadInput, Conflict, NotFound, OnwardError
 from workflow.mail.smtp import Timeouts
 from workflow.records.models import Mailbox, Rep
 from workflow.reports import health
@@ -102,7 +103,7 @@ def show_mailboxes(
     return page(
         "mailboxes", here="settings", status=status, toast=toast, boxes=boxes, tried=tried, absent=me, others=others,
         stand_in=stand_in,
-        wrong=wrong, default_id=workspace().mailbox_id,
+        wrong=wrong, default_id=workspace().mailbox_id, in_words=in_words,
     )  # fmt: skip
 
 
@@ -282,11 +283,8 @@ def _reads(name: str) -> str:
     """What is wrong with reading it, in words; empty when it can be read."""
     try:
         mailboxes.try_inbox(workspace(), name, _PATIENCE_S)
-    except Unavailable as error:
-        why = error.message if language() == "en" else _("its IMAP server does not answer as it should.")
-        return _("It cannot be read: %(why)s") % {"why": why}
     except OnwardError as error:
-        return _("It cannot be read: %(why)s") % {"why": error.message}
+        return _("It cannot be read: %(why)s") % {"why": in_words(error.message)}
     return ""
 
 

@@ -175,7 +175,7 @@ _WITH_VALUES: Final = (
     later("%(host)s refuses the sign-in: %(why)s"),
     later("%(host)s does not open the folder: %(why)s"),
     later("The certificate of %(host)s does not hold: %(why)s."),
-    later("The IMAP server %(host)s is away (%(why)s)."),
+    later("The IMAP server %(host)s is away (…)."),
     later("%(host)s answers without a token."),
     later("%(host)s answers %(code)s to the request for a token."),
     later("%(host)s cannot be asked for a token."),

@@ -118,10 +118,12 @@ def _settings(
             select(
                 Mailbox.id, Mailbox.sender, Mailbox.state, Mailbox.pause_reason, Mailbox.paused_at,
                 Mailbox.backoff_until,
-            ).order_by(Mailbox.name)
+            ).where(Mailbox.removed_at.is_(None)).order_by(Mailbox.name)
         ).all()  # fmt: skip
         sources = tx.conn.execute(
-            select(Source.name, Source.kind, Source.created_at, Source.disabled_at).order_by(Source.name)
+            select(Source.name, Source.kind, Source.created_at, Source.disabled_at)
+            .where(Source.removed_at.is_(None))
+            .order_by(Source.name)
         ).all()
     return page(
         "settings", here="settings", status=status, toast=toast, errors=errors or {}, mailboxes=mailboxes,

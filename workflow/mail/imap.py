@@ -261,7 +261,8 @@ def _told(host: str) -> Iterator[None]:
         raise Unavailable(message) from error
     except (ImapToolsError, imaplib.IMAP4.error, OSError, ValueError, TypeError) as error:
         # Garbage from a server reaches the library's own parsing as any of these.
-        message = f"The IMAP server {host} is away ({type(error).__name__})."
+        slow = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+        message = f"The IMAP server {host} is away ({getattr(error, 'strerror', None) or slow})."
         raise Unavailable(message) from error
 
 
