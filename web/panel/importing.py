@@ -119,7 +119,8 @@ def show_import(job_id: str, *, wrong: str = "", status: int = 200) -> ResponseR
         if job.state in ("checked", "done", "cancelled"):
             refused = reports.refused(tx, job.id, language(), limit=_SHOWN_REFUSED)
         reps = tx.conn.execute(select(Rep.id, Rep.name, Rep.email).where(Rep.disabled_at.is_(None))).all()
-        sources = tx.conn.execute(select(Source.id, Source.name).order_by(Source.name)).all()
+        known = select(Source.id, Source.name).where(Source.removed_at.is_(None)).order_by(Source.name)
+        sources = tx.conn.execute(known).all()
     return page(
         "import", here="prospects", status=status, job=job, wrong=wrong, started=started, refused=refused, reps=reps,
         sources=sources, places=_places(), encodings=options.ENCODINGS, firsts=_firsts(job), preview=_preview(job),
