@@ -72,6 +72,20 @@ def test_filters_are_kept_by_name_for_oneself(scene: Scene, iva: Visitor) -> Non
     assert re.findall(r'href="/prospects\?([^"]+)">Стари<', unescape(iva.read("/prospects"))) == [
         "q=%D0%B0%D0%BD%D0%B0&stalled=1"
     ]
+    # The order is kept with it, and the board, which has none, goes by the filter alone.
+    iva.post("/prospects/filters", {"name": "A to Z", "filter": "stalled=1&sort=name"})
+    assert '<a href="/board?stalled=1">A to Z</a>' in iva.read("/board")
+    there = unescape(iva.read("/prospects?stalled=1&sort=name"))
+    assert '<option value="name" selected>' in there
+    (rename,) = re.findall(r'action="(/prospects/filters/[^"]+/rename)"', there)
+    same = {"filter": "stalled=1&sort=name", "view": "prospects"}
+    taken = iva.post(rename, {**same, "name": "Стари"})
+    assert (taken.status_code, "Another filter has this name" in taken.text) == (422, True)
+    assert boyan.post(rename, {**same, "name": "Mine"}).status_code == 404
+    assert iva.post(rename, {**same, "name": "By name"}).location == "/prospects?stalled=1&sort=name"
+    told = iva.read("/prospects?stalled=1&sort=name")
+    assert ("The filter is called “By name” now" in told, ">A to Z</a>" in told) == (True, False)
+    assert re.search(rf'action="{rename}".*?name="name" value="A to Z"', told, re.DOTALL), "its Undo"
 
 
 def test_an_act_for_many_is_told_row_by_row_and_taken_back_where_it_can_be(scene: Scene) -> None:

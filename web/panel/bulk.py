@@ -18,7 +18,7 @@ from web.i18n import gettext as _
 from web.i18n import later, ngettext
 from web.pages import playbook, workspace
 from web.panel.board import ways_from
-from web.panel.filters import filter_query, filters_of_form
+from web.panel.filters import query_of_form
 from web.panel.frame import page, reading, viewer, who, worded
 from web.panel.wording import said, stage
 from workflow import ids, rights
@@ -94,7 +94,7 @@ def undo_many() -> ResponseReturnValue:
 def _told(act: str, outcomes: list[Outcome]) -> ResponseReturnValue:
     number = sum(each.is_done for each in outcomes)
     heading = ngettext("Done for %(num)d prospect", "Done for %(num)d prospects", number) % {"num": number}
-    rest = filter_query(filters_of_form())
+    rest = query_of_form()
     return page("prospects_bulk", here="prospects", heading=heading, act=act, outcomes=outcomes, rest=rest)
 
 

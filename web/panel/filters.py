@@ -22,6 +22,7 @@ from workflow import text
 from workflow.actions import saving
 from workflow.records.finding import SavedFilter
 from workflow.records.models import Rep, Source
+from workflow.reports import listing
 from workflow.reports.filters import MINE, Wanted
 
 if TYPE_CHECKING:
@@ -38,7 +39,19 @@ SAID: Final = (
     later("Give the filter a name."),
     later("There is no filter to keep: choose one first."),
     later("Twenty filters are kept already: remove one first."),
+    later("Another filter has this name: choose a different one."),
+    later("There is no such filter: it may have been removed."),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A filter that the viewer keeps. `query` says it with the order of the list, `plain` without, for the board."""
+
+    id: str
+    name: str
+    query: str
+    plain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +60,13 @@ class Choices:
 
     reps: tuple[Record, ...]
     sources: tuple[Record, ...]
-    kept: tuple[Record, ...]
+    kept: tuple[Kept, ...]
 
 
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
     routes.add_url_rule("/prospects/filters", view_func=keep_filter, methods=["POST"])
+    routes.add_url_rule("/prospects/filters/<filter_id>/rename", view_func=rename_filter, methods=["POST"])
     routes.add_url_rule("/prospects/filters/<filter_id>/remove", view_func=forget_filter, methods=["POST"])
 
 
@@ -71,7 +85,23 @@ def wanted_filters(told: Mapping[str, str]) -> Wanted:
 
 def filters_of_form() -> Wanted:
     """The filters of the page that a form was sent from."""
-    return wanted_filters(dict(parse_qsl(request.form.get("filter", "")[:1000])))
+    return wanted_filters(_told_by_form())
+
+
+def query_of_form() -> str:
+    """The same as the part of an address, with the order in which the list stood."""
+    told = _told_by_form()
+    return filter_query(wanted_filters(told), sort=sorting(told))
+
+
+def sorting(told: Mapping[str, str]) -> str:
+    """The order that an address asks for; empty for the usual one, which no address names."""
+    sort = told.get("sort", "")
+    return sort if sort.removeprefix("-") in listing.COLUMNS and sort != listing.NEWEST else ""
+
+
+def _told_by_form() -> dict[str, str]:
+    return dict(parse_qsl(request.form.get("filter", "")[:1000]))
 
 
 def filter_query(of: Wanted, **more: str) -> str:
@@ -92,15 +122,30 @@ def filter_choices(tx: Tx) -> Choices:
     return Choices(
         tuple(tx.conn.execute(reps)) if me.sees_everyone else (),
         tuple(tx.conn.execute(sources)),
-        tuple(tx.conn.execute(kept.order_by(SavedFilter.name))),
+        tuple(
+            Kept(row.id, row.name, row.query, urlencode([each for each in parse_qsl(row.query) if each[0] != "sort"]))
+            for row in tx.conn.execute(kept.order_by(SavedFilter.name))
+        ),
     )
 
 
 def keep_filter() -> ResponseReturnValue:
     """Keep the filter of the page under a name."""
-    name, told = read_line("name", saving.LONGEST_NAME), filter_query(filters_of_form())
+    name, told = read_line("name", saving.LONGEST_NAME), query_of_form()
     saving.keep(workspace(), person().id, name, told)
     return done(f"{_page()}?{told}", Toast(_("The filter “%(name)s” was kept") % {"name": name}))
+
+
+def rename_filter(filter_id: str) -> ResponseReturnValue:
+    """Call a filter that one kept otherwise, with the way back to the name it had."""
+    name = read_line("name", saving.LONGEST_NAME)
+    before = saving.rename(workspace(), person().id, filter_id, name)
+    told, view = query_of_form(), request.form.get("view", "")
+    back = (("name", before), ("filter", told), ("view", view))
+    toast = Toast(
+        _("The filter is called “%(name)s” now") % {"name": name}, f"/prospects/filters/{filter_id}/rename", back
+    )
+    return done(f"{_page()}?{told}" if told else _page(), toast)
 
 
 def forget_filter(filter_id: str) -> ResponseReturnValue:
@@ -111,7 +156,7 @@ def forget_filter(filter_id: str) -> ResponseReturnValue:
         )
         row = tx.conn.execute(mine).one_or_none()
     saving.forget(workspace(), person().id, filter_id)
-    told = filter_query(filters_of_form())
+    told = query_of_form()
     address = f"{_page()}?{told}" if told else _page()
     if row is None:
         return redirect(address, 303)

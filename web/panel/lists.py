@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import request
 
 from web.pages import is_swap, playbook, workspace
-from web.panel.filters import filter_choices, filter_query, wanted_filters
+from web.panel.filters import filter_choices, filter_query, sorting, wanted_filters
 from web.panel.frame import Part, fragment, page, reading, swap, viewer
 from workflow.reports import listing
 
@@ -25,15 +25,13 @@ def add_routes(routes: Blueprint) -> None:
 
 def show_list() -> ResponseReturnValue:
     """Everybody, or whom a search and the filters find; with `part` only what a live search changes."""
-    wanted, sort = wanted_filters(request.args), request.args.get("sort", listing.NEWEST)
-    if sort.removeprefix("-") not in listing.COLUMNS:
-        sort = listing.NEWEST
+    wanted, kept = wanted_filters(request.args), sorting(request.args)
+    sort = kept or listing.NEWEST
     after = request.args.get("after", "")[:_LONGEST_PLACE]
     ws = workspace()
     with reading() as tx:
         found = listing.prospects(ws, tx, viewer(), wanted, sort=sort, after=after)
         choices = filter_choices(tx)
-    kept = "" if sort == listing.NEWEST else sort
     values: dict[str, Any] = {
         "wanted": wanted, "found": found, "choices": choices, "sort": sort, "rest": filter_query(wanted, sort=kept),
         "filter": filter_query(wanted), "older": filter_query(wanted, sort=kept, after=found.next or ""),
