@@ -137,6 +137,12 @@ def test_two_windows_show_both_sides_and_neither_is_lost(scene: Scene, desk: Des
     context = browser.new_context(locale="en-GB")
     other = seat(scene, context).page
     other.goto(page.url)
+    step = page.locator("[data-step]:visible h2")
+    for keys, title in (("]]", "What hurts"), ("[[", "Opening")):
+        for key in keys:
+            page.keyboard.press(key)
+        expect(step).to_contain_text(title)
+    expect(page.get_by_role("button", name="Back")).to_be_disabled()
     other.locator("#notes").fill("Two depots")
     expect(other.locator("[data-status]")).to_contain_text("saved")
     page.locator("#notes").fill("One gate")
@@ -167,6 +173,16 @@ def test_a_call_is_led_on_a_phone_by_taps(scene: Scene, phone: Desk) -> None:
     expect(tabs).to_contain_text("The ten-minute way")
     page.get_by_role("group", name="Which questions").get_by_role("button", name="Implication").tap()
     page.get_by_role("button", name=re.compile("Asked ?: What does it cost you in a month")).tap()
+    # A rep on a phone reads the step, writes, then asks; the bar below covers neither field nor button in use.
+    places = [page.locator(one).bounding_box() for one in ("[data-step]:visible", "#notes", ".qs", ".obj", ".sheet")]
+    assert [round(each["y"]) for each in places if each] == sorted(round(each["y"]) for each in places if each)
+    page.locator("#notes").focus()
+    notes, bar = page.locator("#notes").bounding_box(), page.locator(".call-bar").bounding_box()
+    assert notes
+    assert bar
+    assert notes["y"] + notes["height"] <= bar["y"]
+    page.get_by_role("button", name="Who talks?").tap()
+    expect(page.get_by_role("button", name="you", exact=True)).to_be_visible()
     page.get_by_label("Cost of the problem").fill("Two clients a year")
     page.locator("summary", has_text="Send me an email").tap()
     expect(page.get_by_text("which one thing should it answer")).to_be_visible()

@@ -240,12 +240,15 @@
       link.classList.toggle("done", been.has(link.dataset.go) && !now);
       if (now) link.parentNode.scrollTo?.({ left: link.offsetLeft - 80 });
     }
+    if ($("[data-back]")) $("[data-back]").disabled = trail().length < 2;
     const on = $("[data-title]");
     if (on) on.textContent = $(`.script [data-go="${CSS.escape(steps.get(here()).dataset.next)}"]`)?.childNodes[1].textContent ?? $("#end-call").firstChild.textContent;
     show();
     tick();
   };
-  const back = () => { const all = path(); if (all.length > 1) go(all.at(-2)[0], true); };
+  // The steps that lead here: a step back takes the last one off, so that a second one does not return to it.
+  const trail = () => path().reduce((way, [key]) => way.at(-2) === key ? way.slice(0, -1) : [...way, key], []);
+  const back = () => { const way = trail(); if (way.length > 1) go(way.at(-2), true); };
   const on = () => go(steps.get(here())?.dataset.next ?? "end", true);
 
   // --- questions: of this step, a part of SPIN, or the parts that nothing covers yet
