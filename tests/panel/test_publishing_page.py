@@ -7,11 +7,14 @@ import io
 import re
 
 import pytest
+from sqlalchemy import select
 
 from tests.panel.scene import Scene, Visitor
 from workflow import places
 from workflow.actions import prospects, publishing
 from workflow.actions.prospects import Who
+from workflow.records.models import Touch
+from workflow.reports import forecast
 
 SHIPPED = places.shipped_playbook().read_text(encoding="utf-8")
 NARROW = SHIPPED.replace('from: "08:30", to: "17:30"', 'from: "11:00", to: "11:30"')
@@ -43,6 +46,10 @@ def test_it_lists_the_versions_and_leads_there_from_the_settings(iva: Visitor) -
     page = iva.read("/settings/playbook")
     assert "discovery" in page
     assert "Check and compare" in page
+    at = re.findall(r'href="(/settings/playbook/versions/[0-9a-f]{64})"', page)[0]
+    assert html.escape(SHIPPED.splitlines()[-1], quote=False).strip() in html.unescape(iva.read(at))
+    assert iva.get(f"{at}.yaml").data.decode() == SHIPPED
+    assert iva.get("/settings/playbook/versions/none").status_code == 404
 
 
 def test_a_file_with_findings_shows_each_with_its_line(iva: Visitor) -> None:
@@ -55,7 +62,7 @@ def test_a_file_with_findings_shows_each_with_its_line(iva: Visitor) -> None:
 
 def test_it_shows_what_changes_and_for_whom_and_moves_them_when_told(scene: Scene, iva: Visitor) -> None:
     known = called(scene)
-    page = html.unescape(bring(iva, NARROW))
+    page = html.unescape(bring(iva, re.sub(r"      - {key: next_call,.*\n", "", NARROW)))
     assert "send window: 08:30–17:30 → 11:00–11:30" in page
     assert re.search(r"\d later", page)
     assert f'href="/prospects/{known}"' in page
@@ -67,8 +74,19 @@ def test_it_shows_what_changes_and_for_whom_and_moves_them_when_told(scene: Scen
     publishing.finish(scene.ws)
     page = iva.read("/settings/playbook")
     assert "under way" not in page
-    assert page.index("in force") < page.index('<th scope="row">1')
+    assert page.index("in force") < page.index("Version 1</a>")
+    newest = iva.read(re.findall(r'href="(/settings/playbook/versions/[0-9a-f]{64})"', page)[0])
+    assert "What changed since version 1" in newest
+    assert "send window: 08:30–17:30 → 11:00–11:30" in html.unescape(newest)
     assert "Went on by a new playbook" in iva.read(f"/prospects/{known}")
+    # A step that the new one does not have is behind them: what comes is foretold without it, and its words are gone.
+    assert "Follow-up questions" in iva.read(f"/sequences/after_call?prospect={known}")
+    assert "<time datetime=" in iva.read(f"/sequences/after_call?prospect={known}")
+    with scene.ws.database.read() as tx:
+        gone = tx.conn.execute(select(Touch.id).where(Touch.step == "next_call")).scalar_one()
+        coming = [each.step for each in forecast.forecast(scene.ws, tx, known).entries if each.kind == "mail"]
+    assert coming == ["questions"]
+    assert iva.get(f"/touches/{gone}/text").status_code == 404
 
 
 def test_prospects_of_a_removed_stage_are_asked_for(scene: Scene, iva: Visitor) -> None:

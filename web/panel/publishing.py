@@ -10,7 +10,7 @@ import binascii
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from flask import request
+from flask import Response, request
 
 from web.auth import require
 from web.i18n import gettext as _
@@ -57,6 +57,8 @@ _CHOICES: Final = {
 def add_routes(routes: Blueprint) -> None:
     """Add what this module answers."""
     routes.add_url_rule(_PAGE, view_func=all_versions, methods=["GET"])
+    routes.add_url_rule(f"{_PAGE}/versions/<digest>", view_func=one_version, methods=["GET"])
+    routes.add_url_rule(f"{_PAGE}/versions/<digest>.yaml", view_func=version_file, methods=["GET"])
     routes.add_url_rule(f"{_PAGE}/preview", view_func=preview, methods=["POST"])
     routes.add_url_rule(f"{_PAGE}/publish", view_func=publish, methods=["POST"])
 
@@ -65,6 +67,30 @@ def all_versions() -> ResponseReturnValue:
     """The versions, how far a publication has come, and a way to bring another file."""
     require("playbook")
     return _show()
+
+
+def one_version(digest: str) -> ResponseReturnValue:
+    """The file of a version, and what it changed of the one before."""
+    require("playbook")
+    ws = workspace()
+    with reading() as tx:
+        source = reports.source(tx, digest)
+        known = reports.versions(tx)
+        version = next(each for each in known if each.digest == digest)
+        before = next((each for each in known if each.name == version.name and each.number < version.number), None)
+        differences = diff(*(ws.playbooks.version(tx, each.digest) for each in (before, version))) if before else ()
+    told = [each.words(language()) for each in differences]
+    return page("playbook_version", here="settings", version=version, before=before, differences=told, source=source)
+
+
+def version_file(digest: str) -> ResponseReturnValue:
+    """The file of a version, to keep."""
+    require("playbook")
+    with workspace().database.read() as tx:
+        source = reports.source(tx, digest)
+    response = Response(source, mimetype="application/yaml")
+    response.headers["Content-Disposition"] = f'attachment; filename="playbook-{digest[:12]}.yaml"'
+    return response
 
 
 def preview() -> ResponseReturnValue:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from workflow import playbooks
+from workflow.errors import NotFound
 from workflow.records.models import Enrollment, PlaybookVersion, Publication
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ def versions(tx: Tx) -> tuple[Version, ...]:
         )
         for row in tx.conn.execute(select(*columns).order_by(PlaybookVersion.number.desc()))
     )
+
+
+def source(tx: Tx, digest: str) -> str:
+    """The file of a version as it was read. Raises NotFound."""
+    found = select(PlaybookVersion.source).where(PlaybookVersion.digest == digest)
+    kept = tx.conn.execute(found).scalar_one_or_none()
+    if kept is None:
+        raise NotFound
+    return str(kept)
 
 
 def under_way(tx: Tx) -> str | None:
