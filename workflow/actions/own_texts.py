@@ -157,7 +157,13 @@ class _Email:
         self._tx = tx
         self._row = row
         self._playbook = ws.playbooks.version(tx, row.playbook_digest)
-        self.step = self._playbook.sequences[row.sequence].step(row.step)
+        known = self._playbook.sequences[row.sequence].steps
+        step = next((each for each in known if each.key == row.step), None)
+        if step is None:
+            # A publication took it away with its words, and its prospect went on without it.
+            message = "There is no such email: check the id."
+            raise NotFound(message)
+        self.step = step
         variant = sequences.variant_of(self.step, row.enrollment_id)
         self.variant = variant.key if variant else None
         self.name = variant.email if variant else self.step.email or ""

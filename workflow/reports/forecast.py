@@ -219,7 +219,9 @@ def _enrollments(ws: Workspace, tx: Tx, which: dict[str, str]) -> tuple[KnownEnr
         row = touches[0]
         playbook = ws.playbooks.version(tx, row.playbook_digest)
         sequence = playbook.sequences[row.sequence]
-        known_touches = tuple(_touch(sequence, touch) for touch in touches)
+        # A publication that took a step away has settled its touch; nothing is planned by it any more.
+        steps = {step.key for step in sequence.steps}
+        known_touches = tuple(_touch(sequence, touch) for touch in touches if touch.step in steps)
         active = row.enrollment_state == "active"
         found.append(KnownEnrollment(enrollment_id, playbook, sequence, row.meeting_uid, known_touches, active=active))
     return tuple(found)
