@@ -134,6 +134,40 @@ def test_sequences_begin_and_end_for_many_and_rows_are_exported(scene: Scene, iv
     assert "Boris Two" not in file
 
 
+def test_an_end_for_many_is_taken_back_as_it_was_and_nothing_leaves_twice(scene: Scene) -> None:
+    both = [scene.prospect("Ana One"), scene.prospect("Boris Two")]
+    for each in both:
+        scene.tell(each, "call.ended", minutes=5)
+    scene.wait(hours=25)
+    first = len(scene.send_due().sent)
+    scene.wait(minutes=1)
+    assert (first, len(scene.send_due().sent)) == (1, 1)
+    plan = {each: [(one.id, one.state) for one in scene.touches(each)] for each in both}
+    iva = scene.visitor("iva")
+
+    def stop() -> list[str]:
+        rows = [f"{each}:{scene.row(each).version}" for each in both]
+        told = iva.post("/prospects/bulk", {"act": "stop", "sequence": "after_call", "row": rows}).text
+        return re.findall(r'name="row" value="([^"]+)"', told)
+
+    undo = stop()
+    assert {one.state for each in both for one in scene.touches(each)} == {"sent", "cancelled"}
+    assert "Done for 2" in iva.post("/prospects/bulk/undo", {"act": "stop", "row": undo}).text
+    assert {each: [(one.id, one.state) for one in scene.touches(each)] for each in both} == plan
+    again = iva.post("/prospects/bulk/undo", {"act": "stop", "row": undo}).text
+    assert again.count("This end can be taken back no more") == 2
+    undo = stop()
+    scene.tell(both[1], "email.replied")
+    told = iva.post("/prospects/bulk/undo", {"act": "stop", "row": undo}).text
+    assert ("Done for 1" in told, told.count("This end can be taken back no more")) == (True, 1)
+    left = []
+    for _ in range(24):
+        scene.wait(hours=6)
+        left += [each.recipient for each in scene.send_due().sent]
+    assert left == ["ana@buyer.example"], "the one email that was still to come, once"
+    assert {one.state for one in scene.touches(both[0])} == {"sent"}
+
+
 def test_who_names_a_row_that_is_not_theirs_gets_nothing_done(scene: Scene) -> None:
     boyan = scene.visitor("boyan")
     own, other = scene.prospect("Own One", owner="boyan"), scene.prospect("Other One", owner="mila")

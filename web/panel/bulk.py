@@ -39,6 +39,7 @@ SAID: Final = (
     later("Choose at least one prospect."),
     later("Choose what to do with the chosen prospects."),
     later("At most 200 prospects at once."),
+    later("This end can be taken back no more, because something has happened since: begin the sequence anew."),
 )
 
 
@@ -203,20 +204,30 @@ def _stop(sequence: str) -> Callable[[Row], tuple[str, str]]:
             found = tx.conn.execute(running).scalar_one_or_none()
         if found is None:
             raise _Refused(_("Was not on this sequence"))
-        by_hand.stop(workspace(), found, who(), version=row.version)
-        return _("The sequence has ended"), ""
+        ended = by_hand.stop(workspace(), found, who(), version=row.version)
+        return _("The sequence has ended"), f"{row.fact.id}:{ended}:{found}"
 
     return do
 
 
 def _end_begun(row: Row) -> tuple[str, str]:
-    """End what was begun; an enrollment of somebody else is refused as if it were not there."""
+    by_hand.stop(workspace(), _mine(row), who())
+    return _("The sequence has ended"), ""
+
+
+def _take_up(row: Row) -> tuple[str, str]:
+    by_hand.resume(workspace(), _mine(row), who(), ended=row.version)
+    return _("The sequence goes on"), ""
+
+
+def _mine(row: Row) -> str:
+    """The enrollment that the row names; one of somebody else is refused as if it were not there."""
     with reading() as tx:
         mine = select(Enrollment.id).where(Enrollment.prospect_id == row.fact.id, Enrollment.id == row.more)
-        if tx.conn.execute(mine).scalar_one_or_none() is None:
-            raise NotFound
-    by_hand.stop(workspace(), row.more, who())
-    return _("The sequence has ended"), ""
+        found = tx.conn.execute(mine).scalar_one_or_none()
+    if found is None:
+        raise NotFound
+    return str(found)
 
 
 _ACTS: Final = {"move": _move, "assign": _assign, "start": _start, "stop": _stop}
@@ -224,4 +235,5 @@ _BACK: Final[Mapping[str, Callable[[Row], tuple[str, str]]]] = {
     "move": lambda row: (_move(row.more)(row)[0], ""),
     "assign": lambda row: (_assign(row.more)(row)[0], ""),
     "start": _end_begun,
+    "stop": _take_up,
 }

@@ -112,6 +112,7 @@ _KINDS: Final = {
     "email.unsubscribed": later("Unsubscribed"),
     "sequence.started": later("Sequence begun by hand"),
     "sequence.ended": later("Sequence ended by hand"),
+    "sequence.resumed": later("End of a sequence taken back"),
     "email.held_back": later("Mail waits, by hand"),
     "email.released": later("Mail goes on, by hand"),
     "email.declined": later("Wanted no more of a sequence"),

@@ -1,4 +1,4 @@
-"""What a person or a program does to the sequences of a prospect: begin one, end one, let the mail wait and go on.
+"""What a person or a program does to the sequences of a prospect: begin and end one, take that back, hold the mail.
 
 Asks the engine as everybody does; a wish that comes to nothing is told with its reason and leaves nothing behind.
 """
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 _LONGEST_REASON: Final = 400
+PAST: Final = "This end can be taken back no more, because something has happened since: begin the sequence anew."
 
 
 def start(ws: Workspace, prospect_id: str, sequence: str, who: Who, *, version: int | None = None) -> str:
@@ -50,10 +51,13 @@ def start(ws: Workspace, prospect_id: str, sequence: str, who: Who, *, version: 
     return ws.database.transact(work)
 
 
-def stop(ws: Workspace, enrollment_id: str, who: Who, *, version: int | None = None) -> None:
-    """End an enrollment and what has not left of it. Raises NotFound, and Conflict when it has ended."""
+def stop(ws: Workspace, enrollment_id: str, who: Who, *, version: int | None = None) -> int:
+    """End an enrollment and what has not left of it; gives the prospect's version, by which `resume` takes it back.
 
-    def work(tx: Tx) -> None:
+    Raises NotFound, and Conflict when it has ended.
+    """
+
+    def work(tx: Tx) -> int:
         found = select(Enrollment.prospect_id).where(Enrollment.id == enrollment_id)
         prospect_id = tx.conn.execute(found).scalar_one_or_none()
         if prospect_id is None:
@@ -61,6 +65,31 @@ def stop(ws: Workspace, enrollment_id: str, who: Who, *, version: int | None = N
         told = _ask(ws, tx, prospect_id, (kinds.ENDED, {"enrollment": enrollment_id}), who, version)
         if told.decision.verdict != "applied":
             raise Conflict("This enrollment has ended already.")
+        return told.version
+
+    return ws.database.transact(work)
+
+
+def resume(ws: Workspace, enrollment_id: str, who: Who, *, ended: int) -> None:
+    """Take back the end of an enrollment that `stop` answered with the version `ended`.
+
+    What was cancelled waits again, at its own time or now, and is asked again before it leaves. Raises NotFound, and
+    Conflict when it was ended by something else, or anything has happened to the prospect since.
+    """
+
+    def work(tx: Tx) -> None:
+        columns = select(Enrollment.prospect_id, Enrollment.sequence, Enrollment.state, Enrollment.ended_version)
+        found = columns.where(Enrollment.id == enrollment_id)
+        row = tx.conn.execute(found).one_or_none()
+        if row is None:
+            raise NotFound("There is no such enrollment: check the id.")
+        wish = (kinds.RESUMED, {"enrollment": enrollment_id, "sequence": row.sequence})
+        if row.state == "stopped" and row.ended_version == ended:
+            _ask(ws, tx, row.prospect_id, wish, who, None)
+        # Whether it goes on is decided under the lock: a refusal leaves no row of history either.
+        now = tx.conn.execute(found).one()
+        if row.state != "stopped" or now.state != "active":
+            raise Conflict(PAST)
 
     ws.database.transact(work)
 

@@ -17,6 +17,7 @@ from workflow.engine.reasons import Reason, because
 from workflow.records.models import Enrollment, History, Touch
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from workflow.engine.decide import Decision
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workflow.workspace import Workspace
 
 _DECLINED = '["stop.declined"'
+_BY_HAND = '["stop.by"'
 
 
 def go_on(ws: Workspace, tx: Tx, prospect_id: str, decision: Decision) -> None:
@@ -34,7 +36,8 @@ def go_on(ws: Workspace, tx: Tx, prospect_id: str, decision: Decision) -> None:
     if decision.take_back:
         take_back(tx, prospect_id)
     if decision.revive is not None:
-        revive(ws, tx, prospect_id, decision.revive)
+        by_hand = any(change.kind == kinds.RESUMED for change in decision.history)
+        revive(ws, tx, prospect_id, decision.revive, by_hand=by_hand)
 
 
 def take_back(tx: Tx, prospect_id: str) -> None:
@@ -46,18 +49,21 @@ def take_back(tx: Tx, prospect_id: str) -> None:
     tx.conn.execute(update(Touch).where(mine).values(**values))
 
 
-def revive(ws: Workspace, tx: Tx, prospect_id: str, enrollment_id: str) -> bool:
-    """Let an enrollment go on that its prospect declined; whether it does.
+def revive(ws: Workspace, tx: Tx, prospect_id: str, enrollment_id: str, *, by_hand: bool = False) -> bool:
+    """Let an enrollment go on that its prospect declined, or that a person ended `by_hand`; whether it does.
 
-    Not when anything happened since but what prospects wish for: a reply would have stopped it.
+    Not when anything happened since but what prospects wish for: a reply would have stopped it. A person takes back
+    nothing once anything happened. What left is not planned anew, and each email keeps its own touch.
     """
+    why = _BY_HAND if by_hand else _DECLINED
     row = tx.conn.execute(
         select(Enrollment.sequence, Enrollment.playbook_digest, Enrollment.ended_version).where(
             Enrollment.id == enrollment_id, Enrollment.prospect_id == prospect_id, Enrollment.state == "stopped",
-            Enrollment.reason.startswith(_DECLINED, autoescape=True),
+            Enrollment.reason.startswith(why, autoescape=True),
         )
     ).one_or_none()  # fmt: skip
-    if row is None or _has_gone_on(tx, prospect_id, row.ended_version or 0):
+    passes = {kinds.RESUMED} if by_hand else kinds.WISH_KINDS
+    if row is None or _has_gone_on(tx, prospect_id, row.ended_version or 0, passes):
         return False
     sequence = ws.playbooks.version(tx, row.playbook_digest).sequences[row.sequence]
     other = aliased(Enrollment)
@@ -65,24 +71,24 @@ def revive(ws: Workspace, tx: Tx, prospect_id: str, enrollment_id: str) -> bool:
     values = {"state": "active", "ended_at": None, "ended_version": None, "reason": None}
     if tx.conn.execute(update(Enrollment).where(Enrollment.id == enrollment_id, ~anew).values(**values)).rowcount != 1:
         return False
-    _set_free(tx, enrollment_id, sequence)
+    _set_free(tx, enrollment_id, sequence, why)
     return True
 
 
-def _has_gone_on(tx: Tx, prospect_id: str, version: int) -> bool:
+def _has_gone_on(tx: Tx, prospect_id: str, version: int, passes: AbstractSet[str]) -> bool:
     later = select(func.count()).where(
-        History.prospect_id == prospect_id, History.version > version, History.kind.not_in(sorted(kinds.WISH_KINDS))
+        History.prospect_id == prospect_id, History.version > version, History.kind.not_in(sorted(passes))
     )
     return bool(tx.conn.execute(later).scalar_one())
 
 
-def _set_free(tx: Tx, enrollment_id: str, sequence: Sequence) -> None:
+def _set_free(tx: Tx, enrollment_id: str, sequence: Sequence, why: str) -> None:
     """Schedule again what was cancelled: the first of it at its own time or now, the rest behind it as before."""
     columns = (Touch.id, Touch.position, Touch.kind, Touch.state, Touch.reason, Touch.due_at, Touch.not_after)
     found = select(*columns).where(Touch.enrollment_id == enrollment_id)
     before: Record | None = None
     for row in tx.conn.execute(found.order_by(Touch.position, Touch.generation)).all():
-        cancelled = row.state == "cancelled" and (row.reason or "").startswith(_DECLINED)
+        cancelled = row.state == "cancelled" and (row.reason or "").startswith(why)
         alone = sequence.steps[row.position].before_meeting
         if cancelled:
             due = row.due_at if alone else max(row.due_at, tx.now)

@@ -1,4 +1,4 @@
-"""What a person does to the sequences of a prospect by hand: begin one, end one, let the mail wait, let it go on.
+"""What a person does to the sequences of a prospect by hand: begin one, end one, take that back, let the mail wait.
 
 Pure. A person goes round no rule: what may not begin again does not, and a pause that the prospect asked for stays.
 """
@@ -31,6 +31,12 @@ def told(view: ProspectView, signal: Signal, now: datetime) -> Wish | None:
             return None
         reason = because("stop.by", by=signal.actor)
         return Wish(detail={"sequence": ended.sequence.key}, ends=frozenset({which}), reason=reason)
+    if signal.kind == kinds.RESUMED:
+        key = str(signal.data.get("sequence") or "")
+        # What the prospect declined meanwhile stays ended, whoever ended it first.
+        barred = key in view.declined or key in (each.sequence.key for each in view.enrollments)
+        which = str(signal.data.get("enrollment") or "")
+        return None if barred or not which else Wish(detail={"sequence": key}, revive=which)
     return _held(view, signal, now)
 
 

@@ -103,7 +103,7 @@ class Decision:
     """Everything that follows from one signal. Empty of effects unless the verdict is `applied`.
 
     `resume` says that mail which waits for the prospect's return must be asked again, `take_back` that mail sent ahead
-    of its time waits too. `revive` is an enrollment that goes on, because its prospect did not mean to end it.
+    of its time waits too. `revive` is an enrollment that goes on, because whoever ended it did not mean to.
     """
 
     verdict: Verdict

@@ -43,9 +43,11 @@ our own pages and the list tell of these; no sender of webhooks can."""
 
 STARTED: Final = "sequence.started"
 ENDED: Final = "sequence.ended"
+RESUMED: Final = "sequence.resumed"
 HELD_BACK: Final = "email.held_back"
 RELEASED: Final = "email.released"
-"""What a person does by hand: begin a sequence, end an enrollment, let the mail wait `until` a time, let it go on."""
+"""What a person does by hand: begin a sequence, end an enrollment, take that end back, let the mail wait `until` a
+time, let it go on."""
 
 AWAY: Final = "away"
 PAUSE: Final = "pause"
@@ -55,7 +57,7 @@ BY_HAND: Final = "held"
 MEETING_KINDS: Final = frozenset({BOOKED, RESCHEDULED, CANCELLED, HELD, NO_SHOW})
 MAIL_KINDS: Final = frozenset({REPLIED, BOUNCED, COMPLAINED, UNSUBSCRIBED, AUTO_REPLIED})
 WISH_KINDS: Final = frozenset({DECLINED, WANTED_AGAIN, PAUSED, PAUSE_UNDONE, PAUSE_ENDED, BARRED, ALLOWED})
-HAND_KINDS: Final = frozenset({STARTED, ENDED, HELD_BACK, RELEASED})
+HAND_KINDS: Final = frozenset({STARTED, ENDED, RESUMED, HELD_BACK, RELEASED})
 KINDS: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, ANSWERS, ANSWERED}) | MEETING_KINDS | MAIL_KINDS
 # Kinds that make an unknown prospect known; the others wait until somebody introduces it.
 CREATING: Final = frozenset({UPSERTED, MOVE, CALL_ENDED, BOOKED})

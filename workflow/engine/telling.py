@@ -60,6 +60,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "email.pause.ended": ("an administrator ended a pause", "администратор прекрати пауза"),
     "sequence.started": ("a person began a sequence", "колега започна поредица"),
     "sequence.ended": ("a person ended a sequence", "колега прекрати поредица"),
+    "sequence.resumed": ("a person took back the end of a sequence", "колега отмени края на поредица"),
     "email.held_back": ("a person let the mail wait", "колега спря имейлите за известно време"),
     "email.released": ("a person let the mail go on", "колега пусна имейлите отново"),
     "address.barred": ("the address was barred", "адресът беше забранен"),
