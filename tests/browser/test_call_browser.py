@@ -32,6 +32,11 @@ def kept(scene: Scene, page: Page, name: str) -> str:
         return calling.sheet(tx, page.url.rsplit("/", 1)[1]).text(name)
 
 
+def sheets(page: Page) -> int:
+    """How many sheets of A4 the page fills on paper."""
+    return len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4")))
+
+
 def planned(desk: Desk, known: str) -> Page:
     """A plan with a goal, a link, one question to ask and three minutes."""
     page = desk.open(f"/prospects/{known}/call")
@@ -49,6 +54,10 @@ def test_a_call_is_planned_led_and_ended_by_keys_alone(scene: Scene, desk: Desk)
     """The rep's whole way, and what stands on record after it; nothing is clicked from the first step on."""
     known = scene.prospect()
     page = planned(desk, known)
+    assert sheets(page) == 1
+    page.get_by_role("link", name="Cheat sheet").click()
+    assert sheets(page) == 2
+    page.go_back()
     page.clock.install()
     page.get_by_role("button", name="Start the call").press("Enter")
     page.wait_for_url("**/calls/*")
