@@ -1,4 +1,4 @@
-"""Landmarks as the pages are written: a list by its landmarks tells each apart. What is drawn, axe judges in a browser."""
+"""Landmarks as the pages are written: no two have one name. What is drawn, axe judges in a browser."""
 
 from __future__ import annotations
 

@@ -63,6 +63,10 @@ def test_what_is_typed_is_judged_line_by_line_and_kept(iva: Visitor) -> None:
     assert "{{ compny }}" in html.unescape(answer.text)
     page = html.unescape(iva.post("/templates/decision/en?lang=bg", odd).text)
     assert "Текст, ред 3:" in page
+    # A subject that nobody would see whole may leave, and is said to be so.
+    for length, is_told in ((78, False), (79, True)):
+        page = iva.post("/templates/decision/en/preview?lang=en", typed(subject="x" * length), HX_Request="true").text
+        assert (f"has {length} characters" in page) is is_told
     # A prospect's words are shown as words.
     iva.get("/templates/decision?lang=en")
     page = iva.post(
