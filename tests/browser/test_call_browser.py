@@ -191,13 +191,16 @@ def test_a_call_is_led_on_a_phone_by_taps(scene: Scene, phone: Desk) -> None:
     assert bar
     assert notes["y"] + notes["height"] <= bar["y"]
     page.get_by_role("button", name="Who talks?").tap()
+    began = page.locator("[data-clock]").inner_text()
     expect(page.get_by_role("button", name="you", exact=True)).to_be_visible()
     page.get_by_label("Cost of the problem").fill("Two clients a year")
     page.locator("summary", has_text="Send me an email").tap()
     expect(page.get_by_text("which one thing should it answer")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("[data-clock]")).not_to_have_text(began)
     page.get_by_role("button", name="End call").tap()
     expect(page.get_by_text("Send me an email")).to_be_visible()
+    expect(page.get_by_text("you 100, them 0")).to_be_visible()
     expect(page.get_by_text("Two clients a year")).to_be_visible()
 
 

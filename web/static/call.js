@@ -329,6 +329,8 @@
   // --- the end: everything is sent first; without a network the call goes on
   const end = async () => {
     const to = `/calls/${id}/end?seconds=${spent()}`;
+    // The turn that is running counts too.
+    if (talk().who !== "-") talker(talk().who);
     for (let turn = 0; turn < 20 && busy; turn++) await new Promise(go => setTimeout(go, 100));
     if (await flush()) location.assign(to);
     else ($(".guard[role=alert]") || status).scrollIntoView({ block: "center" });
