@@ -11,7 +11,8 @@ from datetime import timedelta
 from sqlalchemy import select, update
 
 from tests.panel.scene import LOST, Scene
-from workflow.actions import endpoints
+from tests.web.fixtures import Sender
+from workflow.actions import endpoints, sources
 from workflow.actions.prospects import Who
 from workflow.engine.reasons import because
 from workflow.mail import links
@@ -50,6 +51,7 @@ def furnish(scene: Scene) -> Walk:
     _broken(scene, failed)
     scene.wait(hours=25)
     scene.send_due([LOST])
+    _delivered(scene)
     told = endpoints.add(scene.ws, "crm", "https://hooks.example.com/onward", BY_HAND)
     return Walk(_paths(scene, known, told.id, scene.touches(known)[0].id), known)
 
@@ -61,6 +63,17 @@ def _broken(scene: Scene, known: str) -> None:
         values = {"state": "failed", "reason": why, "ended_at": tx.now, "committed_at": tx.now}
         first = update(Touch).where(Touch.prospect_id == known, Touch.position == 0)
         tx.conn.execute(first.values(**values, recipient="martin@buyer.example"))
+
+
+def _delivered(scene: Scene) -> None:
+    """What a connected system brought at once: an event that was applied, one refused, one of somebody unknown."""
+    crm = Sender(scene.app.test_client(), scene.clock, sources.add(scene.ws, "standard", "crm"))
+    about = {"prospect": {"email": "p3@buyer.example"}}
+    bad = {"id": "evt_1042", "type": "call.ended", "data": {"minutes": "ten"}, **about}
+    unknown = {"id": "evt_1043", "type": "email.replied", "prospect": {"email": "nobody@buyer.example"}}
+    good = {"id": "evt_1041", "type": "prospect.upserted", "data": {"title": "Operations manager"}, **about}
+    answer = crm.deliver([good, bad, unknown], delivery_id="msg_2026_11_10_a")
+    assert answer.status_code == 202, answer.text
 
 
 def _meetings(scene: Scene) -> dict[str, str]:
@@ -80,8 +93,8 @@ def _meetings(scene: Scene) -> dict[str, str]:
 
 def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str]:
     with scene.ws.database.read() as tx:
-        source = tx.conn.execute(select(Source.id).limit(1)).scalar_one_or_none()
-        delivery = tx.conn.execute(select(Delivery.id).limit(1)).scalar_one_or_none()
+        source = tx.conn.execute(select(Source.id)).scalar_one()
+        delivery = tx.conn.execute(select(Delivery.id)).scalar_one()
     paths = {
         "today": "/", "board": "/board", "prospects": "/prospects", "nobody-fits": "/prospects?q=zzzz",
         "prospect-new": "/prospects/new", "prospect": f"/prospects/{known}",
@@ -95,16 +108,13 @@ def _paths(scene: Scene, known: str, endpoint: str, touch: str) -> dict[str, str
         "deliveries": "/deliveries", "mail": "/mail", "templates": "/templates", "template": "/templates/decision",
         "template-history": "/templates/decision/en/history", "settings": "/settings",
         "appearance": "/settings/appearance", "mailboxes": "/settings/mailboxes",
-        "mailbox-new": "/settings/mailboxes/new", "sources": "/settings/sources", "endpoints": "/settings/endpoints",
-        "endpoint": f"/settings/endpoints/{endpoint}", "keys": "/settings/keys",
+        "mailbox-new": "/settings/mailboxes/new", "sources": "/settings/sources",
+        "source": f"/settings/sources/{source}", "delivery": f"/deliveries/{delivery}",
+        "endpoints": "/settings/endpoints", "endpoint": f"/settings/endpoints/{endpoint}", "keys": "/settings/keys",
         "suppression": "/settings/suppression", "playbook": "/settings/playbook",
         "diagram": "/settings/playbook/diagram", "help": "/help", "help-page": "/help/mailboxes",
         "not-found": "/nothing-here", "unsubscribe": f"/u/{links.sign(links.Link(known), scene.ws.key('links'))}",
     }  # fmt: skip
-    if source:
-        paths["source"] = f"/settings/sources/{source}"
-    if delivery:
-        paths["delivery"] = f"/deliveries/{delivery}"
     paths |= _meetings(scene)
     paths["user"] = f"/settings/users/{scene.reps['boyan']}"
     rules = {rule.rule for rule in scene.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
