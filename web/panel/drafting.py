@@ -349,7 +349,7 @@ def _editor(key: str, status: int = HTTPStatus.OK, *, of: str = "") -> ResponseR
         "sequence_edit", here="sequences", status=status, key=key, mine=mine,
         head=typed(rules) if of == "head" else rules, head_faults=of_head,
         steps=[typed(each) if each["key"] == was else each for each in forms], faults=of_steps, gaps=gaps,
-        others=len(judged.findings) - _count(of_head, of_steps),
+        others=len(judged.findings) - len(of_head) - sum(map(len, of_steps.values())),
         at=forms[-1]["key"] if at == "last" and forms else at, preview=preview,
         languages=book.languages if book else ("en", "bg"), units=UNITS, spans=SPANS,
         start_words=STARTS, stops=STOPS, lates=LATE, starts=START_WORDS, outcomes=OUTCOMES,
@@ -541,10 +541,6 @@ def _title(told: Spot, key: str) -> str:
     fields: dict[str, Any] = head_shown(told.plain())
     from_language = fields.get(f"title-{language()}") or fields.get("title-en") or fields.get("title-bg")
     return from_language or phrase(key)
-
-
-def _count(of_head: list[Finding], of_steps: dict[int, list[Finding]]) -> int:
-    return len(of_head) + sum(map(len, of_steps.values()))
 
 
 def _lines(before: str, after: str) -> tuple[tuple[str, str], ...]:
