@@ -49,6 +49,11 @@
     for (const form of forms) if (form !== sent && isOpen(form)) sessionStorage.setItem(slot(form), held(form));
   });
   addEventListener("pageshow", () => { sent = null; });
+  // Which languages of a template are shown stays chosen in this tab; without this file all stand side by side.
+  const picks = [...document.querySelectorAll('.views [name="view"]')];
+  const chosen = picks.find(pick => pick.value === sessionStorage.getItem("texts view"));
+  if (chosen) chosen.checked = true;
+  for (const pick of picks) pick.addEventListener("change", () => sessionStorage.setItem("texts view", pick.value));
   // Only now does anything listen to what is typed.
   document.addEventListener("htmx:after:process", () => {
     for (const form of forms) if (!form.querySelector("[data-unsaved-line]").hidden) look(form);
