@@ -30,8 +30,8 @@ STILL = """async () => { while (document.getAnimations().some(each => each.playS
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # Of the guide, in bytes as they travel.
 BUDGET = {"html": 20_000, "board": 30_000, "css": 12_288, "own js": 6_144, "cold": 60 * 1024}
-# What pages of one purpose have beyond it, because they bring a file of their own: the list and the board their columns,
-# a call what it needs without a network, a template what keeps unsaved words. In all none has more than the guide allows.
+# What pages of one purpose have beyond it, because they bring a file of their own: the list and the board their
+# columns, a call what it needs without a network, a template what keeps unsaved words. In all none has more than 60 kB.
 LISTS, CALLS = {"own js": 700}, {"own js": 4_600, "css": 1_500}
 MORE: dict[str, dict[str, int]] = {
     "prospects": LISTS, "nobody-fits": LISTS, "board": LISTS, "call-sheet": CALLS, "call-plan": CALLS,
