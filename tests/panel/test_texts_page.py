@@ -120,8 +120,8 @@ def test_a_new_text_begins_in_english_and_a_search_finds_whom_to_show_it_on(scen
     assert iva.get("/templates/new?name=fresh").status_code == 200
     assert iva.post("/templates/fresh/bg", typed()).status_code == 422
     # Words alone are enough: the HTML and the way out are made, and made again from what is written next.
-    words = {"text": "Hello {{ name }},\n\n- one\n- two\n", "html": ""}
-    assert iva.post("/templates/fresh/en", typed(**words)).status_code == 303
+    words = typed(text="Hello {{ name }},\n\n- one\n- two\n", html="")
+    assert iva.post("/templates/fresh/en", words).status_code == 303
     page = html.unescape(iva.get("/templates/new?name=fresh").text)
     assert "There is a template of this name already" in page
     assert "Would you rather not get emails from me? {{ unsubscribe_url }}" in page
