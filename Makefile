@@ -42,7 +42,7 @@ soak: $(READY_DEV) ## kill random processes under load for a minute, then count 
 differential: $(READY_DEV) ## hold the simulator against production, 10,000 times (minutes)
 	$(BIN)/python -m pytest -m differential -n $(JOBS) --dist worksteal $(or $(T),tests/engine)
 
-fuzz: $(READY_DEV) ## let a public fuzzer read the API's document and try to break it, for longer
+fuzz: $(READY_DEV) ## let a public fuzzer read the API's document and try to break it
 	$(BIN)/python -m pytest -m fuzz $(or $(T),tests/api)
 
 lint: $(READY_DEV) ## check style, arrows between the rooms, and the house's numbers

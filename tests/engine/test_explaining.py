@@ -189,7 +189,7 @@ def questions(draw: st.DrawFn, playbook: Playbook) -> tuple[ProspectView, Signal
 def test_any_question_gets_the_same_answer_from_its_basis(playbook: Playbook) -> None:
     """Whatever is left out of a basis decides nothing."""
 
-    @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(questions(playbook))
     def same(asked: tuple[ProspectView, Signal]) -> None:
         view, signal = asked

@@ -119,6 +119,11 @@ def test_it_survives_words_and_lines_in_the_wrong_places(data: st.DataObject) ->
     use(answer("".join(words)))
 
 
+def test_it_survives_the_loss_of_any_line() -> None:
+    for at in range(len(LINES)):
+        use(answer("".join(LINES[:at] + LINES[at + 1 :])))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200) | st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
 def test_it_survives_any_text(text: str) -> None:

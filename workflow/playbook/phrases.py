@@ -131,8 +131,9 @@ class Phrases:
         return named or (self._say(f"{kind}.{key}") if f"{kind}.{key}" in _WORDS else key.replace("_", " "))
 
     def stage(self, key: str) -> str:
-        """The title of a stage."""
-        return self._title(self._playbook.stages[key].title, key)
+        """The title of a stage; of one that the playbook does not have, as in a draft, the key."""
+        stage = self._playbook.stages.get(key)
+        return self._title(stage.title, key) if stage is not None else key
 
     def sequence(self, sequence: Sequence) -> str:
         """The title of a sequence."""
