@@ -95,7 +95,7 @@ def section_file(section: str) -> ResponseReturnValue:
         raise NotFound
     with reading() as tx:
         figure = _SECTIONS[section](tx, _asked())[0]
-    response = Response(cells.as_csv(figure.header, figure.texts()), mimetype="text/csv")
+    response = Response(cells.as_csv(figure.header, figure.plain()), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{section}.csv"'
     return response
 

@@ -1,4 +1,4 @@
-"""The sections of Analytics as figures: a finding in one sentence, a drawing, and the table that page and file share.
+"""The sections of Analytics as figures: a finding in one sentence, a drawing, and a table for the page and for a file.
 
 Counts nothing itself: numbers come from `workflow.reports`, and their definitions stand in docs/analytics.md.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from web.formats import date, number, percent
+from web.formats import date, local, number, percent
 from web.i18n import gettext as _
 from web.i18n import language, later
 from web.i18n import ngettext as _n
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from workflow.reports.funnel import Fared, Funnel
     from workflow.reports.pace import Stayed, Velocity
 
-Cell: TypeAlias = "str | int | float | None"
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a whole, between 0 and 1; None where there is nothing to take a part of."""
+
+    part: float | None
+
+
+Cell: TypeAlias = "str | int | float | datetime | Share | None"
 
 TITLES: Final = {
     "funnel": later("Funnel"),
@@ -88,8 +97,12 @@ class Figure:
         return "; ".join(f"{bar.label}: {bar.says}" for bar in self.bars)
 
     def texts(self) -> list[tuple[str, ...]]:
-        """The rows as they are written, the same for page and file."""
+        """The rows as a page writes them."""
         return [tuple(_written(cell) for cell in row) for row in self.rows]
+
+    def plain(self) -> list[tuple[str, ...]]:
+        """The rows as a spreadsheet reads them: bare numbers, shares of 1, days as 2026-11-23; empty for nothing."""
+        return [tuple(_plain(cell) for cell in row) for row in self.rows]
 
 
 def of_funnel(found: Funnel) -> Figure:
@@ -168,7 +181,7 @@ def of_velocity(found: Velocity) -> Figure:
             finding += " " + _("Half took %(median)s in the period before.") % {"median": span(found.median_before)}
     most = max((max(week.won, week.ended) for week in found.weeks), default=0) or 1
     bars = tuple(Bar(date(week.begins), week.ended / most, week.won / most, number(week.won)) for week in found.weeks)
-    rows = tuple((date(week.begins), week.won, week.ended) for week in reversed(found.weeks))
+    rows = tuple((week.begins, week.won, week.ended) for week in reversed(found.weeks))
     header = (_("Seven days from"), _("Won"), _("Closed, not won"))
     return Figure("velocity", finding, header, rows, bars, (_("won"), _("closed, not won")), upright=True)
 
@@ -308,7 +321,7 @@ def _of_fared(key: str, finding: str, first: str, found: Sequence[tuple[str, Far
         _("Won of closed"),
     )  # fmt: skip
     rows = tuple(
-        (name, each.entered, each.replied, each.met, each.open, each.won, each.ended, percent(each.share))
+        (name, each.entered, each.replied, each.met, each.open, each.won, each.ended, Share(each.share))
         for name, each in found
     )
     return Figure(key, finding, header, rows, bars, (_("won"), _("entered")))
@@ -331,6 +344,24 @@ def _days(hours: int | None) -> float | None:
 
 
 def _written(cell: Cell) -> str:
-    if cell is None:
-        return "–"
-    return cell if isinstance(cell, str) else number(cell)
+    match cell:
+        case None:
+            return "–"
+        case str():
+            return cell
+        case datetime():
+            return date(cell)
+        case Share(part):
+            return percent(part)
+    return number(cell)
+
+
+def _plain(cell: Cell) -> str:
+    match cell:
+        case None | Share(None):
+            return ""
+        case datetime():
+            return local(cell).date().isoformat()
+        case Share(float(part)):
+            return str(round(part, 3))
+    return str(cell)
