@@ -187,6 +187,12 @@ def test_a_token_is_good_for_one_body_only(crm: Sender, ws: Workspace, client: F
     first = client.post("/webhooks/mail", json={"signature": marks, "event-data": told})
     second = client.post("/webhooks/mail", json={"signature": marks, "event-data": forged})
     assert [body_of(each)["status"] for each in (first, second)] == ["accepted", "duplicate"]
+    # A subaccount's event is signed by the account above it as well, whose key is the only one that most people have.
+    above = mailgun_marks(ALL["mailgun"].secret, clock.now)
+    below = {**above, "signature": "0" * 64, "parent-signature": above["signature"]}
+    third = client.post("/webhooks/mail", json={"signature": below, "event-data": forged})
+    assert (third.status_code, body_of(third)["status"]) == (200, "accepted")
+    assert client.post("/webhooks/mail", json={"signature": {**below, "parent-signature": "0" * 64}}).status_code == 401
 
 
 def test_a_mail_is_one_event_by_whichever_way_it_comes(

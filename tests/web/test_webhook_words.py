@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -45,6 +47,13 @@ def test_it_is_understood(case: Case) -> None:
     assert found.unreadable is None
     assert [line(event).strip() for event in found.events] == [wanted.strip() for wanted in case.events]
     assert len({event.event_id for event in found.events}) == len(found.events) or case.name == "our own events"
+
+
+def test_a_meeting_ended_when_it_ended_and_not_when_it_was_booked() -> None:
+    row = {"uid": "u1", "createdAt": "2026-11-01T07:00:00Z", "endTime": "2026-11-10T10:30:00Z"}
+    body = json.dumps({"triggerEvent": "MEETING_ENDED", **row}).encode()
+    (event,) = parcel(ADAPTERS["calcom"], {}, body).events
+    assert event.occurred_at == datetime(2026, 11, 10, 10, 30, tzinfo=UTC)
 
 
 def test_every_kind_has_enough_of_them() -> None:

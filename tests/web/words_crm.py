@@ -59,6 +59,12 @@ def hubspot() -> list[Case]:
         case("hubspot", "a workflow about a contact", {"objectId": 5, "objectType": "CONTACT", "portalId": 3, "properties":
              {"email": {"value": "ana@example.com"}, "firstname": {"value": "Ана"}, "lastname": {"value": "Петрова"}}},
              "prospect.upserted @contact:5 ana@example.com |Ана Петрова"),
+        case("hubspot", "a workflow that sends the whole contact", {"vid": 5, "canonical-vid": 5, "merged-vids": [],
+             "is-contact": True, "properties": {"email": {"value": "ana@example.com", "versions": [{"value": "old@example.com"}]},
+             "lifecyclestage": {"value": "lead"}}}, "prospect.upserted @contact:5 ana@example.com"),
+        case("hubspot", "a workflow that sends the whole deal", {"portalId": 3, "dealId": 9001, "isDeleted": False,
+             "associations": {"associatedVids": [5]}, "properties": {"dealstage": {"value": "closedwon", "timestamp": 1}}},
+             "deal.stage closedwon @9001"),
         case("hubspot", "a workflow with bare values and our id", {"objectId": 5, "objectType": "DEAL",
              "properties": {"dealstage": "closedwon", "onward_id": OWN}}, f"deal.stage closedwon @{OWN}"),
     ]  # fmt: skip

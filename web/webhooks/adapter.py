@@ -79,7 +79,7 @@ def parcel(adapter: Adapter, headers: Headers, body: bytes) -> Parcel:
         name: line(value, _LONGEST_HEADER) for name, value in headers.items() if name in COMMON or name in adapter.keeps
     }
     try:
-        _refuse_encoded(headers)
+        _refuse_encoded(headers, body)
         return Parcel(key, kept, body, adapter.read(key, headers, body))
     except Unreadable as error:
         return Parcel(key, kept, body, unreadable=error.message)
@@ -97,12 +97,12 @@ def body_key(_headers: Headers, body: bytes) -> str:
     return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
-def _refuse_encoded(headers: Headers) -> None:
-    """Nothing is unpacked: a kilobyte can unpack to a gigabyte."""
+def _refuse_encoded(headers: Headers, body: bytes) -> None:
+    """Nothing is unpacked: a kilobyte can unpack to a gigabyte. What is ASCII is the same whatever charset is named."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise Unreadable(f"The body is compressed ({encoding[:20]}): send it as it is.")
     _, _, charset = headers.get("content-type", "").lower().partition("charset=")
     charset = charset.partition(";")[0].strip(" \"'")
-    if charset and charset not in _UTF8:
+    if charset and charset not in _UTF8 and not body.isascii():
         raise Unreadable(f"The body is written in {charset[:20]}: send UTF-8.")

@@ -40,7 +40,9 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
     # The events about the end of a meeting come without the layer around the booking.
     booking = table(told.get("payload")) or told
     uid = first(booking, "uid", "bookingUid")
-    at = when(told.get("createdAt"))
+    # What Cal.com planned at the booking for the meeting's end is the booking's own row: `createdAt` in it is when it
+    # was booked, and an end told at that time would be taken for older than the booking.
+    at = when(told.get("createdAt")) if booking is not told else None
     named = event_id("calcom", what, uid) if uid else fallback
     if what == "BOOKING_NO_SHOW_UPDATED":
         return _missed(fallback, at, uid, tables(booking.get("attendees")))
@@ -60,8 +62,8 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
         data["reason"] = first(booking, "cancellationReason")
         return [Incoming(named, "meeting.moving" if moving else kinds.CANCELLED, at, ref, fields, data=data)]
     if what == "MEETING_ENDED":
-        ended = when(booking.get("endTime")) or at
-        return [Incoming(named, kinds.HELD, at or ended, ref, fields, data=data)]
+        ended = at or when(booking.get("endTime"))
+        return [Incoming(named, kinds.HELD, ended, ref, fields, data=data)]
     kind = f"booking.{what.removeprefix('BOOKING_').lower()}" if what else "unknown"
     return [Incoming(named, kind, at, ref, fields, data=data)]
 

@@ -28,6 +28,7 @@ _DECODED: Final = {
     "%2A": "*", "%2C": ",", "%3B": ";",
 }  # fmt: skip
 _OBJECTS: Final = {"0-1": "contact", "0-2": "company", "0-3": "deal", "0-5": "ticket"}
+_OLDER: Final = {"vid": "contact", "dealId": "deal", "companyId": "company"}
 _FACTS: Final = {
     "email": "email", "phone": "phone", "mobilephone": "phone", "company": "company", "jobtitle": "title",
     "hs_language": "language", "hs_timezone": "time_zone", "hs_country_region_code": "country",
@@ -133,8 +134,11 @@ def _ref(what: str, about: str) -> str | None:
 
 def _workflow(item: Mapping[str, Any], named: str) -> list[Incoming]:
     told = {name: _value(each) for name, each in table(item.get("properties")).items()}
-    what = word(item.get("objectType")).lower() or "object"
-    ref = own_id(told.get("onward_id")) or _ref(what, word(item.get("objectId")))
+    what, about = word(item.get("objectType")).lower(), word(item.get("objectId"))
+    # Without fields chosen by hand the whole object is sent, as the older API writes it, with its id by its kind.
+    older = next(((kind, found) for name, kind in _OLDER.items() if (found := word(item.get(name)))), ("object", ""))
+    what, about = what or older[0], about or older[1]
+    ref = own_id(told.get("onward_id")) or _ref(what, about)
     person = {ours: told[theirs] for theirs, ours in _FACTS.items() if told.get(theirs)}
     fields = facts(name=full_name(told.get("firstname"), told.get("lastname")), **person)
     meant = next((name for name in _MEANINGS if told.get(name)), "")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TOLERANCE_S: Final = 600
 """How old a stamp may be. Mailgun names no limit, and signs each attempt anew as far as is known."""
+# Mailgun, "Securing webhooks": the last is sent for subaccounts only.
+_SIGNED: Final = ("timestamp", "token", "signature", "parent-signature")
 _HEADERS: Final = ("From", "To", "Subject", "Date", "Message-Id", "In-Reply-To", "References")
 # The address is fine: the mail was too old, or our host was refused, or the mailbox is late.
 _PASSING: Final = frozenset({"old", "espblock", "greylisted", "generic-temporary", "quota-exceeded"})
@@ -31,11 +33,13 @@ _KINDS: Final = {"complained": kinds.COMPLAINED, "unsubscribed": kinds.UNSUBSCRI
 
 def verify(headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> bool:
     """Whether stamp and token in the body were signed with the webhook signing key."""
-    stamp, token, mark = _signed(headers, body)
+    stamp, token, *marks = _signed(headers, body)
     return (
         bool(token)
         and proof.fresh(stamp, now, TOLERANCE_S)
-        and proof.any_fits(secrets, lambda key: proof.hex_mark(key, proof.wire(stamp + token)), mark)
+        and any(
+            proof.any_fits(secrets, lambda key: proof.hex_mark(key, proof.wire(stamp + token)), mark) for mark in marks
+        )
     )
 
 
@@ -59,18 +63,19 @@ def read(key: str, headers: Headers, body: bytes) -> tuple[Incoming, ...]:
 ADAPTER: Final = Adapter(reads=(), verify=verify, key=key, read=read, success=200)
 
 
-def _signed(headers: Headers, body: bytes) -> tuple[str, str, str]:
-    """Stamp, token and signature; empty where they cannot be found."""
+def _signed(headers: Headers, body: bytes) -> tuple[str, str, str, str]:
+    """Stamp, token and signature, and that by the key of the account above a subaccount; empty where there is none."""
     content_type = headers.get("content-type", "")
     try:
         if forms.is_form(content_type):
             told = forms.fields(content_type, body)
-            stamp, token, mark = (told.get(name, b"").decode("latin-1") for name in ("timestamp", "token", "signature"))
-            return stamp, token, mark
+            stamp, token, mark, above = (told.get(name, b"").decode("latin-1") for name in _SIGNED)
+            return stamp, token, mark, above
         signature = table(table(loads(body)).get("signature"))
     except Unreadable:
-        return "", "", ""
-    return word(signature.get("timestamp")), word(signature.get("token")), word(signature.get("signature"))
+        return "", "", "", ""
+    stamp, token, mark, above = (word(signature.get(name)) for name in _SIGNED)
+    return stamp, token, mark, above
 
 
 def _happened(event: Mapping[str, Any], fallback: str) -> list[Incoming]:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-# By `Type`: the numbers beside it differ between Postmark's own samples. What is not here is late, full or refusing us.
+# By `Type`: the numbers beside it differ between Postmark's own samples. What is not here is late, full or refusing us;
+# so is a `SpamNotification`, which is the word of a filter, and not of the person.
 _LASTING: Final = frozenset({"HardBounce", "BadEmailAddress", "ManuallyDeactivated"})
 _OTHER: Final = {
-    "SpamComplaint": kinds.COMPLAINED, "SpamNotification": kinds.COMPLAINED, "Unsubscribe": kinds.UNSUBSCRIBED,
+    "SpamComplaint": kinds.COMPLAINED, "Unsubscribe": kinds.UNSUBSCRIBED,
     "Subscribe": "email.subscribed", "AutoResponder": "email.automatic", "AddressChange": "email.automatic",
     "ChallengeVerification": "email.automatic", "OpenRelayTest": "email.automatic", "VirusNotification": "email.report",
 }  # fmt: skip

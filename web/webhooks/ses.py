@@ -6,7 +6,6 @@ command (docs/sources/ses.md). Both versions of the signature are understood.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from web.strict import Unreadable, loads
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 
 TOLERANCE_S: Final = 3600
 """How old a message may be: SNS gives up after an hour (SNS, "Message delivery retries")."""
-_ADDRESS: Final = re.compile(r"[^\s<>,;]+@[^\s<>,;]+")
+# What a mailbox provider reports of a mail that was no complaint: it was taken out of the spam, or a signature failed.
+_NO_COMPLAINT: Final = frozenset({"not-spam", "auth-failure"})
 
 
 def verify(headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> bool:
@@ -94,7 +94,7 @@ def _happened(event: Mapping[str, Any], key: str, sent_at: datetime | None) -> l
     ref = own_id(named.get("x-prospect-id"), *_tags(mail))
     if what == "Bounce":
         rows, kind = tables(told.get("bouncedRecipients")), kinds.BOUNCED
-    elif what == "Complaint":
+    elif what == "Complaint" and first(told, "complaintFeedbackType").lower() not in _NO_COMPLAINT:
         rows, kind = tables(told.get("complainedRecipients")), kinds.COMPLAINED
     elif what == "Subscription" and _left(told):
         rows, kind = [{"emailAddress": each} for each in _listed(mail.get("destination"))], kinds.UNSUBSCRIBED
