@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.web.fixtures import Api, Sender, body_of
+from workflow.actions import sources
+from workflow.workspace import Workspace
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -29,7 +31,7 @@ def test_a_token_goes_in_and_what_is_written_is_kept(api: Api) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_source_is_paused_and_resumed(api: Api, crm: Sender) -> None:
+def test_a_source_is_paused_resumed_and_gone_once_removed(ws: Workspace, api: Api, crm: Sender) -> None:
     (source,) = api.get("/sources")["items"]
     at, event = f"/sources/{source['id']}", {"type": "prospect.upserted", "prospect": {"email": "ana@example.com"}}
     paused = api.ask("POST", f"{at}/pause")
@@ -38,3 +40,6 @@ def test_a_source_is_paused_and_resumed(api: Api, crm: Sender) -> None:
     assert body_of(api.ask("POST", f"{at}/resume"))["disabled_at"] is None
     assert crm.deliver({"id": "evt_1"} | event).status_code == 202
     assert api.ask("POST", f"/sources/{source['id'][:-4]}0000/pause").status_code == 404
+    sources.remove(ws, source["id"])
+    assert api.get("/sources")["items"] == []
+    assert api.ask("GET", at).status_code == 404

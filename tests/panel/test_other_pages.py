@@ -91,6 +91,15 @@ def test_deliveries_are_shown_with_what_became_of_them_and_replayed(scene: Scene
     iva.htmx = True
     assert "it still cannot be read" in iva.post(f"/deliveries/{dead[0]}/replay").text
     assert iva.post("/deliveries/x/replay").status_code == 404
+    iva.htmx = False
+    gone = sources.id_of(scene.ws, "crm")
+    sources.remove(scene.ws, gone)
+    sources.add(scene.ws, "standard", "crm")
+    for path in ("/deliveries", f"/deliveries?source=removed-{gone}"):
+        text = iva.read(path)
+        assert text.count("crm (removed source)") == 4
+        assert re.search(rf'Removed sources"><option value="removed-{gone}"[^>]*>crm</option></optgroup>', text)
+    assert "Delivery from crm" in iva.read(f"/deliveries/{parked[0]}")
 
 
 def test_many_deliveries_are_rehearsed_and_replayed_and_their_list_is_fresh(scene: Scene, iva: Visitor) -> None:
@@ -163,6 +172,7 @@ def test_a_source_is_added_rotated_paused_and_removed(scene: Scene, iva: Visitor
     assert iva.post(f"{address}/remove", {"name": "deals"}).status_code == 303
     assert iva.get(address).status_code == 404
     assert "removed-" not in iva.read("/settings")
+    assert "Removed sources" not in iva.read("/deliveries"), "one that brought nothing leaves no trace here"
     assert sources.add(scene.ws, "standard", "deals")
 
 

@@ -108,7 +108,7 @@ class SourceList(List):
 
 
 def listed(call: Call) -> SourceList:
-    """Senders of webhooks, also those that were switched off."""
+    """Senders of webhooks, also those that were switched off; none that was removed."""
     asked = call.query(WantedSources)
     with call.ws.database.read() as tx:
         page = reports.sources(tx, listing.place(asked), asked.kind)

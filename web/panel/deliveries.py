@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 LISTED: Final = 50
 _LONGEST_BODY: Final = 100_000
+# The name of one that was removed: the word, a hyphen and its id.
+_LONGEST_SOURCE: Final = 44
 _FATES: Final = ("dead", "given_up", "failed", "parked", "pending", "blocked", "ignored", "stale", "applied")
 _AGES: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 _AGE_WORDS: Final = {
@@ -141,7 +143,7 @@ def _listed() -> ResponseReturnValue:
         found = deliveries.page(tx, language(), wanted, after=_after(after), limit=LISTED + 1)
         counts = deliveries.counts(tx, wanted)
         mark = deliveries.mark(tx, wanted)
-        names = known.names(tx)
+        names, former = known.names(tx), known.former(tx)
         runs = replays.latest(tx, limit=3)
     shown, chosen = found[:LISTED], _chosen(request.args)
     older = ""
@@ -150,7 +152,7 @@ def _listed() -> ResponseReturnValue:
         older = urlencode({**chosen, "after": last})
     return page(
         "deliveries", here="deliveries", found=shown, chosen=chosen, query=_query(request.args), older=older,
-        fates=_FATES, sources=names, ages={key: _(words) for key, words in _AGE_WORDS.items()},
+        fates=_FATES, sources=names, former=former, ages={key: _(words) for key, words in _AGE_WORDS.items()},
         seen="" if after else mark, runs=runs, chips=_chips(chosen, counts),
     )  # fmt: skip
 
@@ -160,9 +162,10 @@ def _show(delivery_id: str, toast: Toast | None = None) -> ResponseReturnValue:
         raise NotFound
     with reading() as tx:
         letter = deliveries.one(tx, delivery_id, language())
+        former = known.former(tx)
     return page(
         "delivery", here="deliveries", toast=toast, letter=letter, body=masking.body(letter.body)[:_LONGEST_BODY],
-        heads=masking.headers(dict(letter.headers)),
+        heads=masking.headers(dict(letter.headers)), former=former,
     )  # fmt: skip
 
 
@@ -170,7 +173,7 @@ def _wanted(told: Mapping[str, str], now: datetime) -> Wanted:
     """What the page asks for. Odd values ask nothing, as they do in an address that somebody keeps."""
     only, age = told.get("only", ""), told.get("age", "")
     return Wanted(
-        source=told.get("source", "")[:40],
+        source=told.get("source", "")[:_LONGEST_SOURCE],
         status="dead" if only == "dead" else "",
         outcome=only if only in _FATES and only != "dead" else "",
         since=now - _AGES[age] if age in _AGES else None,

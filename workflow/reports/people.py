@@ -43,7 +43,7 @@ def key_of_prefix(tx: Tx, prefix: str) -> Record:
 
 
 def sources(tx: Tx, asked: Asked, kind: str = "") -> Page:
-    """Senders of webhooks, also those that were switched off."""
+    """Senders of webhooks, also those that were switched off; none that was removed."""
     found = _SOURCES.where(Source.kind == kind) if kind else _SOURCES
     return paging.page(tx, found, asked, {"name": Source.name, "created_at": Source.created_at}, Source.id)
 
@@ -66,7 +66,9 @@ _KEYS: Final = select(
     ApiKey.id, ApiKey.name, ApiKey.prefix, func.coalesce(Rep.role, ApiKey.role).label("role"), ApiKey.scopes,
     Rep.email.label("rep"), ApiKey.created_at, ApiKey.used_at, ApiKey.expires_at, ApiKey.revoked_at,
 ).outerjoin(Rep, Rep.id == ApiKey.rep_id)  # fmt: skip
-_SOURCES: Final = select(Source.id, Source.name, Source.kind, Source.created_at, Source.disabled_at)
+_SOURCES: Final = select(Source.id, Source.name, Source.kind, Source.created_at, Source.disabled_at).where(
+    Source.removed_at.is_(None)
+)
 
 
 def _one(tx: Tx, found: paging.Rows, what: str) -> Record:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from workflow.errors import NotFound
+from workflow.records.audit import SettingChange
 from workflow.records.models import Delivery, Event, Source
 from workflow.wanted import GIVEN_UP
 
@@ -44,8 +45,17 @@ class SourceHealth:
 
 
 def names(tx: Tx) -> tuple[str, ...]:
-    """The names of all senders there are, also of those that were removed but still have deliveries."""
-    return tuple(tx.conn.execute(select(Source.name).order_by(Source.name)).scalars())
+    """The names of all senders that were not removed."""
+    found = select(Source.name).where(Source.removed_at.is_(None))
+    return tuple(tx.conn.execute(found.order_by(Source.name)).scalars())
+
+
+def former(tx: Tx) -> dict[str, str]:
+    """The names that removed senders had, by the one each has now; only of those whose deliveries are still kept."""
+    had = select(Source.name, SettingChange.about).join(SettingChange, SettingChange.about_id == Source.id)
+    had = had.where(Source.removed_at.is_not(None), SettingChange.what == "source.removed")
+    had = had.where(exists().where(Delivery.source_id == Source.id))
+    return {row.name: row.about for row in tx.conn.execute(had.order_by(SettingChange.about, Source.removed_at))}
 
 
 def all_of_them(tx: Tx) -> tuple[SourceHealth, ...]:
