@@ -49,11 +49,15 @@ def test_it_is_understood(case: Case) -> None:
     assert len({event.event_id for event in found.events}) == len(found.events) or case.name == "our own events"
 
 
-def test_a_meeting_ended_when_it_ended_and_not_when_it_was_booked() -> None:
+def test_a_meeting_ended_or_was_missed_when_it_was_and_not_when_it_was_booked() -> None:
     row = {"uid": "u1", "createdAt": "2026-11-01T07:00:00Z", "endTime": "2026-11-10T10:30:00Z"}
     body = json.dumps({"triggerEvent": "MEETING_ENDED", **row}).encode()
     (event,) = parcel(ADAPTERS["calcom"], {}, body).events
     assert event.occurred_at == datetime(2026, 11, 10, 10, 30, tzinfo=UTC)
+    missed = {"created_at": "2026-11-01T07:00:00Z", "no_show": {"created_at": "2026-11-10T10:40:00.123456Z"}}
+    body = json.dumps({"event": "invitee_no_show.created", "payload": missed}).encode()
+    (event,) = parcel(ADAPTERS["calendly"], {}, body).events
+    assert event.occurred_at == datetime(2026, 11, 10, 10, 40, 0, 123456, tzinfo=UTC)
 
 
 def test_every_kind_has_enough_of_them() -> None:

@@ -238,6 +238,7 @@ def close() -> list[Case]:
         told("a machine took it", "activity.call", "completed", {**call, "disposition": "vm-answer"},
              "activity.call.completed @lead_1"),
         told("deleted", "lead", "deleted", {}, "lead.deleted @lead_1"),
+        told("merged into another", "lead", "merged", {}, "lead.merged @lead_1"),
         case("close", "a test", {"event": {}}, "."),
     ]  # fmt: skip
 

@@ -72,6 +72,8 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
         kind = "meeting.moving" if invitee.get("rescheduled") is True else kinds.CANCELLED
         return [Incoming(named, kind, at, ref, fields, data={**data, "reason": first(ended, "reason")})]
     if what == "invitee_no_show.created":
+        # The invitee's own time is that of the booking, which this must not be taken to be as old as.
+        at = when(table(invitee.get("no_show")).get("created_at")) or when(told.get("created_at")) or at
         return [Incoming(named, kinds.NO_SHOW, at, ref, fields, data=data)]
     return [Incoming(named, what or "unknown", at, ref, fields)]
 

@@ -54,7 +54,8 @@ def _happened(told: Mapping[str, Any], fallback: str) -> list[Incoming]:
     what, action, data = word(event.get("object_type")), word(event.get("action")), table(event.get("data"))
     at = when(event.get("date_created"))
     ref = first(event, "lead_id") or first(data, "lead_id") or (word(event.get("object_id")) if what == "lead" else "")
-    if action == "deleted":
+    if action in ("deleted", "merged"):
+        # A lead that was merged into another is gone: it must not make a prospect.
         return [Incoming(named, f"{what}.{action}", at, ref)]
     if what == "opportunity":
         return _opportunity(named, at, ref, event, data)
