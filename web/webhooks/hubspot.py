@@ -146,7 +146,7 @@ def _workflow(item: Mapping[str, Any], named: str) -> list[Incoming]:
         meant = meant if what == "contact" and meant != "dealstage" and not fields else ""
     kind = _MEANINGS[meant] if meant else kinds.UPSERTED if fields else f"{what}.changed"
     data = {"value": told[meant]} if meant else {}
-    at = when(told.get("hs_lastmodifieddate"))
+    at = when(first(told, "hs_lastmodifieddate", "lastmodifieddate"))
     return [Incoming(named, kind, at, ref, fields, data=data, introduces=bool(fields.get("email")))]
 
 
