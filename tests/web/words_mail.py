@@ -74,6 +74,9 @@ def mailgun() -> list[Case]:
         case("mailgun", "a route with the whole mail", mime, "email.auto_replied ana@example.com", content_type=mime_kind),
         case("mailgun", "a route with the sender alone", urlencode({"sender": "ana@example.com"}).encode(),
              "email.replied ana@example.com", content_type=form),
+        case("mailgun", "an older webhook", urlencode({"event": "bounced", "recipient": "ana@example.com", "code": "550",
+             "error": "5.1.1 no such user", "message-headers": json.dumps([["From", "onward@example.com"]])}).encode(),
+             "email.bounced True ana@example.com", content_type=form),
         case("mailgun", "headers that are none", urlencode({"from": "ana@example.com", "message-headers": "[[1,2],3,"}).encode(),
              "email.replied ana@example.com", content_type=form),
     ]  # fmt: skip

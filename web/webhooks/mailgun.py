@@ -12,7 +12,7 @@ from web.strict import Unreadable, loads
 from web.webhooks import forms, proof
 from web.webhooks.adapter import Adapter, Headers, body_key, short_key
 from web.webhooks.letters import assembled, is_lasting, received, usable
-from web.webhooks.reading import event_id, first, one, own_id, table, the_table, when, word
+from web.webhooks.reading import clean, event_id, first, one, own_id, table, the_table, when, word
 from workflow.actions.parcels import Incoming
 from workflow.engine import signals as kinds
 
@@ -99,10 +99,30 @@ def _happened(event: Mapping[str, Any], fallback: str) -> list[Incoming]:
     return [Incoming(named, kind, when(event.get("timestamp")), ref, data=data)]
 
 
+def _older(told: Mapping[str, bytes]) -> list[Incoming]:
+    """An event as the older webhooks send it: a form whose headers are those of our own mail, so never a reply."""
+    text = {name: value.decode("utf-8", "replace") for name, value in told.items()}
+    what, sent = first(text, "event"), first(text, "Message-Id", "message-id")
+    data: dict[str, Any] = {
+        "address": usable(first(text, "recipient")),
+        "message_id": f"<{sent.strip('<>')}>" if sent else "",
+        "detail": first(text, "error", "description", "reason"),
+    }
+    kind = _KINDS.get(what, f"email.{what or 'unknown'}")
+    if what in ("bounced", "dropped"):
+        kind = kinds.BOUNCED
+        lasting = what == "bounced" or first(text, "reason") == "hardfail"
+        data["permanent"] = lasting and is_lasting(first(text, "error", "description"), default=True)
+    named = event_id("mailgun", what, sent, first(text, "recipient"), first(text, "timestamp"))
+    return [clean(Incoming(named, kind, when(text.get("timestamp")), data=data))]
+
+
 def _inbound(key: str, told: Mapping[str, bytes]) -> list[Incoming]:
     """The mail of a route. A retry brings another token, so that the mail's own Message-ID names the event."""
     if whole := told.get("body-mime"):
         return received(whole, key)
+    if "event" in told:
+        return _older(told)
     text = {name: value.decode("utf-8", "replace") for name, value in told.items()}
     try:
         listed = json.loads(text.get("message-headers", ""), parse_int=word)
