@@ -38,6 +38,8 @@ SAID: Final = (
     later("The sequence of this email was stopped, so it is not sent again: say that it arrived, or drop it."),
     later("The sequence of this email has started anew meanwhile: say that it arrived, or drop it."),
     later("This can be taken back no more: look at what has become of the email since."),
+    later("This can be taken back no more: Onward has tried to send this email once more already."),
+    later("This can be taken back no more: the next step has begun already, because this email counted as arrived."),
     later("Nobody has decided anything about this email that could be taken back."),
 )
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _SETTLED: Final = frozenset({"resolved.sent", "resolved.resend", "resolved.dropped"})
 _LEFT_OUT: Final = frozenset({"skipped_by", "done_by"})
 _PAST_UNDO: Final = "This can be taken back no more: look at what has become of the email since."
+_SENT_AGAIN: Final = "This can be taken back no more: Onward has tried to send this email once more already."
+_WENT_ON: Final = (
+    "This can be taken back no more: the next step has begun already, because this email counted as arrived."
+)
 
 
 def settle(ws: Workspace, touch_id: str, as_: str, who: Who) -> str:
@@ -63,7 +67,7 @@ def undo(ws: Workspace, touch_id: str, who: Who) -> None:
         if decided.code == "resolved.resend":
             _take_back_newer(tx, touch)
         elif decided.code == "resolved.sent" and _gone_behind(tx, touch):
-            raise Conflict(_PAST_UNDO)
+            raise Conflict(_WENT_ON)
         _restore(ws, tx, touch, decided, before, because("undone_by", by=who.actor))
         acts.note(ws, tx, touch, "touch.undone", who)
 
@@ -206,7 +210,7 @@ def _take_back_newer(tx: Tx, touch: Record) -> None:
         values = {"state": "cancelled", "ended_at": tx.now, "next_attempt_at": None, "token": None, "holder": None}
         mine = update(Touch).where(Touch.id == row.id, Touch.state.in_(enrolling.REVOCABLE))
         if tx.conn.execute(mine.values(**values, reason=because("undone").pack())).rowcount != 1:
-            raise Conflict(_PAST_UNDO)
+            raise Conflict(_SENT_AGAIN)
 
 
 def _gone_behind(tx: Tx, touch: Record) -> bool:
